@@ -1,0 +1,18 @@
+"""Importing what only an extra installs."""
+
+import importlib
+
+
+def require(module, extra):
+    """Imports `module`, or says which extra brings it.
+
+    Raises:
+        ImportError: it is not installed; the message has the command that installs it.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        package = module.split(".")[0]
+        raise ImportError(
+            f"{package} is not installed; it comes with: pip install 'tf-pegasus[{extra}]'"
+        ) from error

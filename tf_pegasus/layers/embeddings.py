@@ -1,0 +1,157 @@
+"""Token and position embeddings."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable(package="tf_pegasus")
+class PegasusSharedEmbedding(keras.layers.Layer):
+    """The token embedding that encoder, decoder and output projection share.
+
+    Args:
+        vocab_size: int, number of rows.
+        d_model: int, width.
+        init_std: float, standard deviation of the truncated normal initializer.
+        pad_token_id: int, the row that starts as zeros.
+        **kwargs: of `keras.layers.Layer`.
+    """
+
+    def __init__(self, vocab_size, d_model, init_std=0.02, pad_token_id=0, **kwargs):
+        super().__init__(**kwargs)
+        self.vocab_size = vocab_size
+        self.d_model = d_model
+        self.init_std = init_std
+        self.pad_token_id = pad_token_id
+
+    def build(self, input_shape=None):
+        draw = keras.initializers.TruncatedNormal(stddev=self.init_std)
+
+        def initializer(shape, dtype=None):
+            rows = draw(shape, dtype=dtype)
+            keep = np.ones((shape[0], 1), "float32")
+            keep[self.pad_token_id] = 0.0
+            return rows * tf.cast(keep, rows.dtype)
+
+        self.embeddings = self.add_weight(
+            name="embeddings",
+            shape=(self.vocab_size, self.d_model),
+            initializer=initializer,
+            # The residual stream and the logits are float32 whatever the compute dtype.
+            autocast=False,
+        )
+        self.built = True
+
+    def call(self, input_ids):
+        """Maps int ids of any shape to float32 `(*shape, d_model)`."""
+        check_ids(input_ids, self.vocab_size)
+        return tf.cast(tf.gather(self.embeddings.value, input_ids), tf.float32)
+
+    def logits(self, hidden_states):
+        """Projects `(..., d_model)` on the vocabulary, in float32: `(..., vocab_size)`."""
+        table = tf.cast(self.embeddings.value, tf.float32)
+        states = tf.reshape(tf.cast(hidden_states, tf.float32), (-1, self.d_model))
+        scores = tf.matmul(states, table, transpose_b=True)
+        shape = tf.concat([tf.shape(hidden_states)[:-1], [self.vocab_size]], axis=0)
+        scores = tf.reshape(scores, shape)
+        scores.set_shape([*hidden_states.shape[:-1], self.vocab_size])
+        return scores
+
+    def compute_output_spec(self, input_ids):
+        return keras.KerasTensor((*input_ids.shape, self.d_model), dtype="float32")
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "vocab_size": self.vocab_size,
+            "d_model": self.d_model,
+            "init_std": self.init_std,
+            "pad_token_id": self.pad_token_id,
+        }
+
+
+def check_ids(ids, vocab_size, name="input_ids"):
+    """Raises on ids outside [0, vocab_size): ValueError in eager, InvalidArgument in a graph.
+
+    XLA drops the assertion (and clamps the look-up), so what feeds an XLA program is
+    checked before it enters.
+    """
+    message = f"{name} holds ids outside [0, {vocab_size}), the model's vocabulary"
+    inside = tf.reduce_all((ids >= 0) & (ids < vocab_size))
+    if isinstance(inside, tf.__internal__.EagerTensor):
+        if not inside:
+            lowest, highest = tf.reduce_min(ids).numpy(), tf.reduce_max(ids).numpy()
+            raise ValueError(f"{message}: they go from {lowest} to {highest}")
+    else:
+        tf.debugging.Assert(inside, [message])
+
+
+def sinusoidal_positions(length, d_model, variant="huggingface"):
+    """Position embeddings: sines in the first half of the width, cosines in the second.
+
+    Args:
+        length: int, number of positions.
+        d_model: int, even.
+        variant: `"huggingface"`: frequency i is 10000^(-2i/d); `"original"` (the authors'
+            TF1 code, after Tensor2Tensor): 10000^(-i/(d/2-1)).
+
+    Returns:
+        float32 numpy array `(length, d_model)`.
+    """
+    half = d_model // 2
+    steps = half if variant == "huggingface" else max(half - 1, 1)
+    frequencies = np.power(10000.0, -np.arange(half) / steps)
+    angles = np.arange(length)[:, None] * frequencies[None, :]
+    return np.concatenate([np.sin(angles), np.cos(angles)], axis=-1).astype("float32")
+
+
+@keras.saving.register_keras_serializable(package="tf_pegasus")
+class PegasusSinusoidalPositionalEmbedding(keras.layers.Layer):
+    """Fixed position embeddings (section 3 of the paper follows Vaswani et al., 3.5).
+
+    Args:
+        num_positions: int, longest sequence.
+        d_model: int, width.
+        variant: see `sinusoidal_positions`.
+        **kwargs: of `keras.layers.Layer`.
+    """
+
+    def __init__(self, num_positions, d_model, variant="huggingface", **kwargs):
+        super().__init__(**kwargs)
+        self.num_positions = num_positions
+        self.d_model = d_model
+        self.variant = variant
+        self._table = sinusoidal_positions(num_positions, d_model, variant)
+        self.built = True
+
+    def call(self, embeddings, start=0):
+        """Adds the positions start, start + 1, … to token embeddings.
+
+        Args:
+            embeddings: float32 `(batch, length, d_model)`.
+            start: int or int scalar tensor.
+
+        Returns:
+            float32 `(batch, length, d_model)`.
+
+        Raises:
+            ValueError: the positions are known and exceed `num_positions`.
+        """
+        length = embeddings.shape[1]
+        if length is None:
+            length = tf.shape(embeddings)[1]
+        elif isinstance(start, int) and start + length > self.num_positions:
+            raise ValueError(
+                f"a sequence of {start + length} tokens is too long: the model has "
+                f"max_position_embeddings={self.num_positions}"
+            )
+        positions = tf.slice(tf.constant(self._table), [start, 0], [length, self.d_model])
+        return embeddings + positions
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_positions": self.num_positions,
+            "d_model": self.d_model,
+            "variant": self.variant,
+        }
