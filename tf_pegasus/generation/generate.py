@@ -1,0 +1,157 @@
+"""`generate`: from source ids to output ids, by the options and the engine asked for."""
+
+import tensorflow as tf
+
+from tf_pegasus.generation.beam_search import beam_search
+from tf_pegasus.generation.buckets import pad_to_bucket
+from tf_pegasus.generation.generation_config import GenerationConfig
+from tf_pegasus.generation.greedy_search import greedy_search
+from tf_pegasus.layers.embeddings import check_ids
+from tf_pegasus.layers.inputs import as_ids, named_inputs
+from tf_pegasus.outputs import GenerateOutput
+
+ENGINES = ("xla", "graph", "eager")
+
+
+class GenerationMixin:
+    """Gives a model with `get_encoder`, `get_decoder`, `logits` and `config` its `generate`."""
+
+    @property
+    def generation_config(self):
+        """`GenerationConfig`, the defaults of `generate`; may be replaced."""
+        stored = self.__dict__.get("_generation_config")
+        return stored or GenerationConfig.from_model_config(self.config)
+
+    @generation_config.setter
+    def generation_config(self, value):
+        if not isinstance(value, GenerationConfig):
+            raise TypeError(f"generation_config must be a GenerationConfig, got {value!r}")
+        self.__dict__["_generation_config"] = value
+
+    def generate(
+        self,
+        input_ids=None,
+        attention_mask=None,
+        generation_config=None,
+        engine="xla",
+        return_dict_in_generate=False,
+        **options,
+    ):
+        """Generates output ids with greedy or beam search.
+
+        All engines run the same code and give the same ids. Called eagerly, inputs are
+        padded to buckets (so that few shapes are compiled) and outputs cut to the longest;
+        inside a `tf.function` the outputs are `max_length` wide, and the engine is the
+        enclosing function's.
+
+        Args:
+            input_ids: int `(batch, source_length)`, or a dict with `input_ids` and
+                `attention_mask` as tokenizers return it.
+            attention_mask: int or bool `(batch, source_length)`; by default all but pad.
+                A row without any token gets no output tokens.
+            generation_config: `GenerationConfig`; by default the model's.
+            engine: `"xla"` (compiled for each bucket, fastest), `"graph"` or `"eager"`.
+            return_dict_in_generate: bool.
+            **options: fields of `GenerationConfig` to replace, such as `num_beams`,
+                `length_penalty`, `max_length`, `min_length`, `early_stopping`,
+                `no_repeat_ngram_size`, `num_return_sequences`.
+
+        Returns:
+            int32 `(batch * num_return_sequences, length)`, each row beginning with the
+            decoder's start token and padded with pad; or a `GenerateOutput`.
+
+        Raises:
+            ValueError: an option or input is out of range; the message names it.
+            TypeError: an unknown option.
+        """
+        if engine not in ENGINES:
+            raise ValueError(f"engine={engine!r} must be one of {', '.join(ENGINES)}")
+        settings = (generation_config or self.generation_config).updated(**options)
+        self._check_options(settings)
+        inputs = named_inputs(
+            ("input_ids", "attention_mask"), input_ids, attention_mask=attention_mask
+        )
+        ids, mask = self._source(**inputs)
+        if not tf.executing_eagerly():
+            sequences, scores = self._search(ids, mask, settings)
+        else:
+            rows = int(tf.shape(ids)[0]) * settings.num_return_sequences
+            padded = pad_to_bucket(
+                ids, mask, self.config.pad_token_id, self.config.max_position_embeddings
+            )
+            sequences, scores = self._program(settings, engine)(*padded)
+            sequences, scores = self._cut(sequences[:rows]), scores[:rows]
+        if return_dict_in_generate:
+            return GenerateOutput(sequences=sequences, sequences_scores=scores)
+        return sequences
+
+    def _source(self, input_ids, attention_mask):
+        ids = as_ids("input_ids", input_ids)
+        if attention_mask is None:
+            mask = tf.cast(ids != self.config.pad_token_id, tf.int32)
+        else:
+            mask = tf.convert_to_tensor(attention_mask)
+            if not mask.shape.is_compatible_with(ids.shape):
+                raise ValueError(
+                    f"attention_mask has the shape {tuple(mask.shape)}, input_ids "
+                    f"{tuple(ids.shape)}: they must be equal"
+                )
+            mask = tf.cast(mask != tf.zeros((), mask.dtype), tf.int32)
+        longest = self.config.max_position_embeddings
+        if ids.shape[1] is not None and ids.shape[1] > longest:
+            raise ValueError(
+                f"input_ids has {ids.shape[1]} tokens a row, the model takes at most "
+                f"max_position_embeddings={longest}"
+            )
+        # XLA would not notice: it clamps look-ups.
+        check_ids(ids, self.config.vocab_size)
+        return ids, mask
+
+    def _check_options(self, options):
+        longest = self.config.max_position_embeddings
+        if options.max_length > longest:
+            raise ValueError(
+                f"max_length={options.max_length} must not be above "
+                f"max_position_embeddings={longest}"
+            )
+        if 2 * options.num_beams > self.config.vocab_size:
+            raise ValueError(
+                f"num_beams={options.num_beams} needs a vocabulary of at least twice as many "
+                f"ids, vocab_size={self.config.vocab_size}"
+            )
+        forced = options.forced_eos_token_id
+        if forced is not None and not 0 <= forced < self.config.vocab_size:
+            raise ValueError(
+                f"forced_eos_token_id={forced} must be below vocab_size={self.config.vocab_size}"
+            )
+
+    def _search(self, ids, mask, options):
+        search = greedy_search if options.num_beams == 1 else beam_search
+        sequences, scores = search(self, ids, mask, options)
+        return tf.reshape(sequences, (-1, options.max_length)), tf.reshape(scores, (-1,))
+
+    def _program(self, options, engine):
+        """The search as a function of ids and mask, traced once for each set of options."""
+
+        def search(ids, mask):
+            return self._search(ids, mask, options)
+
+        if engine == "eager":
+            return search
+        programs = self.__dict__.setdefault("_generation_programs", {})
+        key = (options, engine)
+        if key not in programs:
+            matrix = tf.TensorSpec((None, None), tf.int32)
+            programs[key] = tf.function(
+                search,
+                input_signature=(matrix, matrix),
+                jit_compile=engine == "xla",
+                autograph=False,
+            )
+        return programs[key]
+
+    def _cut(self, sequences):
+        """Drops the columns at the end that hold pad in every row."""
+        used = tf.reduce_any(sequences != self.config.pad_token_id, axis=0)
+        positions = tf.where(used, tf.range(1, tf.shape(used)[0] + 1), 1)
+        return sequences[:, : tf.reduce_max(positions)]

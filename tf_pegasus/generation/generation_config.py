@@ -1,0 +1,126 @@
+"""How to generate: the options of `generate`, kept in `generation_config.json`."""
+
+import json
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+
+from tf_pegasus.files import write_text_atomically
+
+GENERATION_CONFIG_FILE = "generation_config.json"
+
+
+@dataclass(frozen=True)
+class GenerationConfig:
+    """Options of `generate`, with `transformers`' names and defaults.
+
+    Attributes:
+        max_length: int, longest output in tokens, the decoder's start token included.
+        min_length: int, eos is forbidden before this length.
+        num_beams: int, 1 is greedy search.
+        num_return_sequences: int, at most `num_beams`.
+        length_penalty: float, scores are divided by length ** length_penalty.
+        early_stopping: True (stop when `num_beams` outputs are finished), False (stop when
+            a better one is unlikely) or `"never"` (when it is impossible).
+        no_repeat_ngram_size: int, n-grams of this size occur once; 0 allows all.
+        forced_eos_token_id: int or None, forced at `max_length`.
+        extra: dict of unknown keys, kept.
+
+    Raises:
+        ValueError, TypeError: a value is out of range; the message names it.
+    """
+
+    max_length: int = 20
+    min_length: int = 0
+    num_beams: int = 1
+    num_return_sequences: int = 1
+    length_penalty: float = 1.0
+    early_stopping: bool | str = False
+    no_repeat_ngram_size: int = 0
+    forced_eos_token_id: int | None = None
+    extra: dict = field(default_factory=dict, hash=False)
+
+    def __post_init__(self):
+        for name, least in _LEAST.items():
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool):
+                raise TypeError(f"{name}={value!r} must be an int")
+            if value < least:
+                raise ValueError(f"{name}={value!r} must be at least {least}")
+        if not isinstance(self.length_penalty, (int, float)):
+            raise TypeError(f"length_penalty={self.length_penalty!r} must be a float")
+        if self.early_stopping not in (True, False, "never"):
+            raise ValueError(
+                f"early_stopping={self.early_stopping!r} must be True, False or 'never'"
+            )
+        if self.min_length > self.max_length:
+            raise ValueError(
+                f"min_length={self.min_length} must not be above max_length={self.max_length}"
+            )
+        if self.num_return_sequences > self.num_beams:
+            raise ValueError(
+                f"num_return_sequences={self.num_return_sequences} must not be above "
+                f"num_beams={self.num_beams}"
+            )
+
+    def updated(self, **options):
+        """Returns a copy with the options that are not None replaced.
+
+        Raises:
+            TypeError: an unknown option.
+        """
+        unknown = sorted(set(options) - _NAMES)
+        if unknown:
+            raise TypeError(
+                f"unknown generation option {unknown[0]!r}, expected some of: "
+                + ", ".join(sorted(_NAMES))
+            )
+        return replace(self, **{name: v for name, v in options.items() if v is not None})
+
+    def to_dict(self):
+        """Returns all options and the kept unknown keys, JSON-serializable."""
+        return {**self.extra, **{name: getattr(self, name) for name in _NAMES}}
+
+    @classmethod
+    def from_dict(cls, values):
+        """Builds a configuration from a dict; unknown keys go to `extra`, None to the default."""
+        known = {n: v for n, v in values.items() if n in _NAMES and v is not None}
+        return cls(**known, extra={n: v for n, v in values.items() if n not in _NAMES})
+
+    @classmethod
+    def from_model_config(cls, config):
+        """Reads the options that older models keep in `config.json`."""
+        values = {name: config.extra[name] for name in _NAMES if name in config.extra}
+        values["forced_eos_token_id"] = config.forced_eos_token_id
+        return cls.from_dict(values)
+
+    def save_pretrained(self, save_directory):
+        """Writes `generation_config.json` into a directory, atomically."""
+        text = json.dumps(self.to_dict(), indent=2, sort_keys=True) + "\n"
+        write_text_atomically(Path(save_directory) / GENERATION_CONFIG_FILE, text)
+
+    @classmethod
+    def from_pretrained(cls, path):
+        """Reads `generation_config.json` from a directory.
+
+        Raises:
+            FileNotFoundError: there is none.
+            ValueError: it is not JSON, or a value is out of range.
+        """
+        file = Path(path) / GENERATION_CONFIG_FILE
+        if not file.is_file():
+            raise FileNotFoundError(f"no {GENERATION_CONFIG_FILE} in {str(path)!r}")
+        try:
+            values = json.loads(file.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{str(file)!r} is not valid JSON: {error}") from error
+        return cls.from_dict(values)
+
+
+_NAMES = frozenset(f.name for f in fields(GenerationConfig)) - {"extra"}
+_LEAST = {
+    "max_length": 2,
+    "min_length": 0,
+    "num_beams": 1,
+    "num_return_sequences": 1,
+    "no_repeat_ngram_size": 0,
+}
