@@ -1,0 +1,165 @@
+"""The in-graph tokenizer: a Keras layer from strings to ids and back, over tf-text."""
+
+import base64
+import re
+
+import keras
+import tensorflow as tf
+import tensorflow_text as tf_text
+
+from tf_pegasus.tokenizers.sentencepiece_tokenizer import PegasusTokenizer
+from tf_pegasus.tokenizers.special_tokens import special_tokens
+
+# A byte that no UTF-8 text contains.
+_MARK = b"\xff"
+
+
+@keras.saving.register_keras_serializable(package="tf_pegasus")
+class TFPegasusTokenizer(keras.layers.Layer):
+    """Tokenizes inside the graph, with the same ids as `PegasusTokenizer`.
+
+    Args:
+        model_proto: bytes of the sentencepiece model, or their base64 as str.
+        pad_token, eos_token, unk_token, mask_token, mask_token_sent, offset,
+        newline_token, model_max_length: see `PegasusTokenizer`.
+        **kwargs: of `keras.layers.Layer`.
+
+    Example:
+        >>> tokenizer = TFPegasusTokenizer.from_pretrained(path)
+        >>> inputs = tokenizer(tf.constant(["A text.", "Another text."]))
+        >>> tokenizer.detokenize(inputs["input_ids"])
+    """
+
+    def __init__(
+        self,
+        model_proto,
+        pad_token="<pad>",
+        eos_token="</s>",
+        unk_token="<unk>",
+        mask_token="<mask_2>",
+        mask_token_sent="<mask_1>",
+        offset=103,
+        newline_token=None,
+        model_max_length=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if isinstance(model_proto, str):
+            model_proto = base64.b64decode(model_proto)
+        self.model_proto = model_proto
+        self.token_config = {
+            "pad_token": pad_token,
+            "eos_token": eos_token,
+            "unk_token": unk_token,
+            "mask_token": mask_token,
+            "mask_token_sent": mask_token_sent,
+            "offset": offset,
+            "newline_token": newline_token,
+            "model_max_length": model_max_length,
+        }
+        self.newline_token = newline_token
+        self.model_max_length = model_max_length
+        self.offset = offset
+        self.special_tokens = special_tokens(
+            pad_token, eos_token, unk_token, mask_token, mask_token_sent, offset
+        )
+        spellings = sorted(self.special_tokens.ids, key=len, reverse=True)
+        # RE2 takes the first alternative that fits, so longest first.
+        self._special_pattern = "(" + "|".join(map(re.escape, spellings)) + ")"
+        self._sentencepiece = tf_text.SentencepieceTokenizer(model_proto, out_type=tf.int32)
+        self._special_table = tf.lookup.StaticHashTable(
+            tf.lookup.KeyValueTensorInitializer(
+                tf.constant(spellings),
+                tf.constant([self.special_tokens.ids[s] for s in spellings], tf.int32),
+            ),
+            default_value=-1,
+        )
+        self.built = True
+
+    @classmethod
+    def from_tokenizer(cls, tokenizer, **kwargs):
+        """Makes the layer that tokenizes as a `PegasusTokenizer` does."""
+        return cls(tokenizer.model_proto, **{**tokenizer.get_config(), **kwargs})
+
+    @classmethod
+    def from_pretrained(cls, path, **kwargs):
+        """Reads the directory that `PegasusTokenizer.save_pretrained` writes."""
+        return cls.from_tokenizer(PegasusTokenizer.from_pretrained(path), **kwargs)
+
+    def tokenize(self, texts):
+        """Maps strings `(batch,)` to ids, each row ended by eos.
+
+        Returns:
+            `tf.RaggedTensor` of int32 `(batch, None)`.
+        """
+        texts = tf.convert_to_tensor(texts, tf.string)
+        if self.newline_token:
+            texts = tf.strings.regex_replace(texts, "\n", re.escape(self.newline_token))
+        # tf_text.regex_split would stop at a NUL byte, this does not.
+        marked = tf.strings.regex_replace(texts, self._special_pattern, _MARK + rb"\1" + _MARK)
+        # Segments of text and special tokens, in turn: (batch, None)
+        segments = tf.strings.split(marked, _MARK)
+        special_ids = self._special_table.lookup(segments.values)
+        is_special = special_ids >= 0
+        pieces = self._sentencepiece.tokenize(tf.where(is_special, "", segments.values))
+        special = tf.RaggedTensor.from_row_lengths(
+            tf.boolean_mask(special_ids, is_special), tf.cast(is_special, tf.int64)
+        )
+        # Each segment has either pieces or one special id: (segments, None)
+        ids = tf.concat([pieces + self.offset, special], axis=1)
+        ids = segments.with_values(ids).merge_dims(1, 2)  # (batch, None)
+        eos = tf.fill([ids.nrows(), 1], self.special_tokens.eos_token_id)
+        return tf.concat([ids, eos], axis=1)
+
+    def call(self, texts):
+        """Tokenizes and pads.
+
+        Args:
+            texts: string `(batch,)`.
+
+        Returns:
+            dict of int32 `(batch, length)`: `input_ids` and `attention_mask`, padded to the
+            longest row and cut to `model_max_length` if that is set, keeping eos.
+        """
+        ids = self.tokenize(texts)
+        if self.model_max_length is not None:
+            ids = self.truncate(ids, self.model_max_length)
+        return {
+            "input_ids": ids.to_tensor(self.special_tokens.pad_token_id),
+            "attention_mask": tf.ones_like(ids).to_tensor(0),
+        }
+
+    def truncate(self, ids, max_length):
+        """Cuts ragged ids to `max_length`, the last being eos."""
+        cut = tf.concat(
+            [ids[:, : max_length - 1], tf.fill([ids.nrows(), 1], self.special_tokens.eos_token_id)],
+            axis=1,
+        )
+        is_long = ids.row_lengths() > max_length
+        # Short rows end in eos already: the one that was added goes again.
+        lengths = tf.where(is_long, cut.row_lengths(), ids.row_lengths())
+        keep = tf.ragged.range(cut.row_lengths()) < tf.expand_dims(lengths, 1)
+        return tf.ragged.boolean_mask(cut, keep)
+
+    def detokenize(self, ids):
+        """Maps ids `(batch, length)`, dense or ragged, to strings `(batch,)`.
+
+        Leaves out what is not text: reserved ids, `<unk>`, and ids past the vocabulary (a
+        model's embedding may be larger).
+        """
+        if not isinstance(ids, tf.RaggedTensor):
+            ids = tf.RaggedTensor.from_tensor(tf.convert_to_tensor(ids))
+        ids = tf.cast(ids, tf.int32)
+        vocab_size = self._sentencepiece.vocab_size() + self.offset
+        is_text = (ids >= self.special_tokens.first_text_id) & (ids < vocab_size)
+        text = self._sentencepiece.detokenize(tf.ragged.boolean_mask(ids, is_text) - self.offset)
+        if self.newline_token:
+            text = tf.strings.regex_replace(text, re.escape(self.newline_token), "\n")
+        return text
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "model_proto": base64.b64encode(self.model_proto).decode("ascii"),
+            **self.token_config,
+        }
