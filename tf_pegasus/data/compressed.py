@@ -1,0 +1,21 @@
+"""Opening text files whatever they are compressed with."""
+
+import bz2
+import gzip
+import io
+import lzma
+from pathlib import Path
+
+from tf_pegasus.extras import require
+
+_OPENERS = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
+
+
+def open_text(path):
+    """Opens a UTF-8 text file for reading; `.gz`, `.xz`, `.bz2` and `.lz4` are unpacked."""
+    suffix = Path(path).suffix
+    if suffix == ".lz4":
+        binary = require("lz4.frame", "train").open(path, "rb")
+    else:
+        binary = _OPENERS.get(suffix, open)(path, "rb")
+    return io.TextIOWrapper(binary, encoding="utf-8")

@@ -1,0 +1,64 @@
+"""Reading documents and summaries from JSONL and CSV files."""
+
+import csv
+import json
+from pathlib import Path
+
+from tf_pegasus.files import write_text_atomically
+
+FIELDS = ("document", "summary")
+
+
+def read_records(path, fields=FIELDS):
+    """Yields one dict a record of a `.jsonl` or `.csv` file (with a header line).
+
+    Args:
+        path: the file; `.csv` is read as CSV, `.jsonl` or `.json` as one JSON object a line.
+        fields: names of the fields that each record must have, as non-empty strings.
+
+    Raises:
+        ValueError: the file's ending is unknown, it is not UTF-8, or a record lacks a
+            field; the message names file and line.
+    """
+    path = Path(path)
+    readers = {".csv": _read_csv, ".jsonl": _read_jsonl, ".json": _read_jsonl}
+    if path.suffix not in readers:
+        raise ValueError(f"{str(path)!r}: unknown ending {path.suffix!r}, use .jsonl or .csv")
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            for line, record in readers[path.suffix](file, path):
+                for field in fields:
+                    value = record.get(field)
+                    if not isinstance(value, str) or not value.strip():
+                        raise ValueError(
+                            f"{str(path)!r}, line {line}: field {field!r} must be a non-empty "
+                            f"string, got {value!r}"
+                        )
+                yield record
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{str(path)!r} is not UTF-8: {error}") from error
+
+
+def _read_jsonl(file, path):
+    for number, line in enumerate(file, 1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except ValueError as error:
+            raise ValueError(f"{str(path)!r}, line {number}: not JSON: {error}") from error
+        if not isinstance(record, dict):
+            raise ValueError(f"{str(path)!r}, line {number}: not a JSON object")
+        yield number, record
+
+
+def _read_csv(file, path):
+    reader = csv.DictReader(file)
+    for record in reader:
+        yield reader.line_num, record
+
+
+def write_jsonl(path, records):
+    """Writes one JSON object a line, atomically."""
+    lines = (json.dumps(record, ensure_ascii=False) for record in records)
+    write_text_atomically(path, "".join(line + "\n" for line in lines))

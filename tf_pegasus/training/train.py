@@ -1,0 +1,226 @@
+"""Training from files of documents and summaries to a model directory."""
+
+import json
+import math
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import keras
+
+from tf_pegasus.config import PegasusConfig
+from tf_pegasus.data.batching import (
+    Examples,
+    steps_per_epoch,
+    training_dataset,
+    validation_dataset,
+)
+from tf_pegasus.data.readers import read_records
+from tf_pegasus.files import write_text_atomically
+from tf_pegasus.generation.generation_config import GenerationConfig
+from tf_pegasus.models.conditional_generation import TFPegasusForConditionalGeneration
+from tf_pegasus.tokenizers.sentencepiece_tokenizer import VOCAB_FILE, PegasusTokenizer
+from tf_pegasus.tokenizers.vocabulary import train_vocabulary
+from tf_pegasus.training.callbacks import Resume, SaveBest
+from tf_pegasus.training.optimizer import create_optimizer
+
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+ARGUMENTS_FILE = "arguments.json"
+
+
+@dataclass(frozen=True)
+class TrainingArguments:
+    """What `train` needs to know; the defaults train a small model from scratch.
+
+    Attributes:
+        train_file, validation_file: paths of JSONL or CSV with `document` and `summary`.
+        output_dir: path; holds the best model so far, and in `training/` what resuming
+            needs and the log.
+        model: directory to fine-tune from, or None to start from scratch.
+        vocab_file: sentencepiece model, or None to train one (from scratch only).
+        vocab_size: int, pieces of a vocabulary that is trained.
+        d_model, layers, heads, ffn_dim: int, shape of encoder and decoder (from scratch).
+        max_source_length, max_target_length: int, tokens, eos included.
+        epochs: float, passes over the training file.
+        batch_size: int, examples a step.
+        eval_steps: int, steps between validations (each saves a checkpoint), or None for
+            one pass.
+        optimizer, learning_rate, schedule, warmup_steps: see `create_optimizer`.
+        dropout, label_smoothing: float in [0, 1].
+        num_beams, length_penalty: written as the model's defaults for generation.
+        precision: Keras dtype policy.
+        seed: int.
+    """
+
+    train_file: str
+    validation_file: str
+    output_dir: str
+    model: str | None = None
+    vocab_file: str | None = None
+    vocab_size: int = 8000
+    d_model: int = 256
+    layers: int = 4
+    heads: int = 4
+    ffn_dim: int = 1024
+    max_source_length: int = 256
+    max_target_length: int = 64
+    epochs: float = 10.0
+    batch_size: int = 64
+    eval_steps: int | None = None
+    optimizer: str = "adafactor"
+    learning_rate: float = 1e-4
+    schedule: str = "constant"
+    warmup_steps: int = 0
+    dropout: float = 0.1
+    label_smoothing: float = 0.1
+    num_beams: int = 8
+    length_penalty: float = 0.8
+    precision: str = "float32"
+    seed: int = 0
+
+    def __post_init__(self):
+        for name in ("batch_size", "max_source_length", "max_target_length", "epochs"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name}={getattr(self, name)!r} must be positive")
+        if self.eval_steps is not None and self.eval_steps < 1:
+            raise ValueError(f"eval_steps={self.eval_steps!r} must be at least 1")
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"precision={self.precision!r} must be one of {', '.join(PRECISIONS)}")
+        if self.model and self.vocab_file:
+            raise ValueError("model and vocab_file exclude each other: a model has its vocabulary")
+
+
+def train(arguments):
+    """Trains, or resumes where a run with the same arguments was interrupted.
+
+    Args:
+        arguments: `TrainingArguments`.
+
+    Returns:
+        dict of lists, Keras' history of the intervals that this call ran.
+
+    Raises:
+        ValueError: bad arguments or data, or `output_dir` belongs to another run.
+        FileNotFoundError: a file is missing.
+    """
+    output = Path(arguments.output_dir)
+    records = [list(read_records(f)) for f in (arguments.train_file, arguments.validation_file)]
+    state = _claim(output, arguments)
+    keras.utils.set_random_seed(arguments.seed)
+
+    tokenizer = _tokenizer(arguments, records[0], output)
+    limits = (arguments.max_source_length, arguments.max_target_length)
+    train_examples, validation_examples = (Examples(r, tokenizer, *limits) for r in records)
+    per_epoch = steps_per_epoch(train_examples, arguments.batch_size)
+    total_steps = max(1, round(arguments.epochs * per_epoch))
+    interval = min(arguments.eval_steps or per_epoch, total_steps)
+
+    model = _model(arguments, tokenizer)
+    model.compile(
+        create_optimizer(
+            arguments.optimizer,
+            arguments.learning_rate,
+            arguments.schedule,
+            arguments.warmup_steps,
+            total_steps,
+        ),
+        jit_compile=False,
+    )
+    resume = Resume(model, state / "checkpoint")
+    intervals_done = resume.restore()
+
+    def save():
+        model.save_pretrained(output)
+
+    tokenizer.save_pretrained(output)
+    GenerationConfig(
+        max_length=arguments.max_target_length,
+        num_beams=arguments.num_beams,
+        length_penalty=arguments.length_penalty,
+    ).save_pretrained(output)
+    print(
+        f"{model.count_params():,} parameters; {len(train_examples):,} examples; {total_steps:,} "
+        f"steps of {arguments.batch_size}, validated every {interval:,}"
+        + (f"; resuming after {intervals_done * interval:,}" if intervals_done else ""),
+        flush=True,
+    )
+    history = model.fit(
+        training_dataset(
+            train_examples, arguments.batch_size, arguments.seed, intervals_done * interval
+        ),
+        validation_data=validation_dataset(validation_examples, arguments.batch_size),
+        steps_per_epoch=interval,
+        initial_epoch=intervals_done,
+        # The last interval may go past total_steps, where the cosine schedule has a rate of 0.
+        epochs=math.ceil(total_steps / interval),
+        callbacks=[
+            keras.callbacks.CSVLogger(str(state / "log.csv"), append=True),
+            SaveBest(save, resume.best),
+            resume.callback(),
+        ],
+        shuffle=False,
+        # A progress bar on a terminal, a line an interval in a file.
+        verbose=1 if sys.stdout.isatty() else 2,
+    )
+    return history.history
+
+
+def _claim(output, arguments):
+    """Makes the state directory, or checks that it belongs to a run with these arguments."""
+    state = output / "training"
+    wanted = {name: value for name, value in asdict(arguments).items() if name != "output_dir"}
+    file = state / ARGUMENTS_FILE
+    if file.is_file():
+        found = json.loads(file.read_text(encoding="utf-8"))
+        changed = [n for n in wanted if found.get(n) != wanted[n]]
+        if changed:
+            raise ValueError(
+                f"output_dir={str(output)!r} holds a run with other arguments "
+                f"({changed[0]}={found.get(changed[0])!r} there): repeat them to resume it, or "
+                "give another directory"
+            )
+        return state
+    if output.exists() and any(output.iterdir()):
+        raise ValueError(f"output_dir={str(output)!r} has something in it that is no training run")
+    state.mkdir(parents=True, exist_ok=True)
+    write_text_atomically(file, json.dumps(wanted, indent=2) + "\n")
+    return state
+
+
+def _tokenizer(arguments, records, output):
+    length = {"model_max_length": arguments.max_source_length}
+    if arguments.model:
+        return PegasusTokenizer.from_pretrained(arguments.model, **length)
+    if arguments.vocab_file:
+        return PegasusTokenizer(arguments.vocab_file, **length)
+    vocab_file = output / VOCAB_FILE
+    if not vocab_file.is_file():
+        texts = (record[field] for record in records for field in ("document", "summary"))
+        train_vocabulary(texts, vocab_file, arguments.vocab_size)
+    return PegasusTokenizer(vocab_file, **length)
+
+
+def _model(arguments, tokenizer):
+    regularization = {
+        "dropout": arguments.dropout,
+        "label_smoothing": arguments.label_smoothing,
+    }
+    if arguments.model:
+        return TFPegasusForConditionalGeneration.from_pretrained(
+            arguments.model, dtype=arguments.precision, **regularization
+        )
+    config = PegasusConfig(
+        vocab_size=tokenizer.vocab_size,
+        max_position_embeddings=max(arguments.max_source_length, arguments.max_target_length),
+        d_model=arguments.d_model,
+        encoder_layers=arguments.layers,
+        decoder_layers=arguments.layers,
+        encoder_attention_heads=arguments.heads,
+        decoder_attention_heads=arguments.heads,
+        encoder_ffn_dim=arguments.ffn_dim,
+        decoder_ffn_dim=arguments.ffn_dim,
+        activation_function="relu",
+        scale_embedding=True,
+        **regularization,
+    )
+    return TFPegasusForConditionalGeneration(config, dtype=arguments.precision)
