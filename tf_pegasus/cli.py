@@ -1,0 +1,340 @@
+"""The `tf-pegasus` command: parses, calls the package, prints."""
+
+import argparse
+import json
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+from tqdm import tqdm
+
+from tf_pegasus.bundled import bundled_model
+from tf_pegasus.data.readers import read_records
+from tf_pegasus.generation.generate import ENGINES
+from tf_pegasus.serving.export import EXPORT_ENGINES, export_saved_model
+from tf_pegasus.summarization import Summarizer
+from tf_pegasus.training.optimizer import OPTIMIZERS, SCHEDULES
+from tf_pegasus.training.train import PRECISIONS, TrainingArguments, train
+
+STANDARD_INPUT = "-"
+
+
+def main(argv=None):
+    """Runs a command; returns 0, or 1 after one line on stderr that says what is wrong."""
+    arguments = _parser().parse_args(argv)
+    try:
+        arguments.run(arguments)
+    except (OSError, ValueError, TypeError, ImportError) as error:
+        print(f"tf-pegasus: error: {_one_line(error)}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("tf-pegasus: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _one_line(error):
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return " ".join(str(error).split())
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="tf-pegasus", description="PEGASUS abstractive summarization on TensorFlow."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_summarize(commands)
+    _add_train(commands)
+    _add_evaluate(commands)
+    _add_export(commands)
+    _add_corpus(commands)
+    return parser
+
+
+def _add_command(commands, name, run, description):
+    command = commands.add_parser(
+        name,
+        help=description,
+        description=description,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    command.set_defaults(run=run)
+    return command
+
+
+def _add_model(command):
+    command.add_argument(
+        "--model", metavar="DIR", help="model directory; the bundled one if absent"
+    )
+
+
+def _add_generation(command):
+    group = command.add_argument_group("generation (the model's own settings if absent)")
+    group.add_argument("--num-beams", type=int, metavar="N", help="1 is greedy search")
+    group.add_argument("--length-penalty", type=float, metavar="X")
+    group.add_argument("--max-length", type=int, metavar="N", help="in tokens")
+    group.add_argument("--min-length", type=int, metavar="N", help="in tokens")
+    group.add_argument("--no-repeat-ngram-size", type=int, metavar="N")
+    group.add_argument("--early-stopping", action="store_const", const=True)
+
+
+_GENERATION = (
+    "num_beams",
+    "length_penalty",
+    "max_length",
+    "min_length",
+    "no_repeat_ngram_size",
+    "early_stopping",
+)
+
+
+def _generation(arguments):
+    return {name: getattr(arguments, name) for name in _GENERATION}
+
+
+def _summarizer(arguments):
+    return Summarizer.from_pretrained(arguments.model or bundled_model())
+
+
+# summarize
+
+
+def _add_summarize(commands):
+    command = _add_command(commands, "summarize", _summarize, "Summarize documents.")
+    command.add_argument(
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help=f"text file, one document each; {STANDARD_INPUT} is standard input",
+    )
+    form = command.add_mutually_exclusive_group()
+    form.add_argument("--lines", action="store_true", help="each line is a document")
+    form.add_argument(
+        "--jsonl",
+        action="store_true",
+        help="each line is a JSON object with a document; prints it with summary and score",
+    )
+    _add_model(command)
+    command.add_argument("--batch-size", type=int, default=8, metavar="N")
+    command.add_argument("--engine", choices=ENGINES, default="xla")
+    _add_generation(command)
+
+
+def _summarize(arguments):
+    records = [r for file in arguments.files for r in _documents(file, arguments)]
+    if not records:
+        raise ValueError("there is no document to summarize")
+    summarizer = _summarizer(arguments)
+    hidden = not sys.stderr.isatty() or len(records) <= arguments.batch_size
+    with tqdm(total=len(records), unit="doc", disable=hidden) as bar:
+        summaries = summarizer.summarize(
+            [record["document"] for _, record in records],
+            batch_size=arguments.batch_size,
+            engine=arguments.engine,
+            progress=bar.update,
+            **_generation(arguments),
+        )
+    for (source, record), summary in zip(records, summaries, strict=True):
+        if summary.tokens_dropped:
+            print(
+                f"tf-pegasus: warning: {source}: the model reads "
+                f"{summarizer.max_source_length} tokens, the last {summary.tokens_dropped} "
+                "were dropped",
+                file=sys.stderr,
+            )
+        if arguments.jsonl:
+            line = {**record, "summary": summary.text, "score": round(summary.score, 6)}
+            print(json.dumps(line, ensure_ascii=False))
+        else:
+            print(summary.text.replace("\n", " "))
+
+
+def _documents(file, arguments):
+    """Lists (where it stands, record) of each document in a file."""
+    name = "standard input" if file == STANDARD_INPUT else file
+    text = _read_text(file, name)
+    if arguments.lines:
+        documents = [(f"{name}, line {n}", {"document": line}) for n, line in _lines(text)]
+    elif arguments.jsonl:
+        documents = [
+            (f"{name}, line {n}", _json_record(line, f"{name}, line {n}"))
+            for n, line in _lines(text)
+            if line.strip()
+        ]
+    else:
+        documents = [(name, {"document": text})]
+    for source, record in documents:
+        if not record["document"].strip():
+            raise ValueError(f"{source}: the text is empty")
+    return documents
+
+
+def _lines(text):
+    # Not splitlines(): a document may hold other line separators, such as U+2028.
+    return enumerate(text.removesuffix("\n").split("\n"), 1)
+
+
+def _read_text(file, name):
+    content = sys.stdin.buffer.read() if file == STANDARD_INPUT else Path(file).read_bytes()
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{name}: not UTF-8 text (byte {error.start})") from error
+
+
+def _json_record(line, source):
+    try:
+        record = json.loads(line)
+    except ValueError as error:
+        raise ValueError(f"{source}: not JSON: {error}") from error
+    if not isinstance(record, dict) or not isinstance(record.get("document"), str):
+        raise ValueError(f"{source}: must be a JSON object with a string 'document'")
+    return record
+
+
+# train
+
+
+def _add_train(commands):
+    command = _add_command(
+        commands, "train", _train, "Train or fine-tune a model; repeat the command to resume."
+    )
+    choices = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES, "precision": PRECISIONS}
+    metavars = {str: "PATH", int: "N", float: "X"}
+    for field in fields(TrainingArguments):
+        kind = next(t for t in (int, float, str) if t.__name__ in str(field.type))
+        is_file = field.name.endswith(("_file", "_dir"))
+        required = is_file and field.name != "vocab_file"
+        command.add_argument(
+            "--" + field.name.replace("_", "-"),
+            type=kind,
+            required=required,
+            default=None if required else field.default,
+            choices=choices.get(field.name),
+            metavar=None if field.name in choices else metavars[kind],
+            help=_TRAINING_HELP[field.name],
+        )
+
+
+_TRAINING_HELP = {
+    "train_file": "JSONL or CSV with document and summary",
+    "validation_file": "the same, to choose the best weights by",
+    "output_dir": "directory for the model and the state of training",
+    "model": "model directory to fine-tune; from scratch if absent",
+    "vocab_file": "sentencepiece model; trained on the training file if absent",
+    "vocab_size": "pieces of a vocabulary that is trained",
+    "d_model": "width (from scratch)",
+    "layers": "layers of encoder and decoder each (from scratch)",
+    "heads": "attention heads (from scratch)",
+    "ffn_dim": "feed-forward width (from scratch)",
+    "max_source_length": "tokens of a document that are read",
+    "max_target_length": "tokens of a summary that are learnt",
+    "epochs": "passes over the training file",
+    "batch_size": "examples a step",
+    "eval_steps": "steps between validations; one pass if absent",
+    "optimizer": "the paper uses adafactor",
+    "learning_rate": "the peak",
+    "schedule": "what follows the warm-up",
+    "warmup_steps": "steps to reach the peak",
+    "dropout": "probability",
+    "label_smoothing": "share of the target spread over the vocabulary",
+    "num_beams": "saved as the model's setting for generation",
+    "length_penalty": "saved as the model's setting for generation",
+    "precision": "Keras dtype policy",
+    "seed": "of initialization, order and dropout",
+}
+
+
+def _train(arguments):
+    names = [field.name for field in fields(TrainingArguments)]
+    train(TrainingArguments(**{name: getattr(arguments, name) for name in names}))
+
+
+# evaluate
+
+
+def _add_evaluate(commands):
+    command = _add_command(
+        commands, "evaluate", _evaluate, "ROUGE of a model and of the lead baselines."
+    )
+    command.add_argument("file", metavar="FILE", help="JSONL or CSV with document and summary")
+    _add_model(command)
+    command.add_argument("--batch-size", type=int, default=32, metavar="N")
+    command.add_argument("--engine", choices=ENGINES, default="xla")
+    _add_generation(command)
+
+
+def _evaluate(arguments):
+    from tf_pegasus.evaluation.rouge import BASELINES, METRICS, rouge
+
+    records = list(read_records(arguments.file))
+    if not records:
+        raise ValueError(f"{arguments.file}: there is no record")
+    documents = [record["document"] for record in records]
+    references = [record["summary"] for record in records]
+    predictions = {name: list(map(cut, documents)) for name, cut in BASELINES.items()}
+    summarizer = _summarizer(arguments)
+    with tqdm(total=len(documents), unit="doc", disable=not sys.stderr.isatty()) as bar:
+        summaries = summarizer.summarize(
+            documents,
+            batch_size=arguments.batch_size,
+            engine=arguments.engine,
+            progress=bar.update,
+            **_generation(arguments),
+        )
+    predictions["model"] = [summary.text for summary in summaries]
+    print(f"{len(records)} documents\n\n| | ROUGE-1 | ROUGE-2 | ROUGE-L |\n|---|---|---|---|")
+    for name, texts in predictions.items():
+        scores = rouge(texts, references)
+        print(f"| {name} | " + " | ".join(f"{scores[metric]:.1f}" for metric in METRICS) + " |")
+
+
+# export
+
+
+def _add_export(commands):
+    command = _add_command(
+        commands, "export", _export, "Write a SavedModel from strings to summaries."
+    )
+    command.add_argument("directory", metavar="OUT_DIR", help="must not exist yet, or be empty")
+    _add_model(command)
+    command.add_argument("--engine", choices=EXPORT_ENGINES, default="xla")
+    _add_generation(command)
+
+
+def _export(arguments):
+    options = _generation(arguments)
+    export_saved_model(
+        _summarizer(arguments), arguments.directory, engine=arguments.engine, **options
+    )
+    print(arguments.directory)
+
+
+# corpus
+
+
+def _add_corpus(commands):
+    corpora = commands.add_parser("corpus", help="Make a training corpus.").add_subparsers(
+        required=True, metavar="CORPUS"
+    )
+    command = _add_command(
+        corpora, "debian", _corpus_debian, "Package descriptions and synopses, from apt's lists."
+    )
+    command.add_argument("directory", metavar="OUT_DIR", help="must not exist yet, or be empty")
+    command.add_argument("--lists", default="/var/lib/apt/lists", metavar="DIR")
+    command.add_argument("--held-out", type=int, default=2000, metavar="N", help="test documents")
+    command.add_argument("--max-per-family", type=int, default=50, metavar="N")
+
+
+def _corpus_debian(arguments):
+    from tf_pegasus.data.debian import write_corpus
+
+    counts = write_corpus(
+        arguments.directory, arguments.lists, arguments.held_out, arguments.max_per_family
+    )
+    print(", ".join(f"{name} {count:,}" for name, count in counts.items()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
