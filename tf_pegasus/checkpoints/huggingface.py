@@ -33,7 +33,8 @@ def save_weights(model, directory, dtype=None):
     for weight in huggingface_weights(model):
         value = np.asarray(weight.variable)
         if dtype is not None:
-            narrowed = value.astype(np.dtype(dtype))
+            with np.errstate(over="ignore"):  # checked in the next line
+                narrowed = value.astype(np.dtype(dtype))
             if not np.isfinite(narrowed.astype("float32")).all() and np.isfinite(value).all():
                 raise ValueError(f"{weight.name} does not fit into dtype={dtype!r}")
             value = narrowed

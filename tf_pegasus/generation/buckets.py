@@ -9,7 +9,7 @@ import tensorflow as tf
 _POWERS = 2 ** np.arange(31, dtype="int64")
 SIZES = {
     "batch": _POWERS[:24].astype("int32"),
-    "length": np.sort(np.concatenate([_POWERS[4:24], 3 * _POWERS[4:23]])).astype("int32"),
+    "length": np.sort(np.concatenate([_POWERS[4:24], 3 * _POWERS[3:22]])).astype("int32"),
 }
 
 

@@ -12,13 +12,15 @@ def masked_cross_entropy(labels, logits, label_smoothing=0.0):
     over the vocabulary (Szegedy et al., 2016, section 7; paper appendix C uses s = 0.1).
 
     Args:
-        labels: int `(batch, length)`; -100 does not count.
+        labels: `(batch, length)` of whole numbers (Keras hands them over as floats); -100
+            does not count.
         logits: float `(batch, length, vocab_size)`.
         label_smoothing: float in [0, 1).
 
     Returns:
         float32 scalar; 0 where no token counts.
     """
+    labels = tf.cast(labels, tf.int32)
     counts = labels != IGNORED_LABEL
     logits = tf.cast(logits, tf.float32)
     log_normalizer = tf.reduce_logsumexp(logits, axis=-1)

@@ -1,0 +1,328 @@
+import itertools
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import GOLDEN_MODELS, tiny_config
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tf_pegasus import GenerationConfig, TFPegasusForConditionalGeneration
+from tf_pegasus.generation.buckets import SIZES, bucket, pad_to_bucket
+from tf_pegasus.generation.logits_processors import no_repeat_ngram
+from tf_pegasus.generation.top_k import exact_top_k
+
+EOS = 1
+NUM_CASES = 18
+
+
+def up_to_eos(rows):
+    """The rows as lists, start token left out, cut behind the first eos.
+
+    The peer fills finished rows with eos where we fill with pad.
+    """
+    cut = []
+    for row in np.asarray(rows)[:, 1:].tolist():
+        cut.append(row[: row.index(EOS) + 1] if EOS in row else [i for i in row if i != 0])
+    return cut
+
+
+def generate(golden, number, engine):
+    options = {"forced_eos_token_id": EOS, **golden.cases[number]}
+    return golden.model.generate(
+        golden.source,
+        generation_config=GenerationConfig.from_dict(options),
+        engine=engine,
+        return_dict_in_generate=True,
+    )
+
+
+def assert_is_the_peers(golden, number, outputs):
+    expected = golden.arrays[f"sequences_{number}"]
+    assert up_to_eos(outputs.sequences) == up_to_eos(expected), golden.cases[number]
+    assert outputs.sequences.shape[1] <= expected.shape[1]
+    if f"scores_{number}" in golden.arrays:
+        np.testing.assert_allclose(
+            outputs.sequences_scores, golden.arrays[f"scores_{number}"], atol=1e-4
+        )
+
+
+def test_every_golden_case_is_tested(golden):
+    assert len(golden.cases) == NUM_CASES
+
+
+@pytest.mark.parametrize("number", range(NUM_CASES))
+def test_eager_ids_and_scores_are_the_peers(golden, number):
+    assert_is_the_peers(golden, number, generate(golden, number, "eager"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["graph", "xla"])
+@pytest.mark.parametrize("number", range(NUM_CASES))
+def test_compiled_ids_and_scores_are_the_peers_and_eagers(goldens, number, engine):
+    # Each case on one of the models: compiling is what takes the time.
+    golden = goldens[GOLDEN_MODELS[number % 2]]
+    outputs = generate(golden, number, engine)
+    assert_is_the_peers(golden, number, outputs)
+    eager = generate(golden, number, "eager")
+    np.testing.assert_array_equal(outputs.sequences, eager.sequences)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_inside_a_function_of_the_user(golden, jit_compile):
+    options = {"num_beams": 2, "max_length": 9}
+
+    @tf.function(jit_compile=jit_compile)
+    def function(ids, mask):
+        return golden.model.generate(ids, mask, **options)
+
+    inside = function(*(tf.constant(value) for value in golden.source.values()))
+    assert inside.shape == (4, 9)
+    outside = golden.model.generate(golden.source, engine="eager", **options)
+    width = outside.shape[1]
+    np.testing.assert_array_equal(inside[:, :width], outside)
+    assert not np.any(inside[:, width:])
+
+
+def test_a_row_does_not_depend_on_its_batch(golden):
+    options = {"num_beams": 4, "max_length": 12, "engine": "graph"}
+    together = golden.model.generate(golden.source, **options)
+    for index in range(4):
+        length = golden.source["attention_mask"][index].sum()
+        alone = golden.model.generate(
+            golden.source["input_ids"][index : index + 1, :length], **options
+        )
+        assert up_to_eos(alone) == up_to_eos(together[index : index + 1])
+
+
+def test_mask_defaults_to_all_but_pad(golden):
+    ids = golden.source["input_ids"]
+    with_mask = golden.model.generate(golden.source, engine="eager", num_beams=2)
+    np.testing.assert_array_equal(
+        golden.model.generate(ids, engine="eager", num_beams=2), with_mask
+    )
+
+
+@pytest.mark.parametrize("num_beams", [1, 3])
+def test_row_without_tokens_gets_none(golden, num_beams):
+    mask = golden.source["attention_mask"].copy()
+    mask[2] = 0
+    outputs = golden.model.generate(
+        golden.source["input_ids"],
+        mask,
+        num_beams=num_beams,
+        engine="eager",
+        return_dict_in_generate=True,
+    )
+    assert not np.any(outputs.sequences[2])
+    assert float(outputs.sequences_scores[2]) == 0.0
+
+
+def test_every_row_empty(golden):
+    ids = np.zeros((2, 3), int)
+    assert golden.model.generate(ids, engine="eager", num_beams=2).shape == (2, 1)
+
+
+def test_score_is_the_models_log_probability(golden):
+    outputs = golden.model.generate(
+        golden.source,
+        num_beams=4,
+        length_penalty=0.7,
+        max_length=14,
+        forced_eos_token_id=None,
+        engine="eager",
+        return_dict_in_generate=True,
+        generation_config=GenerationConfig(),
+    )
+    sequences = outputs.sequences.numpy()
+    logits = golden.model(golden.source, decoder_input_ids=sequences[:, :-1]).logits
+    log_probs = tf.nn.log_softmax(logits).numpy()
+    for row, row_log_probs, score in zip(
+        sequences, log_probs, outputs.sequences_scores, strict=True
+    ):
+        tokens = up_to_eos(row[None])[0]
+        total = sum(row_log_probs[place, token] for place, token in enumerate(tokens))
+        np.testing.assert_allclose(total / len(tokens) ** 0.7, score, rtol=1e-4)
+
+
+def test_more_beams_find_no_worse_hypotheses(golden):
+    scores = [
+        golden.model.generate(
+            golden.source,
+            num_beams=beams,
+            length_penalty=0.0,
+            early_stopping="never",
+            max_length=8,
+            engine="graph",
+            return_dict_in_generate=True,
+        ).sequences_scores.numpy()
+        for beams in (1, 16)
+    ]
+    assert (scores[1] >= scores[0] - 1e-5).all()
+
+
+@pytest.mark.parametrize("num_beams", [1, 4])
+def test_no_ngram_is_repeated(golden, num_beams):
+    sequences = golden.model.generate(
+        golden.source, num_beams=num_beams, no_repeat_ngram_size=2, max_length=40, engine="graph"
+    )
+    for tokens in up_to_eos(sequences):
+        pairs = list(itertools.pairwise(tokens))
+        assert len(pairs) == len(set(pairs))
+
+
+@pytest.mark.parametrize("num_beams", [1, 4])
+def test_lengths_are_bounded(golden, num_beams):
+    sequences = golden.model.generate(
+        golden.source, num_beams=num_beams, min_length=7, max_length=10, engine="graph"
+    )
+    lengths = [len(tokens) + 1 for tokens in up_to_eos(sequences)]
+    assert min(lengths) >= 8  # eos stands behind the seven that min_length asks for
+    assert max(lengths) <= 10
+
+
+def test_training_changes_what_is_generated(config, batch):
+    model = TFPegasusForConditionalGeneration(config)
+    source = {name: batch[name] for name in ("input_ids", "attention_mask")}
+    model.compile(tf.keras.optimizers.Adam(0.02))
+    model.generate(source, num_beams=2, max_length=6, engine="graph")
+    model.fit(batch, epochs=80, verbose=0)
+    learnt = model.generate(source, num_beams=2, max_length=6, engine="graph")
+    assert up_to_eos(learnt) == [[i for i in row if i > 0] for row in batch["labels"].tolist()]
+
+
+def test_shapes_share_one_trace(config):
+    model = TFPegasusForConditionalGeneration(config)
+    traces = []
+    encoder_call = model.model.encoder.call
+    model.model.encoder.call = lambda *a, **k: (traces.append(1), encoder_call(*a, **k))[1]
+    for rows, length in ((3, 5), (4, 16), (3, 11), (1, 30)):
+        model.generate(np.full((rows, length), 7), num_beams=2, max_length=4, engine="graph")
+    assert len(traces) == 1
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision_generates(config, policy, batch):
+    model = TFPegasusForConditionalGeneration(config, dtype=policy)
+    outputs = model.generate(
+        batch["input_ids"], num_beams=2, engine="graph", return_dict_in_generate=True
+    )
+    assert np.isfinite(outputs.sequences_scores).all()
+
+
+# Parts
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(1, 4),
+    st.integers(1, 700),
+    st.integers(1, 16),
+    st.integers(0, 2**31),
+    st.sampled_from([1, 5, 1000]),
+)
+def test_two_stage_top_k_is_exact(rows, n, k, seed, distinct):
+    k = min(k, n)
+    random = np.random.default_rng(seed)
+    scores = random.integers(0, distinct, (rows, n)).astype("float32")
+    scores[random.random((rows, n)) < 0.3] = -math.inf
+    values, indices = exact_top_k(tf.constant(scores), k)
+    expected_values, expected_indices = tf.math.top_k(scores, k)
+    np.testing.assert_array_equal(values, expected_values)
+    np.testing.assert_array_equal(indices, expected_indices)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 4), st.lists(st.integers(0, 3), min_size=1, max_size=12))
+def test_no_repeat_ngram_forbids_just_what_repeats(size, tokens):
+    padded = np.full((1, 14), 2, "int32")
+    padded[0, : len(tokens)] = tokens
+    result = no_repeat_ngram(size)(tf.constant(padded), tf.constant(len(tokens)), tf.zeros((1, 5)))
+    seen = {tuple(tokens[i : i + size]) for i in range(len(tokens) - size + 1)}
+    start = len(tokens) - size + 1
+    prefix = tuple(tokens[start:]) if start >= 0 else None
+    forbidden = [prefix is not None and (*prefix, token) in seen for token in range(5)]
+    np.testing.assert_array_equal(np.isinf(result[0]), forbidden)
+
+
+def test_buckets():
+    assert SIZES["length"][:6].tolist() == [16, 24, 32, 48, 64, 96]
+    assert [int(bucket(n, "length")) for n in (1, 16, 17, 33, 500)] == [16, 16, 24, 48, 512]
+    assert [int(bucket(n, "length", 40)) for n in (1, 33, 40)] == [16, 40, 40]
+    assert [int(bucket(n, "batch")) for n in (1, 2, 3, 9)] == [1, 2, 4, 16]
+    ids, mask = pad_to_bucket(tf.ones((3, 5), tf.int32), tf.ones((3, 5), tf.int32), 7, 100)
+    assert ids.shape == mask.shape == (4, 16)
+    assert (int(ids[3, 0]), int(mask[3, 0]), int(mask[2, 4])) == (7, 0, 1)
+
+
+# Options
+
+
+def test_generation_config_round_trip(tmp_path):
+    config = GenerationConfig.from_dict({"num_beams": 8, "max_length": 64, "top_k": 50})
+    config.save_pretrained(tmp_path)
+    again = GenerationConfig.from_pretrained(tmp_path)
+    assert again == config
+    assert again.extra == {"top_k": 50}
+
+
+def test_generation_config_of_the_peer(golden):
+    config = GenerationConfig.from_pretrained(golden.path)
+    assert config.forced_eos_token_id == EOS
+    assert config.num_beams == 1
+
+
+def test_old_options_in_the_model_configuration():
+    model = TFPegasusForConditionalGeneration(tiny_config(num_beams=3, length_penalty=0.6))
+    assert model.generation_config.num_beams == 3
+    assert model.generation_config.length_penalty == 0.6
+    assert model.generation_config.forced_eos_token_id == EOS
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"num_beams": 0}, ValueError, "num_beams=0 must be at least 1"),
+        ({"num_beams": 2.0}, TypeError, "num_beams=2.0 must be an int"),
+        ({"num_beams": 31}, ValueError, "num_beams=31 needs a vocabulary"),
+        ({"max_length": 1}, ValueError, "max_length=1"),
+        ({"max_length": 33}, ValueError, "max_length=33 .* max_position_embeddings=32"),
+        ({"min_length": 21}, ValueError, "min_length=21 must not be above max_length=20"),
+        ({"num_return_sequences": 2}, ValueError, "num_return_sequences=2 .* num_beams=1"),
+        ({"early_stopping": "always"}, ValueError, "early_stopping='always'"),
+        ({"length_penalty": "1"}, TypeError, "length_penalty='1'"),
+        ({"forced_eos_token_id": 60}, ValueError, "forced_eos_token_id=60"),
+        ({"num_beems": 2}, TypeError, "unknown generation option 'num_beems'"),
+        ({"engine": "onnx"}, ValueError, "engine='onnx'"),
+    ],
+)
+def test_bad_options(model, options, error, message):
+    with pytest.raises(error, match=message):
+        model.generate(np.array([[2, 3]]), **options)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ({"input_ids": np.array([[60]])}, "ids outside"),
+        ({"input_ids": np.ones((1, 33), int)}, "33 tokens a row"),
+        ({"input_ids": np.array([2, 3])}, r"shape \(batch, length\)"),
+        (
+            {"input_ids": np.ones((1, 3), int), "attention_mask": np.ones((1, 2), int)},
+            r"attention_mask has the shape \(1, 2\)",
+        ),
+        ({"attention_mask": np.ones((1, 2), int)}, "input_ids is missing"),
+    ],
+)
+def test_bad_sources(model, inputs, message):
+    with pytest.raises(ValueError, match=message):
+        model.generate(**inputs)
+
+
+def test_damaged_generation_config(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no generation_config\.json"):
+        GenerationConfig.from_pretrained(tmp_path)
+    (tmp_path / "generation_config.json").write_text("{")
+    with pytest.raises(ValueError, match="not valid JSON"):
+        GenerationConfig.from_pretrained(tmp_path)
