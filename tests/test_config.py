@@ -67,6 +67,13 @@ def test_aliases_read_and_write():
     assert config.num_hidden_layers == config.encoder_layers
 
 
+def test_overrides_win_over_the_file(tmp_path):
+    PegasusConfig(encoder_layers=2, d_model=64).save_pretrained(tmp_path)
+    changed = PegasusConfig.from_pretrained(tmp_path, encoder_layers=12, hidden_size=32)
+    assert (changed.encoder_layers, changed.num_hidden_layers) == (12, 12)
+    assert changed.d_model == 32
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -1,6 +1,7 @@
 """The model's hyper-parameters, read from and written to Hugging Face's `config.json`."""
 
 import copy
+import inspect
 import json
 import math
 from pathlib import Path
@@ -98,11 +99,10 @@ class PegasusConfig:
         self._names = tuple(arguments)
         for alias, name in self.attribute_map.items():
             if alias in kwargs:
-                # A written config carries both; the real name wins unless it is the default.
                 value = kwargs.pop(alias)
                 if arguments[name] == _DEFAULTS[name]:
                     arguments[name] = value
-                elif alias != "num_hidden_layers" and arguments[name] != value:
+                elif arguments[name] != value:
                     raise ValueError(
                         f"{alias}={value!r} contradicts {name}={arguments[name]!r}: "
                         "they are two names of one value, give only one"
@@ -151,7 +151,15 @@ class PegasusConfig:
         """Builds a configuration from a dict such as `to_dict` returns."""
         if not isinstance(values, dict):
             raise ValueError(f"a configuration must be a JSON object, got {type(values).__name__}")
-        return cls(**{**values, **overrides})
+        merged = {}
+        for given in (values, overrides):
+            # By the real names, so that an override finds what it replaces. Where both are
+            # given, as `transformers` writes num_hidden_layers, the alias is an echo.
+            echoes = {alias for alias, name in cls.attribute_map.items() if name in given}
+            for key, value in given.items():
+                if key not in echoes:
+                    merged[cls.attribute_map.get(key, key)] = value
+        return cls(**merged)
 
     def save_pretrained(self, save_directory):
         """Writes `config.json` into `save_directory` (made if missing), atomically."""
@@ -179,13 +187,10 @@ class PegasusConfig:
         return cls.from_dict(values, **overrides)
 
 
-_DEFAULTS = dict(
-    zip(
-        PegasusConfig.__init__.__code__.co_varnames[1:],
-        PegasusConfig.__init__.__defaults__,
-        strict=False,
-    )
-)
+_DEFAULTS = {
+    name: parameter.default
+    for name, parameter in inspect.signature(PegasusConfig).parameters.items()
+}
 
 _POSITIVE_INTEGERS = (
     "vocab_size",

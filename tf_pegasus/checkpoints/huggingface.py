@@ -10,7 +10,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from tf_pegasus.checkpoints.names import REDUNDANT, huggingface_weights
+from tf_pegasus.checkpoints.names import REDUNDANT, huggingface_weights, position_tables
 
 WEIGHTS_FILE = "model.safetensors"
 FILE_DTYPES = ("float32", "float16", "bfloat16")
@@ -29,22 +29,27 @@ def save_weights(model, directory, dtype=None):
     """
     if dtype is not None and dtype not in FILE_DTYPES:
         raise ValueError(f"dtype={dtype!r} must be one of {', '.join(FILE_DTYPES)}")
-    tensors = {}
+    values = position_tables(model)
     for weight in huggingface_weights(model):
         value = np.asarray(weight.variable)
-        if dtype is not None:
-            with np.errstate(over="ignore"):  # checked in the next line
-                narrowed = value.astype(np.dtype(dtype))
-            if not np.isfinite(narrowed.astype("float32")).all() and np.isfinite(value).all():
-                raise ValueError(f"{weight.name} does not fit into dtype={dtype!r}")
-            value = narrowed
-        tensors[weight.name] = np.ascontiguousarray(value.T if weight.transposed else value)
+        values[weight.name] = value.T if weight.transposed else value
+    tensors = {name: _narrowed(name, value, dtype) for name, value in values.items()}
     directory = Path(directory)
     with tempfile.TemporaryDirectory(dir=directory, prefix=".saving-") as temporary:
         file = Path(temporary) / WEIGHTS_FILE
         # The metadata is what PyTorch's loader in `transformers` insists on.
         save_file(tensors, file, metadata={"format": "pt"})
         os.replace(file, directory / WEIGHTS_FILE)
+
+
+def _narrowed(name, value, dtype):
+    if dtype is None:
+        return np.ascontiguousarray(value)
+    with np.errstate(over="ignore"):  # checked in the next line
+        narrowed = value.astype(np.dtype(dtype), order="C")
+    if not np.isfinite(narrowed.astype("float32")).all() and np.isfinite(value).all():
+        raise ValueError(f"{name} does not fit into dtype={dtype!r}")
+    return narrowed
 
 
 def load_weights(model, directory, strict=True):

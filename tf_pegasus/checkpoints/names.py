@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import keras
 
-# Constants and copies that older files carry; nothing is lost by not reading them.
+# Constants and copies that files carry; nothing is lost by not reading them.
 REDUNDANT = (
     "model.encoder.embed_tokens.weight",
     "model.decoder.embed_tokens.weight",
@@ -15,6 +15,15 @@ REDUNDANT = (
     "model.decoder.embed_positions.weight",
     "lm_head.weight",
 )
+
+
+def position_tables(model):
+    """The position embeddings by name: constants here, weights that the peers expect."""
+    base = getattr(model, "model", model)
+    return {
+        f"model.{side}.embed_positions.weight": stack.embed_positions.table
+        for side, stack in (("encoder", base.encoder), ("decoder", base.decoder))
+    }
 
 
 class NamedWeight(NamedTuple):

@@ -78,7 +78,7 @@ def check_ids(ids, vocab_size, name="input_ids"):
     """
     message = f"{name} holds ids outside [0, {vocab_size}), the model's vocabulary"
     inside = tf.reduce_all((ids >= 0) & (ids < vocab_size))
-    if isinstance(inside, tf.__internal__.EagerTensor):
+    if tf.executing_eagerly():
         if not inside:
             lowest, highest = tf.reduce_min(ids).numpy(), tf.reduce_max(ids).numpy()
             raise ValueError(f"{message}: they go from {lowest} to {highest}")
@@ -121,7 +121,7 @@ class PegasusSinusoidalPositionalEmbedding(keras.layers.Layer):
         self.num_positions = num_positions
         self.d_model = d_model
         self.variant = variant
-        self._table = sinusoidal_positions(num_positions, d_model, variant)
+        self.table = sinusoidal_positions(num_positions, d_model, variant)
         self.built = True
 
     def call(self, embeddings, start=0):
@@ -145,7 +145,7 @@ class PegasusSinusoidalPositionalEmbedding(keras.layers.Layer):
                 f"a sequence of {start + length} tokens is too long: the model has "
                 f"max_position_embeddings={self.num_positions}"
             )
-        positions = tf.slice(tf.constant(self._table), [start, 0], [length, self.d_model])
+        positions = tf.slice(tf.constant(self.table), [start, 0], [length, self.d_model])
         return embeddings + positions
 
     def get_config(self):

@@ -53,7 +53,6 @@ def as_ids(name, ids):
     ids = tf.convert_to_tensor(ids)
     if ids.shape.rank != 2:
         raise ValueError(f"{name} must have the shape (batch, length), got {tuple(ids.shape)}")
-    if ids.dtype.is_floating and not ids.dtype.is_bool:
-        # Keras hands functional inputs of the default dtype over as floats.
+    if not ids.dtype.is_integer:
         raise ValueError(f"{name} must hold integers, got {ids.dtype.name}")
     return tf.cast(ids, tf.int32)

@@ -1,5 +1,6 @@
 """The Python tokenizer: text to ids and back, over sentencepiece."""
 
+import inspect
 import json
 import re
 from pathlib import Path
@@ -271,7 +272,7 @@ class PegasusTokenizer:
         return cls(directory / VOCAB_FILE, **{**config, **overrides})
 
 
-_ARGUMENTS = tuple(PegasusTokenizer.__init__.__code__.co_varnames[2:10])
+_ARGUMENTS = tuple(inspect.signature(PegasusTokenizer).parameters)[1:]
 
 # `transformers` writes 10^30 where there is no limit.
 _UNLIMITED = 10**9
