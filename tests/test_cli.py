@@ -150,6 +150,20 @@ def command(*arguments):
     return [sys.executable, "-c", launcher, *map(str, arguments)]
 
 
+def test_reader_that_stops_early(model_directory):
+    done = subprocess.run(
+        [
+            *("bash", "-c", 'set -o pipefail; "$@" | true', "-"),
+            *command("summarize", "-", "--model", model_directory, "--engine", "graph"),
+        ],
+        input=SENTENCES[0],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, "")
+
+
 @pytest.mark.slow
 def test_train_command_survives_a_kill(tmp_path):
     records = [

@@ -302,6 +302,7 @@ def test_train_refuses_a_directory_of_another_run(arguments, tmp_path):
         ({"epochs": -1}, "epochs=-1"),
         ({"eval_steps": 0}, "eval_steps=0"),
         ({"precision": "float8"}, "precision='float8'"),
+        ({"weights_dtype": "int8"}, "weights_dtype='int8'"),
         ({"model": "a", "vocab_file": "b"}, "exclude each other"),
     ],
 )

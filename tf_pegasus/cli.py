@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from dataclasses import fields
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from tf_pegasus.bundled import bundled_model
+from tf_pegasus.checkpoints.huggingface import FILE_DTYPES
 from tf_pegasus.data.readers import read_records
 from tf_pegasus.generation.generate import ENGINES
 from tf_pegasus.serving.export import EXPORT_ENGINES, export_saved_model
@@ -24,6 +26,11 @@ def main(argv=None):
     arguments = _parser().parse_args(argv)
     try:
         arguments.run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever reads the output has seen enough; the interpreter must not flush to it again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (OSError, ValueError, TypeError, ImportError) as error:
         print(f"tf-pegasus: error: {_one_line(error)}", file=sys.stderr)
         return 1
@@ -34,7 +41,7 @@ def main(argv=None):
 
 
 def _one_line(error):
-    if isinstance(error, OSError) and error.strerror:
+    if isinstance(error, OSError) and error.filename and error.strerror:
         return f"{error.filename}: {error.strerror}"
     return " ".join(str(error).split())
 
@@ -200,7 +207,12 @@ def _add_train(commands):
     command = _add_command(
         commands, "train", _train, "Train or fine-tune a model; repeat the command to resume."
     )
-    choices = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES, "precision": PRECISIONS}
+    choices = {
+        "optimizer": OPTIMIZERS,
+        "schedule": SCHEDULES,
+        "precision": PRECISIONS,
+        "weights_dtype": FILE_DTYPES,
+    }
     metavars = {str: "PATH", int: "N", float: "X"}
     for field in fields(TrainingArguments):
         kind = next(t for t in (int, float, str) if t.__name__ in str(field.type))
@@ -242,6 +254,7 @@ _TRAINING_HELP = {
     "num_beams": "saved as the model's setting for generation",
     "length_penalty": "saved as the model's setting for generation",
     "precision": "Keras dtype policy",
+    "weights_dtype": "of the saved weights",
     "seed": "of initialization, order and dropout",
 }
 

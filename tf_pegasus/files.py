@@ -14,15 +14,19 @@ def write_bytes_atomically(path, content):
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-        # mkstemp makes files private; a saved model is as readable as any other file.
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
+        _make_as_readable_as_any_other(temporary, 0o666)
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
+
+
+def _make_as_readable_as_any_other(path, mode):
+    # Temporary files and directories are made private.
+    umask = os.umask(0)
+    os.umask(umask)
+    os.chmod(path, mode & ~umask)
 
 
 def write_text_atomically(path, text):
@@ -44,9 +48,7 @@ def new_directory_atomically(path):
     temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
     try:
         yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o777 & ~umask)
+        _make_as_readable_as_any_other(temporary, 0o777)
         if path.exists():
             path.rmdir()
         os.rename(temporary, path)

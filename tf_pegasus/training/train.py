@@ -8,6 +8,7 @@ from pathlib import Path
 
 import keras
 
+from tf_pegasus.checkpoints.huggingface import FILE_DTYPES
 from tf_pegasus.config import PegasusConfig
 from tf_pegasus.data.batching import (
     Examples,
@@ -49,6 +50,7 @@ class TrainingArguments:
         dropout, label_smoothing: float in [0, 1].
         num_beams, length_penalty: written as the model's defaults for generation.
         precision: Keras dtype policy.
+        weights_dtype: dtype of the saved weights, see `save_pretrained`.
         seed: int.
     """
 
@@ -76,6 +78,7 @@ class TrainingArguments:
     num_beams: int = 8
     length_penalty: float = 0.8
     precision: str = "float32"
+    weights_dtype: str = "float32"
     seed: int = 0
 
     def __post_init__(self):
@@ -86,6 +89,10 @@ class TrainingArguments:
             raise ValueError(f"eval_steps={self.eval_steps!r} must be at least 1")
         if self.precision not in PRECISIONS:
             raise ValueError(f"precision={self.precision!r} must be one of {', '.join(PRECISIONS)}")
+        if self.weights_dtype not in FILE_DTYPES:
+            raise ValueError(
+                f"weights_dtype={self.weights_dtype!r} must be one of {', '.join(FILE_DTYPES)}"
+            )
         if self.model and self.vocab_file:
             raise ValueError("model and vocab_file exclude each other: a model has its vocabulary")
 
@@ -130,7 +137,7 @@ def train(arguments):
     intervals_done = resume.restore()
 
     def save():
-        model.save_pretrained(output)
+        model.save_pretrained(output, dtype=arguments.weights_dtype)
 
     tokenizer.save_pretrained(output)
     GenerationConfig(
