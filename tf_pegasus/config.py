@@ -6,7 +6,7 @@ import json
 import math
 from pathlib import Path
 
-from tf_pegasus.files import write_text_atomically
+from tf_pegasus.files import read_json_object, write_json_atomically
 from tf_pegasus.layers.activations import ACTIVATIONS
 
 CONFIG_FILE = "config.json"
@@ -149,8 +149,6 @@ class PegasusConfig:
     @classmethod
     def from_dict(cls, values, **overrides):
         """Builds a configuration from a dict such as `to_dict` returns."""
-        if not isinstance(values, dict):
-            raise ValueError(f"a configuration must be a JSON object, got {type(values).__name__}")
         merged = {}
         for given in (values, overrides):
             # By the real names, so that an override finds what it replaces. Where both are
@@ -165,8 +163,7 @@ class PegasusConfig:
         """Writes `config.json` into `save_directory` (made if missing), atomically."""
         directory = Path(save_directory)
         directory.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(self.to_dict(), indent=2, sort_keys=True) + "\n"
-        write_text_atomically(directory / CONFIG_FILE, text)
+        write_json_atomically(directory / CONFIG_FILE, self.to_dict())
 
     @classmethod
     def from_pretrained(cls, path, **overrides):
@@ -177,14 +174,8 @@ class PegasusConfig:
             ValueError: it is not JSON, or a value is out of range.
         """
         path = Path(path)
-        file = path / CONFIG_FILE if path.is_dir() else path
-        if not file.is_file():
-            raise FileNotFoundError(f"no {CONFIG_FILE} at {str(path)!r}")
-        try:
-            values = json.loads(file.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise ValueError(f"{str(file)!r} is not valid JSON: {error}") from error
-        return cls.from_dict(values, **overrides)
+        file = path if path.is_file() else path / CONFIG_FILE
+        return cls.from_dict(read_json_object(file), **overrides)
 
 
 _DEFAULTS = {

@@ -1,10 +1,35 @@
-"""Writing files and directories so that no half-written one is ever seen."""
+"""Reading files with clear errors, and writing so that no half-written one is ever seen."""
 
 import contextlib
+import json
 import os
 import shutil
 import tempfile
 from pathlib import Path
+
+
+def read_json_object(path):
+    """Reads a JSON object.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is not UTF-8, not JSON, or not an object.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no {path.name} in {str(path.parent)!r}")
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{str(path)!r} is not valid JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise ValueError(f"{str(path)!r} must hold a JSON object, got {type(value).__name__}")
+    return value
+
+
+def write_json_atomically(path, value):
+    """Writes a JSON object, its keys sorted."""
+    write_text_atomically(path, json.dumps(value, indent=2, sort_keys=True) + "\n")
 
 
 def write_bytes_atomically(path, content):

@@ -19,7 +19,7 @@ REDUNDANT = (
 
 def position_tables(model):
     """The position embeddings by name: constants here, weights that the peers expect."""
-    base = getattr(model, "model", model)
+    base = model.get_base_model()
     return {
         f"model.{side}.embed_positions.weight": stack.embed_positions.table
         for side, stack in (("encoder", base.encoder), ("decoder", base.decoder))
@@ -45,7 +45,7 @@ def huggingface_weights(model):
     The names are those of the full model in either case, as Hugging Face's base-model
     prefix has it, so that one file serves both.
     """
-    base = getattr(model, "model", model)
+    base = model.get_base_model()
     weights = [NamedWeight("model.shared.weight", base.shared.embeddings, False)]
     for side, stack in (("encoder", base.encoder), ("decoder", base.decoder)):
         for index, layer in enumerate(stack.layers):

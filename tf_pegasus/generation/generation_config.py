@@ -1,10 +1,9 @@
 """How to generate: the options of `generate`, kept in `generation_config.json`."""
 
-import json
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
-from tf_pegasus.files import write_text_atomically
+from tf_pegasus.files import read_json_object, write_json_atomically
 
 GENERATION_CONFIG_FILE = "generation_config.json"
 
@@ -95,8 +94,7 @@ class GenerationConfig:
 
     def save_pretrained(self, save_directory):
         """Writes `generation_config.json` into a directory, atomically."""
-        text = json.dumps(self.to_dict(), indent=2, sort_keys=True) + "\n"
-        write_text_atomically(Path(save_directory) / GENERATION_CONFIG_FILE, text)
+        write_json_atomically(Path(save_directory) / GENERATION_CONFIG_FILE, self.to_dict())
 
     @classmethod
     def from_pretrained(cls, path):
@@ -106,14 +104,7 @@ class GenerationConfig:
             FileNotFoundError: there is none.
             ValueError: it is not JSON, or a value is out of range.
         """
-        file = Path(path) / GENERATION_CONFIG_FILE
-        if not file.is_file():
-            raise FileNotFoundError(f"no {GENERATION_CONFIG_FILE} in {str(path)!r}")
-        try:
-            values = json.loads(file.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise ValueError(f"{str(file)!r} is not valid JSON: {error}") from error
-        return cls.from_dict(values)
+        return cls.from_dict(read_json_object(Path(path) / GENERATION_CONFIG_FILE))
 
 
 _NAMES = frozenset(f.name for f in fields(GenerationConfig)) - {"extra"}

@@ -7,7 +7,7 @@ from tf_pegasus.layers.attention import PegasusAttention
 from tf_pegasus.layers.blocks import PegasusFeedForward, layer_norm, residual_dropout
 from tf_pegasus.layers.cache import empty_cache, write_position
 from tf_pegasus.layers.inputs import as_ids, named_inputs
-from tf_pegasus.layers.stack import PegasusStack, as_config, padding_mask
+from tf_pegasus.layers.stack import PegasusStack, padding_mask
 from tf_pegasus.outputs import TFBaseModelOutput
 
 
@@ -129,16 +129,8 @@ class TFPegasusDecoder(PegasusStack):
         >>> decoder(input_ids, encoder_hidden_states=states).last_hidden_state
     """
 
-    def __init__(self, config, embed_tokens=None, **kwargs):
-        config = as_config(config)
-        super().__init__(
-            config,
-            PegasusDecoderLayer,
-            config.decoder_layers,
-            config.decoder_layerdrop,
-            embed_tokens,
-            **kwargs,
-        )
+    side = "decoder"
+    layer_class = PegasusDecoderLayer
 
     def call(
         self,

@@ -5,7 +5,7 @@ import keras
 from tf_pegasus.layers.attention import PegasusAttention
 from tf_pegasus.layers.blocks import PegasusFeedForward, layer_norm, residual_dropout
 from tf_pegasus.layers.inputs import as_ids, named_inputs
-from tf_pegasus.layers.stack import PegasusStack, as_config, padding_mask
+from tf_pegasus.layers.stack import PegasusStack, padding_mask
 from tf_pegasus.outputs import TFBaseModelOutput
 
 
@@ -63,16 +63,8 @@ class TFPegasusEncoder(PegasusStack):
         >>> encoder(input_ids, attention_mask).last_hidden_state
     """
 
-    def __init__(self, config, embed_tokens=None, **kwargs):
-        config = as_config(config)
-        super().__init__(
-            config,
-            PegasusEncoderLayer,
-            config.encoder_layers,
-            config.encoder_layerdrop,
-            embed_tokens,
-            **kwargs,
-        )
+    side = "encoder"
+    layer_class = PegasusEncoderLayer
 
     def call(self, input_ids=None, attention_mask=None, training=False):
         """Encodes a batch.

@@ -16,18 +16,20 @@ from tf_pegasus.layers.embeddings import (
 class PegasusStack(keras.layers.Layer):
     """Embeds ids, and holds the layers and the final layer normalization.
 
+    Subclasses say which `side` of the model they are and what their `layer_class` is.
+
     Args:
-        config: `PegasusConfig`.
-        layer_class: class of the layers, constructed from `config`.
-        num_layers: int.
-        layerdrop: float, probability of skipping a layer while training.
+        config: `PegasusConfig` or a dict that makes one.
         embed_tokens: `PegasusSharedEmbedding` to share; by default a new one.
         **kwargs: of `keras.layers.Layer`.
     """
 
-    def __init__(self, config, layer_class, num_layers, layerdrop, embed_tokens=None, **kwargs):
+    side = None  # "encoder" or "decoder"
+    layer_class = None
+
+    def __init__(self, config, embed_tokens=None, **kwargs):
         super().__init__(autocast=False, **kwargs)
-        self.config = config
+        self.config = config = as_config(config)
         self.owns_embedding = embed_tokens is None
         self.embed_tokens = shared_embedding(config) if embed_tokens is None else embed_tokens
         self.embed_positions = PegasusSinusoidalPositionalEmbedding(
@@ -39,10 +41,10 @@ class PegasusStack(keras.layers.Layer):
         self.embed_scale = math.sqrt(config.d_model) if config.scale_embedding else 1.0
         self.dropout = residual_dropout(config)
         self.layers = [
-            layer_class(config, dtype=self.dtype_policy, name=f"layers_{i}")
-            for i in range(num_layers)
+            self.layer_class(config, dtype=self.dtype_policy, name=f"layers_{i}")
+            for i in range(getattr(config, f"{self.side}_layers"))
         ]
-        self.layerdrop = LayerDrop(layerdrop, dtype="float32")
+        self.layerdrop = LayerDrop(getattr(config, f"{self.side}_layerdrop"), dtype="float32")
         self.layer_norm = layer_norm(config, "layer_norm")
         for layer in (self.embed_tokens, *self.layers):
             if not layer.built:

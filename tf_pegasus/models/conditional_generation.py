@@ -42,17 +42,6 @@ class TFPegasusForConditionalGeneration(GenerationMixin, TFPegasusPreTrainedMode
         )
         self.built = True
 
-    def build(self, input_shape=None):
-        """Nothing is left to build: the constructor did it."""
-
-    def get_encoder(self):
-        """Returns the `TFPegasusEncoder`."""
-        return self.model.encoder
-
-    def get_decoder(self):
-        """Returns the `TFPegasusDecoder`."""
-        return self.model.decoder
-
     def call(
         self,
         input_ids=None,

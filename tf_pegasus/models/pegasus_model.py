@@ -33,17 +33,6 @@ class TFPegasusModel(TFPegasusPreTrainedModel):
         self.decoder = TFPegasusDecoder(self.config, **stack, name="decoder")
         self.built = True
 
-    def build(self, input_shape=None):
-        """Nothing is left to build: the constructor did it."""
-
-    def get_encoder(self):
-        """Returns the `TFPegasusEncoder`."""
-        return self.encoder
-
-    def get_decoder(self):
-        """Returns the `TFPegasusDecoder`."""
-        return self.decoder
-
     def call(
         self,
         input_ids=None,

@@ -24,6 +24,22 @@ class TFPegasusPreTrainedModel(keras.Model):
         if not isinstance(self.config, PegasusConfig):
             raise TypeError(f"config must be a PegasusConfig or a dict, got {config!r}")
 
+    def build(self, input_shape=None):
+        """Nothing is left to build: the constructor did it."""
+
+    def get_base_model(self):
+        """Returns the `TFPegasusModel` inside, or the model itself."""
+        # No property: Keras' saving walks those, and would walk in a circle.
+        return getattr(self, "model", self)
+
+    def get_encoder(self):
+        """Returns the `TFPegasusEncoder`."""
+        return self.get_base_model().encoder
+
+    def get_decoder(self):
+        """Returns the `TFPegasusDecoder`."""
+        return self.get_base_model().decoder
+
     def get_config(self):
         return {
             "name": self.name,

@@ -1,14 +1,13 @@
 """The Python tokenizer: text to ids and back, over sentencepiece."""
 
 import inspect
-import json
 import re
 from pathlib import Path
 
 import numpy as np
 import sentencepiece
 
-from tf_pegasus.files import write_bytes_atomically, write_text_atomically
+from tf_pegasus.files import read_json_object, write_bytes_atomically, write_json_atomically
 from tf_pegasus.tokenizers.special_tokens import (
     SENTENCEPIECE_EOS,
     SENTENCEPIECE_PAD,
@@ -244,9 +243,7 @@ class PegasusTokenizer:
         directory.mkdir(parents=True, exist_ok=True)
         write_bytes_atomically(directory / VOCAB_FILE, self.model_proto)
         config = {"tokenizer_class": type(self).__name__, **self.get_config()}
-        write_text_atomically(
-            directory / TOKENIZER_CONFIG_FILE, json.dumps(config, indent=2, sort_keys=True) + "\n"
-        )
+        write_json_atomically(directory / TOKENIZER_CONFIG_FILE, config)
 
     @classmethod
     def from_pretrained(cls, path, **overrides):
@@ -262,10 +259,7 @@ class PegasusTokenizer:
             raise FileNotFoundError(f"no {VOCAB_FILE} in {str(path)!r}: the vocabulary is missing")
         config, file = {}, directory / TOKENIZER_CONFIG_FILE
         if file.is_file():
-            try:
-                stored = json.loads(file.read_text(encoding="utf-8"))
-            except ValueError as error:
-                raise ValueError(f"{str(file)!r} is not valid JSON: {error}") from error
+            stored = read_json_object(file)
             config = {name: _plain(stored[name]) for name in _ARGUMENTS if name in stored}
             if (config.get("model_max_length") or 0) > _UNLIMITED:
                 config["model_max_length"] = None

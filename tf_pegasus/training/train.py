@@ -1,6 +1,5 @@
 """Training from files of documents and summaries to a model directory."""
 
-import json
 import math
 import sys
 from dataclasses import asdict, dataclass
@@ -17,7 +16,7 @@ from tf_pegasus.data.batching import (
     validation_dataset,
 )
 from tf_pegasus.data.readers import read_records
-from tf_pegasus.files import write_text_atomically
+from tf_pegasus.files import read_json_object, write_json_atomically
 from tf_pegasus.generation.generation_config import GenerationConfig
 from tf_pegasus.models.conditional_generation import TFPegasusForConditionalGeneration
 from tf_pegasus.tokenizers.sentencepiece_tokenizer import VOCAB_FILE, PegasusTokenizer
@@ -178,7 +177,7 @@ def _claim(output, arguments):
     wanted = {name: value for name, value in asdict(arguments).items() if name != "output_dir"}
     file = state / ARGUMENTS_FILE
     if file.is_file():
-        found = json.loads(file.read_text(encoding="utf-8"))
+        found = read_json_object(file)
         changed = [n for n in wanted if found.get(n) != wanted[n]]
         if changed:
             raise ValueError(
@@ -190,7 +189,7 @@ def _claim(output, arguments):
     if output.exists() and any(output.iterdir()):
         raise ValueError(f"output_dir={str(output)!r} has something in it that is no training run")
     state.mkdir(parents=True, exist_ok=True)
-    write_text_atomically(file, json.dumps(wanted, indent=2) + "\n")
+    write_json_atomically(file, wanted)
     return state
 
 
