@@ -299,6 +299,9 @@ def test_save_pretrained_writes_the_peers_layout(golden, tmp_path):
 
     golden.model.save_pretrained(tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["config.json", "model.safetensors"]
+    modes = {p.stat().st_mode for p in tmp_path.iterdir()}
+    (tmp_path / "touched").touch()
+    assert modes == {(tmp_path / "touched").stat().st_mode}
     with (
         safe_open(golden.path / "model.safetensors", framework="np") as theirs,
         safe_open(tmp_path / "model.safetensors", framework="np") as ours,

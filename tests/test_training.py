@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from conftest import SENTENCES
 
-from tf_pegasus import Summarizer, TFPegasusForConditionalGeneration
+from tf_pegasus import GenerationConfig, Summarizer, TFPegasusForConditionalGeneration
 from tf_pegasus.data.batching import (
     Examples,
     steps_per_epoch,
@@ -246,6 +246,9 @@ def test_train_saves_a_model_that_summarizes_and_resumes_after_a_kill(
     assert whole["val_loss"][-1] < whole["val_loss"][0]
     assert Summarizer.from_pretrained(arguments["output_dir"]).summarize(["The fox."])[0].text
     best = TFPegasusForConditionalGeneration.from_pretrained(arguments["output_dir"])
+    stored = GenerationConfig.from_pretrained(arguments["output_dir"])
+    assert (stored.num_beams, stored.max_length, stored.forced_eos_token_id) == (2, 16, 1)
+    assert stored.extra == {"decoder_start_token_id": 0, "eos_token_id": 1, "pad_token_id": 0}
 
     # The same run, killed in its third interval, before anything of that is saved.
     class Killed(BaseException):

@@ -76,6 +76,13 @@ def _add_model(command):
     )
 
 
+def _add_running(command, batch_size):
+    command.add_argument("--batch-size", type=int, default=batch_size, metavar="N")
+    # A process that ends soon seldom earns back what XLA takes to compile.
+    help_text = "xla is faster only after seconds of compiling for each length"
+    command.add_argument("--engine", choices=ENGINES, default="graph", help=help_text)
+
+
 def _add_generation(command):
     group = command.add_argument_group("generation (the model's own settings if absent)")
     group.add_argument("--num-beams", type=int, metavar="N", help="1 is greedy search")
@@ -123,8 +130,7 @@ def _add_summarize(commands):
         help="each line is a JSON object with a document; prints it with summary and score",
     )
     _add_model(command)
-    command.add_argument("--batch-size", type=int, default=8, metavar="N")
-    command.add_argument("--engine", choices=ENGINES, default="xla")
+    _add_running(command, batch_size=8)
     _add_generation(command)
 
 
@@ -273,8 +279,7 @@ def _add_evaluate(commands):
     )
     command.add_argument("file", metavar="FILE", help="JSONL or CSV with document and summary")
     _add_model(command)
-    command.add_argument("--batch-size", type=int, default=32, metavar="N")
-    command.add_argument("--engine", choices=ENGINES, default="xla")
+    _add_running(command, batch_size=32)
     _add_generation(command)
 
 

@@ -39,7 +39,7 @@ def write_bytes_atomically(path, content):
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-        _make_as_readable_as_any_other(temporary, 0o666)
+        make_readable(temporary)
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
@@ -47,8 +47,8 @@ def write_bytes_atomically(path, content):
         raise
 
 
-def _make_as_readable_as_any_other(path, mode):
-    # Temporary files and directories are made private.
+def make_readable(path, mode=0o666):
+    """Gives a file that was made private the mode it would otherwise have had."""
     umask = os.umask(0)
     os.umask(umask)
     os.chmod(path, mode & ~umask)
@@ -73,7 +73,7 @@ def new_directory_atomically(path):
     temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
     try:
         yield temporary
-        _make_as_readable_as_any_other(temporary, 0o777)
+        make_readable(temporary, 0o777)
         if path.exists():
             path.rmdir()
         os.rename(temporary, path)

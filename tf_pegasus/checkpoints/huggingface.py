@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from tf_pegasus.checkpoints.names import REDUNDANT, huggingface_weights, position_tables
+from tf_pegasus.files import make_readable
 
 WEIGHTS_FILE = "model.safetensors"
 FILE_DTYPES = ("float32", "float16", "bfloat16")
@@ -39,6 +40,7 @@ def save_weights(model, directory, dtype=None):
         file = Path(temporary) / WEIGHTS_FILE
         # The metadata is what PyTorch's loader in `transformers` insists on.
         save_file(tensors, file, metadata={"format": "pt"})
+        make_readable(file)
         os.replace(file, directory / WEIGHTS_FILE)
 
 
