@@ -69,6 +69,11 @@ def tokenizer(vocab_file):
     return PegasusTokenizer(vocab_file)
 
 
+@pytest.fixture(autouse=True)
+def _seeded():
+    keras.utils.set_random_seed(0)
+
+
 def tiny_config(**overrides):
     return PegasusConfig(
         **{
@@ -94,7 +99,6 @@ def config():
 
 @pytest.fixture
 def model(config):
-    keras.utils.set_random_seed(1)
     return TFPegasusForConditionalGeneration(config)
 
 

@@ -1,6 +1,7 @@
 import itertools
 import math
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -182,12 +183,12 @@ def test_lengths_are_bounded(golden, num_beams):
     assert max(lengths) <= 10
 
 
-def test_training_changes_what_is_generated(config, batch):
-    model = TFPegasusForConditionalGeneration(config)
+def test_training_changes_what_is_generated(batch):
+    model = TFPegasusForConditionalGeneration(tiny_config(dropout=0.0, init_std=0.2))
     source = {name: batch[name] for name in ("input_ids", "attention_mask")}
-    model.compile(tf.keras.optimizers.Adam(0.02))
+    model.compile(keras.optimizers.Adam(0.01), jit_compile=False)
     model.generate(source, num_beams=2, max_length=6, engine="graph")
-    model.fit(batch, epochs=80, verbose=0)
+    model.fit(batch, epochs=120, verbose=0)
     learnt = model.generate(source, num_beams=2, max_length=6, engine="graph")
     assert up_to_eos(learnt) == [[i for i in row if i > 0] for row in batch["labels"].tolist()]
 
