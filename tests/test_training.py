@@ -285,6 +285,37 @@ def test_fine_tuning_starts_from_the_models_weights(arguments, model_directory, 
         np.testing.assert_allclose(a, b, atol=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"vocab_size": 9000}, "vocab_size=9000 cannot be trained"),
+        ({"schedule": "cosine", "warmup_steps": 1000}, "more than warmup_steps=1000"),
+        ({"heads": 3}, "heads=3 must divide"),
+        ({"model": "/nowhere"}, "nowhere"),
+    ],
+)
+def test_arguments_that_fail_leave_nothing_behind(arguments, tmp_path, change, message):
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        train(TrainingArguments(**{**arguments, **change}))
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"train.jsonl", "validation.jsonl"}
+
+
+def test_lengths_beyond_the_models_positions(arguments, model_directory):
+    with pytest.raises(ValueError, match=r"max_source_length=64 .* max_position_embeddings=48"):
+        train(TrainingArguments(**{**arguments, "model": str(model_directory)}))
+
+
+def test_too_long_sequences_in_fit(model):
+    model.compile("adam", jit_compile=False)
+    rows = tf.ragged.constant([[2] * 40, [3] * 5], tf.int32)
+    data = tf.data.Dataset.from_tensor_slices(rows).map(
+        lambda row: {"input_ids": row, "labels": row[:3]}
+    )
+    with pytest.raises(tf.errors.InvalidArgumentError, match="max_position_embeddings=32"):
+        model.fit(data.padded_batch(2), verbose=0)
+
+
 def test_train_refuses_a_directory_of_another_run(arguments, tmp_path):
     run = tmp_path / "run" / "training"
     run.mkdir(parents=True)

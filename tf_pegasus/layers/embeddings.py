@@ -135,17 +135,21 @@ class PegasusSinusoidalPositionalEmbedding(keras.layers.Layer):
             float32 `(batch, length, d_model)`.
 
         Raises:
-            ValueError: the positions are known and exceed `num_positions`.
+            ValueError: the positions exceed `num_positions` (where they are known only when
+                a graph runs: InvalidArgumentError).
         """
         length = embeddings.shape[1]
+        limit = f"is too long: the model has max_position_embeddings={self.num_positions}"
+        checks = []
         if length is None:
             length = tf.shape(embeddings)[1]
+            message = ["a sequence of", start + length, "tokens", limit]
+            checks.append(tf.debugging.Assert(start + length <= self.num_positions, message))
         elif isinstance(start, int) and start + length > self.num_positions:
-            raise ValueError(
-                f"a sequence of {start + length} tokens is too long: the model has "
-                f"max_position_embeddings={self.num_positions}"
-            )
-        positions = tf.slice(tf.constant(self.table), [start, 0], [length, self.d_model])
+            raise ValueError(f"a sequence of {start + length} tokens {limit}")
+        # Without the dependency, slicing would fail first, and say less.
+        with tf.control_dependencies(checks):
+            positions = tf.slice(tf.constant(self.table), [start, 0], [length, self.d_model])
         return embeddings + positions
 
     def get_config(self):

@@ -2,6 +2,7 @@
 
 import math
 import sys
+import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -111,7 +112,8 @@ def train(arguments):
     """
     output = Path(arguments.output_dir)
     records = [list(read_records(f)) for f in (arguments.train_file, arguments.validation_file)]
-    state = _claim(output, arguments)
+    state = output / "training"
+    _check_output(output, state / ARGUMENTS_FILE, arguments)
     keras.utils.set_random_seed(arguments.seed)
 
     tokenizer = _tokenizer(arguments, records[0], output)
@@ -132,6 +134,9 @@ def train(arguments):
         ),
         jit_compile=False,
     )
+    # Whatever is wrong with the arguments has shown by now: nothing was written before.
+    state.mkdir(parents=True, exist_ok=True)
+    write_json_atomically(state / ARGUMENTS_FILE, _identity(arguments))
     resume = Resume(model, state / "checkpoint")
     intervals_done = resume.restore()
 
@@ -167,39 +172,39 @@ def train(arguments):
     return history.history
 
 
-def _claim(output, arguments):
-    """Makes the state directory, or checks that it belongs to a run with these arguments."""
-    state = output / "training"
-    wanted = {name: value for name, value in asdict(arguments).items() if name != "output_dir"}
-    file = state / ARGUMENTS_FILE
-    if file.is_file():
-        found = read_json_object(file)
-        changed = [n for n in wanted if found.get(n) != wanted[n]]
+def _identity(arguments):
+    """What a resumed run must have in common with the one it resumes."""
+    return {name: value for name, value in asdict(arguments).items() if name != "output_dir"}
+
+
+def _check_output(output, arguments_file, arguments):
+    """Raises unless `output` is new, empty, or holds a run with these arguments."""
+    if arguments_file.is_file():
+        found, wanted = read_json_object(arguments_file), _identity(arguments)
+        changed = [name for name in wanted if found.get(name) != wanted[name]]
         if changed:
             raise ValueError(
                 f"output_dir={str(output)!r} holds a run with other arguments "
                 f"({changed[0]}={found.get(changed[0])!r} there): repeat them to resume it, or "
                 "give another directory"
             )
-        return state
-    if output.exists() and any(output.iterdir()):
+    elif output.exists() and any(output.iterdir()):
         raise ValueError(f"output_dir={str(output)!r} has something in it that is no training run")
-    state.mkdir(parents=True, exist_ok=True)
-    write_json_atomically(file, wanted)
-    return state
 
 
 def _tokenizer(arguments, records, output):
     length = {"model_max_length": arguments.max_source_length}
+    if (output / VOCAB_FILE).is_file():
+        return PegasusTokenizer.from_pretrained(output, **length)
     if arguments.model:
         return PegasusTokenizer.from_pretrained(arguments.model, **length)
     if arguments.vocab_file:
         return PegasusTokenizer(arguments.vocab_file, **length)
-    vocab_file = output / VOCAB_FILE
-    if not vocab_file.is_file():
-        texts = (record[field] for record in records for field in ("document", "summary"))
+    texts = (record[field] for record in records for field in ("document", "summary"))
+    with tempfile.TemporaryDirectory() as temporary:
+        vocab_file = Path(temporary) / VOCAB_FILE
         train_vocabulary(texts, vocab_file, arguments.vocab_size)
-    return PegasusTokenizer(vocab_file, **length)
+        return PegasusTokenizer(vocab_file, **length)
 
 
 def _generation_config(arguments, config):
@@ -220,9 +225,17 @@ def _model(arguments, tokenizer):
         "label_smoothing": arguments.label_smoothing,
     }
     if arguments.model:
-        return TFPegasusForConditionalGeneration.from_pretrained(
+        model = TFPegasusForConditionalGeneration.from_pretrained(
             arguments.model, dtype=arguments.precision, **regularization
         )
+        longest = model.config.max_position_embeddings
+        for name in ("max_source_length", "max_target_length"):
+            if getattr(arguments, name) > longest:
+                raise ValueError(
+                    f"{name}={getattr(arguments, name)} must not be above the model's "
+                    f"max_position_embeddings={longest}"
+                )
+        return model
     config = PegasusConfig(
         vocab_size=tokenizer.vocab_size,
         max_position_embeddings=max(arguments.max_source_length, arguments.max_target_length),
