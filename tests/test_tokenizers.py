@@ -1,5 +1,7 @@
 import base64
+import gc
 
+import keras
 import numpy as np
 import pytest
 import sentencepiece
@@ -148,6 +150,24 @@ def test_bad_arguments(tokenizer, vocab_file):
         PegasusTokenizer(vocab_file, offset=2)
     with pytest.raises(ValueError, match="'<pad>' is given twice"):
         PegasusTokenizer(vocab_file, eos_token="<pad>")
+
+
+def test_setting_a_seed_leaves_the_graph_tokenizer_alone(tokenizer):
+    graph = TFPegasusTokenizer.from_tokenizer(tokenizer)
+    traced = tf.function(lambda texts: graph(texts)["input_ids"])
+    texts = tf.constant(SENTENCES)
+    expected = traced(texts)
+    keras.utils.set_random_seed(1)
+    np.testing.assert_array_equal(traced(texts), expected)
+    np.testing.assert_array_equal(graph(texts)["input_ids"], expected)
+
+
+def test_graph_tokenizers_of_one_vocabulary_outlive_each_other(tokenizer):
+    texts = tf.constant(SENTENCES)
+    remaining = TFPegasusTokenizer.from_tokenizer(tokenizer)
+    expected = TFPegasusTokenizer.from_tokenizer(tokenizer)(texts)["input_ids"]
+    gc.collect()
+    np.testing.assert_array_equal(remaining(texts)["input_ids"], expected)
 
 
 def test_save_and_load(tokenizer, vocab_file, tmp_path):

@@ -1,14 +1,32 @@
 """The in-graph tokenizer: a Keras layer from strings to ids and back, over tf-text."""
 
 import base64
+import hashlib
 import re
 
 import keras
 import tensorflow as tf
 import tensorflow_text as tf_text
+from tensorflow_text.python.ops import sentencepiece_tokenizer as tf_text_sentencepiece
 
 from tf_pegasus.tokenizers.sentencepiece_tokenizer import PegasusTokenizer
 from tf_pegasus.tokenizers.special_tokens import special_tokens
+
+
+class _LastingModelResource(tf_text_sentencepiece._SentencepieceModelResource):
+    """The sentencepiece model as a named resource.
+
+    tensorflow-text's own is nameless and belongs to the op's kernel, which TensorFlow throws
+    away when a random seed is set (`keras.utils.set_random_seed`): the tokenizer, and every
+    function traced with it, would then fail. Equal models share a name, and so the memory.
+    """
+
+    def _create_resource(self):
+        return tf_text_sentencepiece.gen_sentencepiece_tokenizer.sentencepiece_op(
+            model=self._model,
+            shared_name="tf_pegasus_" + hashlib.sha256(self._model).hexdigest(),
+        )
+
 
 # A byte that no UTF-8 text contains.
 _MARK = b"\xff"
@@ -67,6 +85,7 @@ class TFPegasusTokenizer(keras.layers.Layer):
         # RE2 takes the first alternative that fits, so longest first.
         self._special_pattern = "(" + "|".join(map(re.escape, spellings)) + ")"
         self._sentencepiece = tf_text.SentencepieceTokenizer(model_proto, out_type=tf.int32)
+        self._sentencepiece._model_resource = _LastingModelResource(model_proto, None)
         self._special_table = tf.lookup.StaticHashTable(
             tf.lookup.KeyValueTensorInitializer(
                 tf.constant(spellings),
