@@ -11,7 +11,9 @@ from tqdm import tqdm
 
 from tf_pegasus.bundled import bundled_model
 from tf_pegasus.checkpoints.huggingface import FILE_DTYPES
-from tf_pegasus.data.readers import read_records
+from tf_pegasus.data.debian import APT_LISTS, write_corpus
+from tf_pegasus.data.readers import json_object, read_records
+from tf_pegasus.evaluation.rouge import BASELINES, METRICS, rouge
 from tf_pegasus.generation.generate import ENGINES
 from tf_pegasus.serving.export import EXPORT_ENGINES, export_saved_model
 from tf_pegasus.summarization import Summarizer
@@ -111,6 +113,18 @@ def _summarizer(arguments):
     return Summarizer.from_pretrained(arguments.model or bundled_model())
 
 
+def _summaries(summarizer, documents, arguments, show_progress=True):
+    hidden = not (show_progress and sys.stderr.isatty())
+    with tqdm(total=len(documents), unit="doc", disable=hidden) as bar:
+        return summarizer.summarize(
+            documents,
+            batch_size=arguments.batch_size,
+            engine=arguments.engine,
+            progress=bar.update,
+            **_generation(arguments),
+        )
+
+
 # summarize
 
 
@@ -139,15 +153,10 @@ def _summarize(arguments):
     if not records:
         raise ValueError("there is no document to summarize")
     summarizer = _summarizer(arguments)
-    hidden = not sys.stderr.isatty() or len(records) <= arguments.batch_size
-    with tqdm(total=len(records), unit="doc", disable=hidden) as bar:
-        summaries = summarizer.summarize(
-            [record["document"] for _, record in records],
-            batch_size=arguments.batch_size,
-            engine=arguments.engine,
-            progress=bar.update,
-            **_generation(arguments),
-        )
+    documents = [record["document"] for _, record in records]
+    summaries = _summaries(
+        summarizer, documents, arguments, show_progress=len(documents) > arguments.batch_size
+    )
     for (source, record), summary in zip(records, summaries, strict=True):
         if summary.tokens_dropped:
             print(
@@ -197,11 +206,8 @@ def _read_text(file, name):
 
 
 def _json_record(line, source):
-    try:
-        record = json.loads(line)
-    except ValueError as error:
-        raise ValueError(f"{source}: not JSON: {error}") from error
-    if not isinstance(record, dict) or not isinstance(record.get("document"), str):
+    record = json_object(line, source)
+    if not isinstance(record.get("document"), str):
         raise ValueError(f"{source}: must be a JSON object with a string 'document'")
     return record
 
@@ -284,8 +290,6 @@ def _add_evaluate(commands):
 
 
 def _evaluate(arguments):
-    from tf_pegasus.evaluation.rouge import BASELINES, METRICS, rouge
-
     records = list(read_records(arguments.file))
     if not records:
         raise ValueError(f"{arguments.file}: there is no record")
@@ -293,14 +297,7 @@ def _evaluate(arguments):
     references = [record["summary"] for record in records]
     predictions = {name: list(map(cut, documents)) for name, cut in BASELINES.items()}
     summarizer = _summarizer(arguments)
-    with tqdm(total=len(documents), unit="doc", disable=not sys.stderr.isatty()) as bar:
-        summaries = summarizer.summarize(
-            documents,
-            batch_size=arguments.batch_size,
-            engine=arguments.engine,
-            progress=bar.update,
-            **_generation(arguments),
-        )
+    summaries = _summaries(summarizer, documents, arguments)
     predictions["model"] = [summary.text for summary in summaries]
     print(f"{len(records)} documents\n\n| | ROUGE-1 | ROUGE-2 | ROUGE-L |\n|---|---|---|---|")
     for name, texts in predictions.items():
@@ -340,14 +337,12 @@ def _add_corpus(commands):
         corpora, "debian", _corpus_debian, "Package descriptions and synopses, from apt's lists."
     )
     command.add_argument("directory", metavar="OUT_DIR", help="must not exist yet, or be empty")
-    command.add_argument("--lists", default="/var/lib/apt/lists", metavar="DIR")
+    command.add_argument("--lists", default=APT_LISTS, metavar="DIR")
     command.add_argument("--held-out", type=int, default=2000, metavar="N", help="test documents")
     command.add_argument("--max-per-family", type=int, default=50, metavar="N")
 
 
 def _corpus_debian(arguments):
-    from tf_pegasus.data.debian import write_corpus
-
     counts = write_corpus(
         arguments.directory, arguments.lists, arguments.held_out, arguments.max_per_family
     )

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from tf_pegasus.generation.generation_config import GENERATION_CONFIG_FILE, GenerationConfig
 from tf_pegasus.models.conditional_generation import TFPegasusForConditionalGeneration
+from tf_pegasus.tokenizers.padding import pad_rows
 from tf_pegasus.tokenizers.sentencepiece_tokenizer import PegasusTokenizer
 
 
@@ -106,10 +105,7 @@ class Summarizer:
         return results
 
     def _pad(self, rows):
-        width = max(map(len, rows))
-        ids = np.full((len(rows), width), self.tokenizer.pad_token_id, "int32")
-        mask = np.zeros((len(rows), width), "int32")
-        for index, row in enumerate(rows):
-            ids[index, : len(row)] = row
-            mask[index, : len(row)] = 1
-        return {"input_ids": ids, "attention_mask": mask}
+        return {
+            "input_ids": pad_rows(rows, self.tokenizer.pad_token_id),
+            "attention_mask": pad_rows([[1] * len(row) for row in rows], 0),
+        }

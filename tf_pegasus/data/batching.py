@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_pegasus.models.losses import IGNORED_LABEL
+from tf_pegasus.tokenizers.padding import pad_rows
 
 # Batches are cut from a shuffled chunk of this many batches, sorted by length: long enough
 # for little padding, short enough for well mixed batches.
@@ -27,6 +28,7 @@ class Examples:
             raise ValueError("there is no example to train on or to validate with")
         self.sources = _encode(tokenizer, [r["document"] for r in records], max_source_length)
         self.targets = _encode(tokenizer, [r["summary"] for r in records], max_target_length)
+        self.lengths = np.array([len(source) for source in self.sources])
         self.pad_token_id = tokenizer.pad_token_id
 
     def __len__(self):
@@ -34,24 +36,23 @@ class Examples:
 
     def batch(self, indices):
         """Returns the padded examples as int32 arrays: `input_ids`, `attention_mask`, `labels`."""
-        input_ids = _pad([self.sources[i] for i in indices], self.pad_token_id)
-        lengths = np.array([[len(self.sources[i])] for i in indices])
+        input_ids = pad_rows([self.sources[i] for i in indices], self.pad_token_id, LENGTH_MULTIPLE)
+        lengths = self.lengths[indices][:, None]
         return {
             "input_ids": input_ids,
             "attention_mask": (np.arange(input_ids.shape[1]) < lengths).astype("int32"),
-            "labels": _pad([self.targets[i] for i in indices], IGNORED_LABEL),
+            "labels": pad_rows([self.targets[i] for i in indices], IGNORED_LABEL, LENGTH_MULTIPLE),
         }
 
     def epoch(self, number, batch_size, seed):
         """Lists the index arrays of one pass, in an order that (seed, number) determines."""
         random = np.random.default_rng((seed, number))
         order = random.permutation(len(self))
-        lengths = np.array([len(source) for source in self.sources])
         batches = []
         chunk_size = batch_size * BATCHES_PER_CHUNK
         for start in range(0, len(order), chunk_size):
             chunk = order[start : start + chunk_size]
-            chunk = chunk[np.argsort(lengths[chunk], kind="stable")]
+            chunk = chunk[np.argsort(self.lengths[chunk], kind="stable")]
             batches += [chunk[i : i + batch_size] for i in range(0, len(chunk), batch_size)]
         return [batches[i] for i in random.permutation(len(batches))]
 
@@ -61,15 +62,6 @@ def _encode(tokenizer, texts, max_length):
         np.array(tokenizer.truncate(ids, max_length), "int32")
         for ids in tokenizer.encode_batch(texts)
     ]
-
-
-def _pad(rows, value):
-    longest = max(map(len, rows))
-    width = -(-longest // LENGTH_MULTIPLE) * LENGTH_MULTIPLE
-    padded = np.full((len(rows), width), value, "int32")
-    for padded_row, row in zip(padded, rows, strict=True):
-        padded_row[: len(row)] = row
-    return padded
 
 
 def steps_per_epoch(examples, batch_size):
@@ -95,7 +87,7 @@ def training_dataset(examples, batch_size, seed=0, start_step=0):
 
 def validation_dataset(examples, batch_size):
     """A `tf.data.Dataset` of all examples, sorted by length."""
-    order = np.argsort([len(source) for source in examples.sources], kind="stable")
+    order = np.argsort(examples.lengths, kind="stable")
 
     def generate():
         for start in range(0, len(order), batch_size):

@@ -39,17 +39,25 @@ def read_records(path, fields=FIELDS):
         raise ValueError(f"{str(path)!r} is not UTF-8: {error}") from error
 
 
+def json_object(line, source):
+    """Parses one line of a JSONL file.
+
+    Raises:
+        ValueError: it is no JSON object; the message begins with `source`.
+    """
+    try:
+        record = json.loads(line)
+    except ValueError as error:
+        raise ValueError(f"{source}: not JSON: {error}") from error
+    if not isinstance(record, dict):
+        raise ValueError(f"{source}: not a JSON object")
+    return record
+
+
 def _read_jsonl(file, path):
     for number, line in enumerate(file, 1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except ValueError as error:
-            raise ValueError(f"{str(path)!r}, line {number}: not JSON: {error}") from error
-        if not isinstance(record, dict):
-            raise ValueError(f"{str(path)!r}, line {number}: not a JSON object")
-        yield number, record
+        if line.strip():
+            yield number, json_object(line, f"{str(path)!r}, line {number}")
 
 
 def _read_csv(file, path):

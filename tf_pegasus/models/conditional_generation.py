@@ -10,6 +10,8 @@ from tf_pegasus.models.pegasus_model import INPUT_NAMES, TFPegasusModel
 from tf_pegasus.models.pretrained import TFPegasusPreTrainedModel
 from tf_pegasus.outputs import TFSeq2SeqLMOutput
 
+LM_INPUT_NAMES = (*INPUT_NAMES, "labels")
+
 
 @keras.saving.register_keras_serializable(package="tf_pegasus")
 class TFPegasusForConditionalGeneration(GenerationMixin, TFPegasusPreTrainedModel):
@@ -68,7 +70,7 @@ class TFPegasusForConditionalGeneration(GenerationMixin, TFPegasusPreTrainedMode
             ValueError: see `TFPegasusModel.call`; also labels that are no ids.
         """
         inputs = named_inputs(
-            (*INPUT_NAMES, "encoder_outputs", "labels"),
+            LM_INPUT_NAMES,
             input_ids,
             attention_mask=attention_mask,
             decoder_input_ids=decoder_input_ids,
@@ -128,7 +130,7 @@ class TFPegasusForConditionalGeneration(GenerationMixin, TFPegasusPreTrainedMode
 def _with_labels_inside(data):
     """Moves `y` into the inputs, where the decoder's inputs are made from it."""
     x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-    inputs = named_inputs((*INPUT_NAMES, "encoder_outputs", "labels"), x)
+    inputs = named_inputs(LM_INPUT_NAMES, x)
     if y is not None:
         inputs = named_inputs(tuple(inputs), inputs, labels=y)
     present = {name: value for name, value in inputs.items() if value is not None}

@@ -9,7 +9,13 @@ from tf_pegasus.layers.stack import shared_embedding
 from tf_pegasus.models.pretrained import TFPegasusPreTrainedModel
 from tf_pegasus.outputs import TFSeq2SeqModelOutput
 
-INPUT_NAMES = ("input_ids", "attention_mask", "decoder_input_ids", "decoder_attention_mask")
+INPUT_NAMES = (
+    "input_ids",
+    "attention_mask",
+    "decoder_input_ids",
+    "decoder_attention_mask",
+    "encoder_outputs",
+)
 
 
 @keras.saving.register_keras_serializable(package="tf_pegasus")
@@ -63,7 +69,7 @@ class TFPegasusModel(TFPegasusPreTrainedModel):
                 long, or holds ids outside the vocabulary.
         """
         inputs = named_inputs(
-            (*INPUT_NAMES, "encoder_outputs"),
+            INPUT_NAMES,
             input_ids,
             attention_mask=attention_mask,
             decoder_input_ids=decoder_input_ids,
