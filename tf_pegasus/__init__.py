@@ -13,6 +13,7 @@ from tf_pegasus.generation.generation_config import GenerationConfig
 from tf_pegasus.layers.decoder import TFPegasusDecoder
 from tf_pegasus.layers.embeddings import PegasusSharedEmbedding
 from tf_pegasus.layers.encoder import TFPegasusEncoder
+from tf_pegasus.models.causal_lm import TFPegasusForCausalLM
 from tf_pegasus.models.conditional_generation import TFPegasusForConditionalGeneration
 from tf_pegasus.models.pegasus_model import TFPegasusModel
 from tf_pegasus.serving.export import export_saved_model
@@ -30,6 +31,7 @@ __all__ = [
     "Summary",
     "TFPegasusDecoder",
     "TFPegasusEncoder",
+    "TFPegasusForCausalLM",
     "TFPegasusForConditionalGeneration",
     "TFPegasusModel",
     "TFPegasusTokenizer",

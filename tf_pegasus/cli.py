@@ -10,7 +10,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from tf_pegasus.bundled import bundled_model
-from tf_pegasus.checkpoints.huggingface import FILE_DTYPES
+from tf_pegasus.checkpoints.saving import FILE_DTYPES
 from tf_pegasus.data.debian import APT_LISTS, write_corpus
 from tf_pegasus.data.readers import json_object, read_records
 from tf_pegasus.evaluation.rouge import BASELINES, METRICS, rouge

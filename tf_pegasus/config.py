@@ -46,6 +46,8 @@ class PegasusConfig:
             ignores it (its own is 1e-5; the authors' TF1 graph has 1e-12).
         label_smoothing: float in [0, 1], default 0.0, of the built-in loss while training.
             Unknown to `transformers`, which ignores it.
+        output_attentions, output_hidden_states, return_dict: bool, the defaults of the
+            models' arguments of the same names. False, False, True.
         **kwargs: further keys, kept. `hidden_size` and `num_attention_heads` are aliases
             of `d_model` and `encoder_attention_heads`.
 
@@ -89,6 +91,9 @@ class PegasusConfig:
         position_embedding_type="huggingface",
         layer_norm_epsilon=1e-5,
         label_smoothing=0.0,
+        output_attentions=False,
+        output_hidden_states=False,
+        return_dict=True,
         **kwargs,
     ):
         arguments = {
@@ -202,7 +207,14 @@ _PROBABILITIES = (
     "activation_dropout",
     "label_smoothing",
 )
-_BOOLEANS = ("use_cache", "is_encoder_decoder", "scale_embedding")
+_BOOLEANS = (
+    "use_cache",
+    "is_encoder_decoder",
+    "scale_embedding",
+    "output_attentions",
+    "output_hidden_states",
+    "return_dict",
+)
 _IDS = ("decoder_start_token_id", "pad_token_id", "eos_token_id")
 
 

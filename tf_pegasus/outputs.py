@@ -48,15 +48,43 @@ class ModelOutput(OrderedDict):
         """Returns the outputs that are present, in the order of `fields`."""
         return tuple(self.values())
 
+    def in_form(self, return_dict):
+        """Returns the object itself, or its tuple where `return_dict` is False."""
+        return self if return_dict else self.to_tuple()
+
 
 class TFBaseModelOutput(ModelOutput):
-    """Output of `TFPegasusEncoder` and `TFPegasusDecoder`.
+    """Output of `TFPegasusEncoder` and `encode`.
 
     Fields:
         last_hidden_state: float32 `(batch, length, d_model)`.
+        hidden_states: where asked for: float32 tensors of the same shape, the embeddings
+            and one a layer; the last is `last_hidden_state`.
+        attentions: where asked for: one float32 `(batch, heads, length, length)` a layer.
     """
 
-    fields = ("last_hidden_state",)
+    fields = ("last_hidden_state", "hidden_states", "attentions")
+
+
+class TFBaseModelOutputWithPastAndCrossAttentions(ModelOutput):
+    """Output of `TFPegasusDecoder` and of `TFPegasusModel.decode`.
+
+    Fields:
+        last_hidden_state: float32 `(batch, length, d_model)`.
+        past_key_values: with `use_cache`: what the next call takes, see
+            `tf_pegasus.layers.cache`.
+        hidden_states: where asked for: the embeddings and one a layer.
+        attentions: where asked for: one float32 `(batch, heads, length, all_length)` a layer.
+        cross_attentions: the same, `(batch, heads, length, source_length)`.
+    """
+
+    fields = (
+        "last_hidden_state",
+        "past_key_values",
+        "hidden_states",
+        "attentions",
+        "cross_attentions",
+    )
 
 
 class TFSeq2SeqModelOutput(ModelOutput):
@@ -64,10 +92,22 @@ class TFSeq2SeqModelOutput(ModelOutput):
 
     Fields:
         last_hidden_state: float32 `(batch, target_length, d_model)`, of the decoder.
+        past_key_values, decoder_hidden_states, decoder_attentions, cross_attentions: see
+            `TFBaseModelOutputWithPastAndCrossAttentions`.
         encoder_last_hidden_state: float32 `(batch, source_length, d_model)`.
+        encoder_hidden_states, encoder_attentions: see `TFBaseModelOutput`.
     """
 
-    fields = ("last_hidden_state", "encoder_last_hidden_state")
+    fields = (
+        "last_hidden_state",
+        "past_key_values",
+        "decoder_hidden_states",
+        "decoder_attentions",
+        "cross_attentions",
+        "encoder_last_hidden_state",
+        "encoder_hidden_states",
+        "encoder_attentions",
+    )
 
 
 class TFSeq2SeqLMOutput(ModelOutput):
@@ -76,10 +116,29 @@ class TFSeq2SeqLMOutput(ModelOutput):
     Fields:
         loss: float32 scalar, present when labels were given.
         logits: float32 `(batch, target_length, vocab_size)`.
-        encoder_last_hidden_state: float32 `(batch, source_length, d_model)`.
+        The rest: see `TFSeq2SeqModelOutput`.
     """
 
-    fields = ("loss", "logits", "encoder_last_hidden_state")
+    fields = ("loss", "logits", *TFSeq2SeqModelOutput.fields[1:])
+
+
+class TFCausalLMOutputWithCrossAttentions(ModelOutput):
+    """Output of `TFPegasusForCausalLM`, and of `TFPegasusForConditionalGeneration.decode`.
+
+    Fields:
+        loss: float32 scalar, present when labels were given.
+        logits: float32 `(batch, length, vocab_size)`.
+        The rest: see `TFBaseModelOutputWithPastAndCrossAttentions`.
+    """
+
+    fields = (
+        "loss",
+        "logits",
+        "past_key_values",
+        "hidden_states",
+        "attentions",
+        "cross_attentions",
+    )
 
 
 class GenerateOutput(ModelOutput):

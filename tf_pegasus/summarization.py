@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from tf_pegasus.generation.generation_config import GENERATION_CONFIG_FILE, GenerationConfig
 from tf_pegasus.models.conditional_generation import TFPegasusForConditionalGeneration
 from tf_pegasus.tokenizers.padding import pad_rows
 from tf_pegasus.tokenizers.sentencepiece_tokenizer import PegasusTokenizer
@@ -48,8 +47,6 @@ class Summarizer:
             raise FileNotFoundError(f"no model directory at {str(path)!r}")
         tokenizer = PegasusTokenizer.from_pretrained(path)
         model = TFPegasusForConditionalGeneration.from_pretrained(path)
-        if (Path(path) / GENERATION_CONFIG_FILE).is_file():
-            model.generation_config = GenerationConfig.from_pretrained(path)
         return cls(model, tokenizer)
 
     @property

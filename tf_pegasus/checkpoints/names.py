@@ -1,29 +1,30 @@
-"""Which variable goes under which Hugging Face name, and which way round.
+"""The names of weights: which variable goes under which, in each of the published formats.
 
-Hugging Face stores PyTorch's layout: linear weights are (out, in), Keras kernels (in, out).
+Hugging Face's PyTorch names and layout are the common tongue: every reader translates into
+it, every writer out of it. There, linear weights are (out, in); Keras kernels, as those in
+TensorFlow and Flax files, are (in, out).
 """
 
+import re
 from typing import NamedTuple
 
 import keras
 
-# Constants and copies that files carry; nothing is lost by not reading them.
-REDUNDANT = (
+SHARED_EMBEDDING = "model.shared.weight"
+LOGITS_BIAS = "final_logits_bias"
+
+# Files may hold the one embedding under any of these, or under several.
+EMBEDDINGS = (
+    SHARED_EMBEDDING,
     "model.encoder.embed_tokens.weight",
     "model.decoder.embed_tokens.weight",
-    "model.encoder.embed_positions.weight",
-    "model.decoder.embed_positions.weight",
     "lm_head.weight",
 )
-
-
-def position_tables(model):
-    """The position embeddings by name: constants here, weights that the peers expect."""
-    base = model.get_base_model()
-    return {
-        f"model.{side}.embed_positions.weight": stack.embed_positions.table
-        for side, stack in (("encoder", base.encoder), ("decoder", base.decoder))
-    }
+# Constants that files carry; nothing is lost by not reading them.
+POSITIONS = (
+    "model.encoder.embed_positions.weight",
+    "model.decoder.embed_positions.weight",
+)
 
 
 class NamedWeight(NamedTuple):
@@ -40,27 +41,36 @@ class NamedWeight(NamedTuple):
 
 
 def huggingface_weights(model):
-    """Lists the `NamedWeight`s of a `TFPegasusModel` or `…ForConditionalGeneration`.
+    """Lists the `NamedWeight`s of a model.
 
-    The names are those of the full model in either case, as Hugging Face's base-model
+    The names are those of the full model also for a bare one, as Hugging Face's base-model
     prefix has it, so that one file serves both.
     """
-    base = model.get_base_model()
-    weights = [NamedWeight("model.shared.weight", base.shared.embeddings, False)]
-    for side, stack in (("encoder", base.encoder), ("decoder", base.decoder)):
+    stacks = model.get_stacks()
+    name = SHARED_EMBEDDING if len(stacks) > 1 else "model.decoder.embed_tokens.weight"
+    weights = [NamedWeight(name, model.get_input_embeddings().embeddings, False)]
+    for side, stack in stacks.items():
         for index, layer in enumerate(stack.layers):
             weights += _layer_weights(f"model.{side}.layers.{index}", layer)
         weights += _norm(f"model.{side}.layer_norm", stack.layer_norm)
-    if base is not model:
-        weights.append(NamedWeight("final_logits_bias", model.final_logits_bias, False))
+    for name, variable in (model.get_bias() or {}).items():
+        weights.append(NamedWeight(name, variable, False))
     return weights
+
+
+def position_tables(model):
+    """The position embeddings by name: constants here, weights that the peers expect."""
+    return {
+        f"model.{side}.embed_positions.weight": stack.embed_positions.table
+        for side, stack in model.get_stacks().items()
+    }
 
 
 def _layer_weights(prefix, layer):
     weights = []
     for name in ("self_attn", "encoder_attn"):
         if hasattr(layer, name):
-            for projection in ("q_proj", "k_proj", "v_proj", "out_proj"):
+            for projection in ("k_proj", "v_proj", "q_proj", "out_proj"):
                 dense = getattr(getattr(layer, name), projection)
                 weights += _dense(f"{prefix}.{name}.{projection}", dense)
             norm = f"{name}_layer_norm"
@@ -83,3 +93,118 @@ def _norm(name, norm):
         NamedWeight(f"{name}.weight", norm.gamma, False),
         NamedWeight(f"{name}.bias", norm.beta, False),
     ]
+
+
+# Translations. Each returns (Hugging Face name, whether the layout is the transpose of its).
+
+_STACK = re.compile(r"(?:^|\.)((?:encoder|decoder)\..*)$")
+_KERAS_LEAVES = {
+    "kernel": "weight",
+    "gamma": "weight",
+    "beta": "bias",
+    "scale": "weight",
+    "embeddings": "weight",
+    "embedding": "weight",
+    "bias": "bias",
+    "weight": "weight",
+}
+
+
+def with_model_prefix(name):
+    """Adds the `model.` that files of a bare model lack."""
+    return f"model.{name}" if name.split(".")[0] in ("shared", "encoder", "decoder") else name
+
+
+def from_keras_path(path):
+    """Translates a TensorFlow or Flax path, its parts joined by dots (`layers.0` too).
+
+    TensorFlow paths begin with the model's name, which may carry a number.
+    """
+    path = path.removesuffix(":0")
+    if path.endswith(LOGITS_BIAS):
+        return LOGITS_BIAS, False
+    stem, _, leaf = path.rpartition(".")
+    if leaf not in _KERAS_LEAVES:
+        return path, False
+    in_stack = _STACK.search(f"{stem}.{_KERAS_LEAVES[leaf]}")
+    if in_stack:
+        return f"model.{in_stack[1]}", leaf == "kernel"
+    if stem.split(".")[-1] == "shared":
+        return SHARED_EMBEDDING, False
+    return path, False
+
+
+def to_flax_path(name, shape):
+    """Translates a Hugging Face name to a Flax path (list of keys), and tells the transpose."""
+    if name == LOGITS_BIAS:
+        return [name], False
+    *stem, leaf = name.split(".")
+    if name == SHARED_EMBEDDING:
+        return [*stem, "embedding"], False
+    if leaf == "weight" and "layer_norm" in stem[-1]:
+        return [*stem, "scale"], False
+    is_kernel = leaf == "weight" and len(shape) == 2
+    return [*stem, "kernel" if is_kernel else leaf], is_kernel
+
+
+def to_tensorflow_path(name, shape):
+    """Translates a Hugging Face name to its path inside `tf_model.h5`'s group `model`."""
+    if name == SHARED_EMBEDDING:
+        return "model.shared/model.shared/embeddings:0", False
+    *stem, leaf = re.sub(r"layers\.(\d+)", r"layers@\1", name).split(".")
+    is_kernel = leaf == "weight" and len(shape) == 2 and stem[-1] != "embed_positions"
+    if is_kernel:
+        leaf = "kernel"
+    elif stem[-1] == "embed_positions":
+        leaf = "embeddings"
+    elif "layer_norm" in stem[-1]:
+        leaf = {"weight": "gamma", "bias": "beta"}[leaf]
+    path = "/".join(("tf_pegasus_for_conditional_generation", *stem, f"{leaf}:0"))
+    return path.replace("@", "."), is_kernel
+
+
+_ORIGINAL_PARTS = (
+    ("self_attention/output_proj", "self_attn.out_proj"),
+    ("memory_attention/output_proj", "encoder_attn.out_proj"),
+    ("self_attention/LayerNorm", "self_attn_layer_norm"),
+    ("memory_attention/LayerNorm", "encoder_attn_layer_norm"),
+    ("ffn/LayerNorm", "final_layer_norm"),
+    ("ffn/dense_1", "fc2"),
+    ("ffn/dense", "fc1"),
+    ("self_attention/", "self_attn."),
+    ("memory_attention/", "encoder_attn."),
+    ("LayerNorm", "layer_norm"),
+)
+_ORIGINAL_LAYER = re.compile(r"^(encoder|decoder)/layer_(\d+)/(.*)$")
+
+
+def from_original(name):
+    """Translates a name of the authors' TF1 code."""
+    if name == "embeddings/weights":
+        return SHARED_EMBEDDING, False
+    name = _ORIGINAL_LAYER.sub(r"\1.layers.\2.\3", name)
+    for theirs, ours in _ORIGINAL_PARTS:
+        if theirs in name:
+            name = name.replace(theirs, ours)
+            break
+    stem, _, leaf = name.replace("/", ".").rpartition(".")
+    return f"model.{stem}.{_KERAS_LEAVES.get(leaf, leaf)}", leaf == "kernel"
+
+
+def to_original(name, shape):
+    """Translates a Hugging Face name to the authors'; None for what theirs lacks."""
+    if name == SHARED_EMBEDDING:
+        return "embeddings/weights", False
+    if name == LOGITS_BIAS or re.search(r"_proj\.bias$", name):
+        return None, False
+    *stem, leaf = name.removeprefix("model.").split(".")
+    stem = ".".join(stem)
+    for theirs, ours in _ORIGINAL_PARTS:
+        if ours in stem:
+            stem = stem.replace(ours, theirs)
+            break
+    if "layer_norm" in name:
+        leaf = {"weight": "gamma", "bias": "beta"}[leaf]
+    is_kernel = leaf == "weight"
+    stem = re.sub(r"\.layers\.(\d+)\.", r"/layer_\1/", stem).replace(".", "/")
+    return f"{stem}/{'kernel' if is_kernel else leaf}", is_kernel

@@ -39,8 +39,8 @@ class Decoding:
         return tf.broadcast_to(tokens, shape)
 
     def empty_cache(self):
-        """See `TFPegasusDecoder.init_cache`."""
-        return self.decoder.init_cache(self.batch, self.beams, self.options.max_length)
+        """See `TFPegasusDecoder.init_beam_cache`."""
+        return self.decoder.init_beam_cache(self.batch, self.beams, self.options.max_length)
 
     def next_log_probs(self, sequences, length, cache):
         """Scores every token as the one at position `length`.
@@ -67,7 +67,10 @@ class Decoding:
 
     def normalized(self, scores, generated):
         """Applies the length penalty to sums of log-probabilities of `generated` tokens."""
-        return scores / tf.cast(generated, tf.float32) ** self.options.length_penalty
+        length = tf.cast(generated, tf.float32)
+        if self.options.length_penalty_type == "gnmt":
+            length = (5.0 + length) / 6.0
+        return scores / length**self.options.length_penalty
 
 
 class Hypotheses(NamedTuple):

@@ -6,6 +6,7 @@ from pathlib import Path
 from tf_pegasus.files import read_json_object, write_json_atomically
 
 GENERATION_CONFIG_FILE = "generation_config.json"
+LENGTH_PENALTY_TYPES = ("length", "gnmt")
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,10 @@ class GenerationConfig:
         min_length: int, eos is forbidden before this length.
         num_beams: int, 1 is greedy search.
         num_return_sequences: int, at most `num_beams`.
-        length_penalty: float, scores are divided by length ** length_penalty.
+        length_penalty: float, the exponent of what scores are divided by.
+        length_penalty_type: `"length"` (length ** length_penalty, Hugging Face's) or
+            `"gnmt"` (((5 + length) / 6) ** length_penalty, the authors', after Wu et al.,
+            2016, equation 14). Unknown to `transformers`, which ignores it.
         early_stopping: True (stop when `num_beams` outputs are finished), False (stop when
             a better one is unlikely) or `"never"` (when it is impossible).
         no_repeat_ngram_size: int, n-grams of this size occur once; 0 allows all.
@@ -33,6 +37,7 @@ class GenerationConfig:
     num_beams: int = 1
     num_return_sequences: int = 1
     length_penalty: float = 1.0
+    length_penalty_type: str = "length"
     early_stopping: bool | str = False
     no_repeat_ngram_size: int = 0
     forced_eos_token_id: int | None = None
@@ -47,6 +52,11 @@ class GenerationConfig:
                 raise ValueError(f"{name}={value!r} must be at least {least}")
         if not isinstance(self.length_penalty, (int, float)):
             raise TypeError(f"length_penalty={self.length_penalty!r} must be a float")
+        if self.length_penalty_type not in LENGTH_PENALTY_TYPES:
+            raise ValueError(
+                f"length_penalty_type={self.length_penalty_type!r} must be one of "
+                + ", ".join(LENGTH_PENALTY_TYPES)
+            )
         if self.early_stopping not in (True, False, "never"):
             raise ValueError(
                 f"early_stopping={self.early_stopping!r} must be True, False or 'never'"

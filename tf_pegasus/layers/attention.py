@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from tf_pegasus.layers.half_precision import finite, widened
+
 
 @keras.saving.register_keras_serializable(package="tf_pegasus")
 class PegasusAttention(keras.layers.Layer):
@@ -49,6 +51,7 @@ class PegasusAttention(keras.layers.Layer):
     def _split_heads(self, states):
         # (batch, length, embed_dim) -> (batch, heads, length, head_dim)
         shape = tf.shape(states)
+        states = finite(states)
         heads = tf.reshape(states, (shape[0], shape[1], self.num_heads, self.head_dim))
         return tf.transpose(heads, (0, 2, 1, 3))
 
@@ -62,40 +65,56 @@ class PegasusAttention(keras.layers.Layer):
         `(batch, heads, length, head_dim)`."""
         return self._split_heads(self.k_proj(states)), self._split_heads(self.v_proj(states))
 
-    def attend(self, query, key, value, attention_mask=None, training=False):
+    def attend(self, query, key, value, attention_mask=None, head_mask=None, training=False):
         """Mixes `value` by the agreement of `query` and `key`, and projects the result.
 
         Args:
             query: `(batch, heads, queries, head_dim)`.
             key, value: `(batch, heads, keys, head_dim)`.
             attention_mask: bool, broadcastable to `(batch, heads, queries, keys)`; False hides.
+            head_mask: `(heads,)`, what each head's weights are multiplied by, or None.
             training: bool.
 
         Returns:
-            `(batch, queries, embed_dim)` in the compute dtype. A row whose mask hides all
-            keys gets their mean, never NaN.
+            float32 `(batch, queries, embed_dim)`, and the float32 weights
+            `(batch, heads, queries, keys)`. A row whose mask hides all keys gets the keys'
+            mean, never NaN.
         """
         scores = tf.matmul(query, key, transpose_b=True)  # (batch, heads, queries, keys)
-        scores = tf.cast(scores, tf.float32)
+        scores = tf.cast(finite(scores), tf.float32)
         if attention_mask is not None:
             scores = tf.where(attention_mask, scores, scores.dtype.min)
-        weights = self.weights_dropout(tf.nn.softmax(scores), training=training)
-        context = tf.matmul(tf.cast(weights, value.dtype), value)
+        weights = tf.nn.softmax(scores)
+        if head_mask is not None:
+            weights *= tf.cast(head_mask, weights.dtype)[:, None, None]
+        dropped = self.weights_dropout(weights, training=training)
+        context = tf.matmul(tf.cast(dropped, value.dtype), value)
         context = tf.transpose(context, (0, 2, 1, 3))  # (batch, queries, heads, head_dim)
         shape = tf.shape(context)
-        return self.out_proj(tf.reshape(context, (shape[0], shape[1], self.embed_dim)))
+        context = tf.reshape(context, (shape[0], shape[1], self.embed_dim))
+        return widened(self.out_proj, context), weights
 
-    def call(self, hidden_states, key_value_states=None, attention_mask=None, training=False):
+    def call(
+        self,
+        hidden_states,
+        key_value_states=None,
+        attention_mask=None,
+        head_mask=None,
+        training=False,
+    ):
         """Self-attention, or cross-attention where `key_value_states` is given.
 
         Args:
             hidden_states: `(batch, queries, embed_dim)`.
             key_value_states: `(batch, keys, embed_dim)` or None.
-            attention_mask: see `attend`.
-            training: bool.
+            attention_mask, head_mask, training: see `attend`.
+
+        Returns:
+            See `attend`.
         """
         key, value = self.key_value(hidden_states if key_value_states is None else key_value_states)
-        return self.attend(self.query(hidden_states), key, value, attention_mask, training)
+        query = self.query(hidden_states)
+        return self.attend(query, key, value, attention_mask, head_mask, training)
 
     def get_config(self):
         return {

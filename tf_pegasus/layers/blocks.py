@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from tf_pegasus.layers.activations import ACTIVATIONS
+from tf_pegasus.layers.half_precision import finite, widened
 
 
 def layer_norm(config, name):
@@ -62,9 +63,10 @@ class PegasusFeedForward(keras.layers.Layer):
         self.built = True
 
     def call(self, hidden_states, training=False):
-        """Maps `(..., embed_dim)` to the same shape, in the compute dtype."""
-        hidden_states = self.activation_dropout(self.fc1(hidden_states), training=training)
-        return self.fc2(hidden_states)
+        """Maps `(..., embed_dim)` to the same shape, float32."""
+        hidden_states = finite(self.fc1(hidden_states))
+        hidden_states = self.activation_dropout(hidden_states, training=training)
+        return widened(self.fc2, hidden_states)
 
     def get_config(self):
         return {

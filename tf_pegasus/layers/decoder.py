@@ -1,14 +1,31 @@
 """The decoder: target ids and encoder states to hidden states, all at once or by steps."""
 
+import functools
+
 import keras
 import tensorflow as tf
 
 from tf_pegasus.layers.attention import PegasusAttention
 from tf_pegasus.layers.blocks import PegasusFeedForward, layer_norm, residual_dropout
-from tf_pegasus.layers.cache import empty_cache, write_position
-from tf_pegasus.layers.inputs import as_ids, named_inputs
+from tf_pegasus.layers.cache import (
+    StaticCache,
+    empty_beam_cache,
+    extend,
+    past_length,
+    write_positions,
+)
+from tf_pegasus.layers.inputs import as_embeddings, flag, named_inputs
 from tf_pegasus.layers.stack import PegasusStack, padding_mask
-from tf_pegasus.outputs import TFBaseModelOutput
+from tf_pegasus.outputs import TFBaseModelOutputWithPastAndCrossAttentions
+
+
+def _check_room(needed, room):
+    message = "past_key_values is full: init_cache was asked for fewer positions than are needed"
+    if tf.executing_eagerly():
+        if needed > room:
+            raise ValueError(f"{message} ({int(room)}, {int(needed)})")
+    else:
+        tf.debugging.Assert(needed <= room, [message])
 
 
 class PegasusDecoderLayer(keras.layers.Layer):
@@ -48,28 +65,65 @@ class PegasusDecoderLayer(keras.layers.Layer):
     def call(
         self,
         hidden_states,
-        encoder_hidden_states,
+        encoder_hidden_states=None,
         attention_mask=None,
         encoder_attention_mask=None,
+        head_mask=None,
+        cross_attn_head_mask=None,
+        past_key_value=None,
+        write_at=None,
         training=False,
     ):
-        """Runs all positions at once, as in training.
+        """Runs known positions at once, behind those in the cache.
 
         Args:
             hidden_states: float32 `(batch, length, d_model)`.
-            encoder_hidden_states: float32 `(batch, source_length, d_model)`.
-            attention_mask: bool, broadcastable to `(batch, 1, length, length)`.
+            encoder_hidden_states: float32 `(batch, source_length, d_model)`; None leaves
+                the cross-attention out, or takes its keys and values from the cache.
+            attention_mask: bool, broadcastable to `(batch, 1, length, all_length)`.
             encoder_attention_mask: bool, broadcastable to `(batch, 1, 1, source_length)`.
+            head_mask, cross_attn_head_mask: `(heads,)` or None.
+            past_key_value: this layer's part of the cache, or None.
+            write_at: int32 scalar tensor, where to write in a static cache; None lets the
+                cache grow.
             training: bool.
 
         Returns:
-            float32 `(batch, length, d_model)`.
+            float32 `(batch, length, d_model)`; the weights of self- and cross-attention
+            (None without); this layer's part of the new cache.
         """
+        attention = self.self_attn
         normed = self.self_attn_layer_norm(hidden_states)
-        attended = self.self_attn(normed, attention_mask=attention_mask, training=training)
+        keys, values = extend(past_key_value, *attention.key_value(normed), write_at)
+        attended, weights = attention.attend(
+            attention.query(normed), keys, values, attention_mask, head_mask, training
+        )
         hidden_states += self.dropout(attended, training=training)
-        cross = self.encoder_attn.key_value(encoder_hidden_states)
-        return self._cross_and_feed(hidden_states, cross, encoder_attention_mask, training)
+        present = (keys, values)
+        cross, cross_weights = self._source(encoder_hidden_states, past_key_value), None
+        if cross is not None:
+            hidden_states, cross_weights = self._attend_to_source(
+                hidden_states, cross, encoder_attention_mask, cross_attn_head_mask, training
+            )
+            present += cross
+        return self._feed(hidden_states, training), weights, cross_weights, present
+
+    def _source(self, encoder_hidden_states, past_key_value):
+        """The source's keys and values: from the cache, else computed, else None."""
+        if past_key_value is not None and len(past_key_value) > 2:
+            return tuple(past_key_value[2:])
+        if encoder_hidden_states is None:
+            return None
+        return self.encoder_attn.key_value(encoder_hidden_states)
+
+    def _attend_to_source(self, hidden_states, cross, mask, head_mask=None, training=False):
+        query = self.encoder_attn.query(self.encoder_attn_layer_norm(hidden_states))
+        attended, weights = self.encoder_attn.attend(query, *cross, mask, head_mask, training)
+        return hidden_states + self.dropout(attended, training=training), weights
+
+    def _feed(self, hidden_states, training=False):
+        fed = self.feed_forward(self.final_layer_norm(hidden_states), training=training)
+        return hidden_states + self.dropout(fed, training=training)
 
     def step(self, hidden_states, position, cached, cross, encoder_attention_mask):
         """Runs one new position of every beam.
@@ -93,26 +147,37 @@ class PegasusDecoderLayer(keras.layers.Layer):
         normed = tf.reshape(self.self_attn_layer_norm(hidden_states), (-1, 1, width))
         new_key, new_value = self.self_attn.key_value(normed)
         new_shape = (batch, beams, heads, 1, head_dim)
-        keys = write_position(keys, tf.reshape(new_key, new_shape), position)
-        values = write_position(values, tf.reshape(new_value, new_shape), position)
+        keys = write_positions(keys, tf.reshape(new_key, new_shape), position)
+        values = write_positions(values, tf.reshape(new_value, new_shape), position)
         row_shape = (batch * beams, heads, max_length, head_dim)
-        attended = self.self_attn.attend(
+        attended, _ = self.self_attn.attend(
             self.self_attn.query(normed),
             tf.reshape(keys, row_shape),
             tf.reshape(values, row_shape),
             tf.range(max_length) <= position,
         )
         attended = tf.reshape(attended, (batch, beams, width))
-        hidden_states += tf.cast(attended, hidden_states.dtype)
-        hidden_states = self._cross_and_feed(hidden_states, cross, encoder_attention_mask, False)
-        return hidden_states, (keys, values)
+        hidden_states += attended
+        # The beams share the source: they are so many queries to its keys.
+        hidden_states, _ = self._attend_to_source(hidden_states, cross, encoder_attention_mask)
+        return self._feed(hidden_states), (keys, values)
 
-    def _cross_and_feed(self, hidden_states, cross, encoder_attention_mask, training):
-        query = self.encoder_attn.query(self.encoder_attn_layer_norm(hidden_states))
-        attended = self.encoder_attn.attend(query, *cross, encoder_attention_mask, training)
-        hidden_states += self.dropout(attended, training=training)
-        fed = self.feed_forward(self.final_layer_norm(hidden_states), training=training)
-        return hidden_states + self.dropout(fed, training=training)
+
+DECODER_INPUT_NAMES = (
+    "input_ids",
+    "attention_mask",
+    "encoder_hidden_states",
+    "encoder_attention_mask",
+    "head_mask",
+    "cross_attn_head_mask",
+    "past_key_values",
+    "inputs_embeds",
+    "use_cache",
+    "output_attentions",
+    "output_hidden_states",
+    "return_dict",
+    "position_ids",
+)
 
 
 @keras.saving.register_keras_serializable(package="tf_pegasus")
@@ -138,62 +203,199 @@ class TFPegasusDecoder(PegasusStack):
         attention_mask=None,
         encoder_hidden_states=None,
         encoder_attention_mask=None,
+        head_mask=None,
+        cross_attn_head_mask=None,
+        past_key_values=None,
+        inputs_embeds=None,
+        use_cache=None,
+        output_attentions=None,
+        output_hidden_states=None,
+        return_dict=None,
+        position_ids=None,
         training=False,
     ):
         """Decodes a batch of known target ids, each position seeing those before it.
 
         Args:
             input_ids: int `(batch, length)`; or a dict, list or tuple of the inputs.
-            attention_mask: int or bool `(batch, length)`, nonzero where a token counts.
-            encoder_hidden_states: `(batch, source_length, d_model)`.
+            attention_mask: int or bool, nonzero where a token counts: `(batch, length)`
+                with the positions of the cache in front; with a `StaticCache`
+                `(batch, max_length)`.
+            encoder_hidden_states: `(batch, source_length, d_model)`. Without them (and
+                without a cache that knows the source) there is no cross-attention.
             encoder_attention_mask: int or bool `(batch, source_length)`.
+            head_mask, cross_attn_head_mask: `(layers, heads)`, 0 switches a head off.
+            past_key_values: what an earlier call returned, or a
+                `tf_pegasus.layers.cache.StaticCache`; `input_ids` then hold only what
+                follows.
+            inputs_embeds: float `(batch, length, d_model)`, instead of `input_ids`.
+            use_cache, output_attentions, output_hidden_states, return_dict: bool; by
+                default the configuration's.
+            position_ids: int `(batch, length)` or `(length,)`; by default those that
+                follow the cache's.
             training: bool, applies dropout.
 
         Returns:
-            `TFBaseModelOutput` with `last_hidden_state`, float32 `(batch, length, d_model)`.
+            `TFBaseModelOutputWithPastAndCrossAttentions`; a tuple where `return_dict` is
+            False.
 
         Raises:
             ValueError: an input is missing, has a wrong shape or dtype, is too long, or
-                holds ids outside the vocabulary.
+                holds ids outside the vocabulary; the cache does not fit, or has no place.
         """
         inputs = named_inputs(
-            ("input_ids", "attention_mask", "encoder_hidden_states", "encoder_attention_mask"),
+            DECODER_INPUT_NAMES,
             input_ids,
             attention_mask=attention_mask,
             encoder_hidden_states=encoder_hidden_states,
             encoder_attention_mask=encoder_attention_mask,
+            head_mask=head_mask,
+            cross_attn_head_mask=cross_attn_head_mask,
+            past_key_values=past_key_values,
+            inputs_embeds=inputs_embeds,
+            use_cache=use_cache,
+            output_attentions=output_attentions,
+            output_hidden_states=output_hidden_states,
+            return_dict=return_dict,
+            position_ids=position_ids,
         )
-        ids = as_ids("input_ids", inputs["input_ids"])
-        encoder_states = inputs["encoder_hidden_states"]
-        if encoder_states is None:
-            raise ValueError("encoder_hidden_states is missing: the decoder attends to them")
-        length = tf.shape(ids)[1]
-        # (1, 1, length, length): a position sees itself and what stands before it
-        mask = (tf.range(length)[:, None] >= tf.range(length)[None, :])[None, None]
-        own_mask = padding_mask(inputs["attention_mask"])
-        if own_mask is not None:
-            mask &= own_mask
-        encoder_mask = padding_mask(inputs["encoder_attention_mask"])
-        hidden_states = self.dropout(self.embed(ids), training=training)
-        for layer in self.layers:
-            after = layer(
-                hidden_states,
-                encoder_states,
-                attention_mask=mask,
-                encoder_attention_mask=encoder_mask,
-                training=training,
+        config = self.config
+        wants_attentions = flag(inputs["output_attentions"], config.output_attentions)
+        wants_cache = flag(inputs["use_cache"], config.use_cache) and not (
+            training and self.gradient_checkpointing
+        )
+        past = inputs["past_key_values"]
+        source = inputs["encoder_hidden_states"]
+        if source is not None:
+            source = as_embeddings("encoder_hidden_states", source, config.d_model)
+        start = self._check_past(past)
+        embedded = self.embed_inputs(
+            inputs["input_ids"],
+            inputs["inputs_embeds"],
+            ("input_ids", "inputs_embeds"),
+            start,
+            inputs["position_ids"],
+        )
+        length = embedded.shape[1] or tf.shape(embedded)[1]
+        is_static = isinstance(past, StaticCache)
+        options = {
+            "attention_mask": self._visible(inputs["attention_mask"], past, start, length),
+            "encoder_attention_mask": padding_mask(
+                inputs["encoder_attention_mask"],
+                "encoder_attention_mask",
+                None if source is None else source.shape[1],
+            ),
+            "write_at": start if is_static else None,
+            "training": training,
+        }
+        masks = zip(
+            self.head_masks("head_mask", inputs["head_mask"]),
+            self.head_masks("cross_attn_head_mask", inputs["cross_attn_head_mask"]),
+            strict=True,
+        )
+        layers_past = (past.layers if is_static else past) or [None] * len(self.layers)
+        forget = training and not (wants_cache or wants_attentions)
+        hidden_states = self.dropout(embedded, training=training)
+        all_states, attentions, cross_attentions, presents = [hidden_states], [], [], []
+        for layer, layer_past, (own_heads, cross_heads) in zip(
+            self.layers, layers_past, masks, strict=True
+        ):
+            call = functools.partial(
+                layer,
+                head_mask=own_heads,
+                cross_attn_head_mask=cross_heads,
+                past_key_value=layer_past,
+                **options,
+            )
+            tensors = (hidden_states,) if source is None else (hidden_states, source)
+            after, weights, cross_weights, present = self.run_layer(
+                layer, call, *tensors, forget=forget
             )
             hidden_states = self.layerdrop(hidden_states, after, training=training)
-        return TFBaseModelOutput(last_hidden_state=self.layer_norm(hidden_states))
+            all_states.append(hidden_states)
+            attentions.append(weights)
+            cross_attentions.append(cross_weights)
+            presents.append(present)
+        all_states[-1] = self.layer_norm(hidden_states)
+        presents = tuple(presents)
+        if is_static:
+            presents = StaticCache(presents, start + length)
+        wants_states = flag(inputs["output_hidden_states"], config.output_hidden_states)
+        has_source = cross_attentions[0] is not None
+        outputs = TFBaseModelOutputWithPastAndCrossAttentions(
+            last_hidden_state=all_states[-1],
+            past_key_values=presents if wants_cache else None,
+            hidden_states=tuple(all_states) if wants_states else None,
+            attentions=tuple(attentions) if wants_attentions else None,
+            cross_attentions=tuple(cross_attentions) if wants_attentions and has_source else None,
+        )
+        return outputs.in_form(flag(inputs["return_dict"], config.return_dict))
+
+    def _check_past(self, past):
+        """How many positions a cache holds, after a look at its form."""
+        if past is None:
+            return 0
+        layers = past.layers if isinstance(past, StaticCache) else past
+        if not isinstance(layers, (list, tuple)) or any(
+            not isinstance(tensors, (list, tuple)) or len(tensors) not in (2, 4)
+            for tensors in layers
+        ):
+            raise ValueError(
+                "past_key_values must be a tuple with one (keys, values, source keys, source "
+                f"values) a layer, or a StaticCache, got {type(past).__name__}"
+            )
+        if len(layers) != len(self.layers):
+            raise ValueError(
+                f"past_key_values is of {len(layers)} layers, the decoder has {len(self.layers)}"
+            )
+        attention = self.layers[0].self_attn
+        shape = (None, attention.num_heads, None, attention.head_dim)
+        for tensor in tf.nest.flatten(layers):
+            if not tensor.shape.is_compatible_with(shape):
+                raise ValueError(
+                    f"past_key_values holds a tensor of the shape {tuple(tensor.shape)}, "
+                    f"expected (batch, heads, length, head_dim) = {shape}"
+                )
+        return past_length(past)
+
+    def _visible(self, attention_mask, past, start, length):
+        """bool, broadcastable to `(batch, 1, length, keys)`: what each position may see."""
+        keys = past.max_length if isinstance(past, StaticCache) else start + length
+        if isinstance(past, StaticCache):
+            _check_room(start + length, keys)
+        # A position sees itself and what stands before it: (1, 1, length, keys)
+        queries = start + tf.range(length)
+        visible = (queries[:, None] >= tf.range(keys)[None, :])[None, None]
+        own = padding_mask(
+            attention_mask, "attention_mask", keys if isinstance(keys, int) else None
+        )
+        return visible if own is None else visible & own
 
     def cross_key_values(self, encoder_hidden_states):
         """Each layer's keys and values of the source, computed once per generation."""
         return tuple(layer.encoder_attn.key_value(encoder_hidden_states) for layer in self.layers)
 
-    def init_cache(self, batch, beams, max_length):
-        """An empty cache for `max_length` positions, see `tf_pegasus.layers.cache`."""
+    def init_cache(self, batch_size, max_length, encoder_hidden_states=None):
+        """An empty `StaticCache` with place for `max_length` positions.
+
+        Args:
+            batch_size, max_length: int or int scalar tensor.
+            encoder_hidden_states: `(batch, source_length, d_model)`, or None for a decoder
+                without cross-attention.
+        """
         attention = self.layers[0].self_attn
-        return empty_cache(
+        shape = (batch_size, attention.num_heads, max_length, attention.head_dim)
+        zeros = tf.zeros(shape, self.compute_dtype)
+        source = [()] * len(self.layers)
+        if encoder_hidden_states is not None:
+            source = self.cross_key_values(encoder_hidden_states)
+        layers = tuple((zeros, zeros, *cross) for cross in source)
+        return StaticCache(layers, tf.constant(0))
+
+    def init_beam_cache(self, batch, beams, max_length):
+        """An empty cache of beam search, see `tf_pegasus.layers.cache`."""
+        attention = self.layers[0].self_attn
+        return empty_beam_cache(
             len(self.layers),
             batch,
             beams,
@@ -209,7 +411,7 @@ class TFPegasusDecoder(PegasusStack):
         Args:
             input_ids: int `(batch, beams)`.
             position: int scalar.
-            cache: see `init_cache`.
+            cache: see `init_beam_cache`.
             cross: see `cross_key_values`.
             encoder_attention_mask: int or bool `(batch, source_length)`.
 

@@ -4,6 +4,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tf_pegasus.layers.replace_weight import replace_weight
+
 
 @keras.saving.register_keras_serializable(package="tf_pegasus")
 class PegasusSharedEmbedding(keras.layers.Layer):
@@ -25,10 +27,8 @@ class PegasusSharedEmbedding(keras.layers.Layer):
         self.pad_token_id = pad_token_id
 
     def build(self, input_shape=None):
-        draw = keras.initializers.TruncatedNormal(stddev=self.init_std)
-
         def initializer(shape, dtype=None):
-            rows = draw(shape, dtype=dtype)
+            rows = self._draw(shape, dtype)
             keep = np.ones((shape[0], 1), "float32")
             keep[self.pad_token_id] = 0.0
             return rows * tf.cast(keep, rows.dtype)
@@ -41,6 +41,18 @@ class PegasusSharedEmbedding(keras.layers.Layer):
             autocast=False,
         )
         self.built = True
+
+    def _draw(self, shape, dtype):
+        return keras.initializers.TruncatedNormal(stddev=self.init_std)(shape, dtype=dtype)
+
+    def resize(self, vocab_size):
+        """Makes the table `vocab_size` rows long; rows that stay keep their values."""
+        rows = self.embeddings.value[:vocab_size]
+        missing = vocab_size - rows.shape[0]
+        if missing > 0:
+            rows = tf.concat([rows, self._draw((missing, self.d_model), rows.dtype)], axis=0)
+        replace_weight(self, "embeddings", rows)
+        self.vocab_size = vocab_size
 
     def call(self, input_ids):
         """Maps int ids of any shape to float32 `(*shape, d_model)`."""
@@ -70,13 +82,13 @@ class PegasusSharedEmbedding(keras.layers.Layer):
         }
 
 
-def check_ids(ids, vocab_size, name="input_ids"):
+def check_ids(ids, vocab_size, name="input_ids", what="the model's vocabulary"):
     """Raises on ids outside [0, vocab_size): ValueError in eager, InvalidArgument in a graph.
 
     XLA drops the assertion (and clamps the look-up), so what feeds an XLA program is
     checked before it enters.
     """
-    message = f"{name} holds ids outside [0, {vocab_size}), the model's vocabulary"
+    message = f"{name} holds ids outside [0, {vocab_size}), {what}"
     inside = tf.reduce_all((ids >= 0) & (ids < vocab_size))
     if tf.executing_eagerly():
         if not inside:
@@ -121,15 +133,21 @@ class PegasusSinusoidalPositionalEmbedding(keras.layers.Layer):
         self.num_positions = num_positions
         self.d_model = d_model
         self.variant = variant
-        self.table = sinusoidal_positions(num_positions, d_model, variant)
+        self.resize(num_positions)
         self.built = True
 
-    def call(self, embeddings, start=0):
-        """Adds the positions start, start + 1, … to token embeddings.
+    def resize(self, num_positions):
+        """Makes the table `num_positions` long."""
+        self.num_positions = num_positions
+        self.table = sinusoidal_positions(num_positions, self.d_model, self.variant)
+
+    def call(self, embeddings, start=0, position_ids=None):
+        """Adds positions to token embeddings: start, start + 1, …, or those that are given.
 
         Args:
             embeddings: float32 `(batch, length, d_model)`.
             start: int or int scalar tensor.
+            position_ids: int `(batch, length)` or `(length,)`, or None.
 
         Returns:
             float32 `(batch, length, d_model)`.
@@ -138,17 +156,23 @@ class PegasusSinusoidalPositionalEmbedding(keras.layers.Layer):
             ValueError: the positions exceed `num_positions` (where they are known only when
                 a graph runs: InvalidArgumentError).
         """
+        if position_ids is not None:
+            position_ids = tf.convert_to_tensor(position_ids)
+            check_ids(position_ids, self.num_positions, "position_ids", "its positions")
+            return embeddings + tf.gather(tf.constant(self.table), position_ids)
         length = embeddings.shape[1]
         limit = f"is too long: the model has max_position_embeddings={self.num_positions}"
         checks = []
         if length is None:
             length = tf.shape(embeddings)[1]
+        if isinstance(start, int) and isinstance(length, int):
+            if start + length > self.num_positions:
+                raise ValueError(f"a sequence of {start + length} tokens {limit}")
+        else:
             message = ["a sequence of", start + length, "tokens", limit]
             checks.append(tf.debugging.Assert(start + length <= self.num_positions, message))
-        elif isinstance(start, int) and start + length > self.num_positions:
-            raise ValueError(f"a sequence of {start + length} tokens {limit}")
         # Without the dependency, slicing would fail first, and say less.
-        with tf.control_dependencies(checks):
+        with tf.control_dependencies([check for check in checks if check is not None]):
             positions = tf.slice(tf.constant(self.table), [start, 0], [length, self.d_model])
         return embeddings + positions
 

@@ -1,4 +1,4 @@
-"""The calling styles: keywords, or a dict, list, tuple or tensor as first argument."""
+"""What goes into a call: keywords, or a dict, list, tuple or tensor as first argument."""
 
 import tensorflow as tf
 
@@ -56,3 +56,23 @@ def as_ids(name, ids):
     if not ids.dtype.is_integer:
         raise ValueError(f"{name} must hold integers, got {ids.dtype.name}")
     return tf.cast(ids, tf.int32)
+
+
+def as_embeddings(name, embeddings, d_model):
+    """Returns `embeddings` as a float32 tensor `(batch, length, d_model)`.
+
+    Raises:
+        ValueError: it has another shape.
+    """
+    embeddings = tf.convert_to_tensor(embeddings)
+    if not embeddings.shape.is_compatible_with((None, None, d_model)):
+        raise ValueError(
+            f"{name} must have the shape (batch, length, d_model={d_model}), got "
+            f"{tuple(embeddings.shape)}"
+        )
+    return tf.cast(embeddings, tf.float32)
+
+
+def flag(value, default):
+    """`default`, usually the configuration's, where an option was not given."""
+    return bool(default if value is None else value)

@@ -7,10 +7,12 @@ import tensorflow as tf
 
 from tf_pegasus.config import PegasusConfig
 from tf_pegasus.layers.blocks import LayerDrop, layer_norm, residual_dropout
+from tf_pegasus.layers.checkpointing import checkpointed
 from tf_pegasus.layers.embeddings import (
     PegasusSharedEmbedding,
     PegasusSinusoidalPositionalEmbedding,
 )
+from tf_pegasus.layers.inputs import as_embeddings, as_ids
 
 
 class PegasusStack(keras.layers.Layer):
@@ -32,12 +34,7 @@ class PegasusStack(keras.layers.Layer):
         self.config = config = as_config(config)
         self.owns_embedding = embed_tokens is None
         self.embed_tokens = shared_embedding(config) if embed_tokens is None else embed_tokens
-        self.embed_positions = PegasusSinusoidalPositionalEmbedding(
-            config.max_position_embeddings,
-            config.d_model,
-            config.position_embedding_type,
-            dtype="float32",
-        )
+        self.embed_positions = self._position_embedding()
         self.embed_scale = math.sqrt(config.d_model) if config.scale_embedding else 1.0
         self.dropout = residual_dropout(config)
         self.layers = [
@@ -46,14 +43,71 @@ class PegasusStack(keras.layers.Layer):
         ]
         self.layerdrop = LayerDrop(getattr(config, f"{self.side}_layerdrop"), dtype="float32")
         self.layer_norm = layer_norm(config, "layer_norm")
+        self.gradient_checkpointing = False
         for layer in (self.embed_tokens, *self.layers):
             if not layer.built:
                 layer.build()
         self.built = True
 
-    def embed(self, input_ids, start=0):
-        """Embeds ids `(batch, length)` at positions start …: float32 `(batch, length, d_model)`."""
-        return self.embed_positions(self.embed_tokens(input_ids) * self.embed_scale, start=start)
+    def _position_embedding(self):
+        return PegasusSinusoidalPositionalEmbedding(
+            self.config.max_position_embeddings,
+            self.config.d_model,
+            self.config.position_embedding_type,
+            dtype="float32",
+        )
+
+    def resize_position_embeddings(self, new_num_position_embeddings):
+        """Makes the stack take sequences of up to `new_num_position_embeddings` tokens."""
+        self.config.max_position_embeddings = new_num_position_embeddings
+        self.embed_positions.resize(new_num_position_embeddings)
+
+    def embed(self, input_ids, start=0, position_ids=None):
+        """Embeds ids `(batch, length)`, at the positions start, start + 1, … or at
+        `position_ids`: float32 `(batch, length, d_model)`."""
+        embedded = self.embed_tokens(input_ids) * self.embed_scale
+        return self.embed_positions(embedded, start=start, position_ids=position_ids)
+
+    def embed_inputs(self, input_ids, inputs_embeds, names, start=0, position_ids=None):
+        """`embed`, or only adds positions where the embeddings themselves are given.
+
+        Raises:
+            ValueError: both or none of the two are given; the message has their `names`.
+        """
+        if input_ids is not None and inputs_embeds is not None:
+            raise ValueError(f"{names[0]} and {names[1]} exclude each other, give one")
+        if inputs_embeds is None:
+            if input_ids is None:
+                raise ValueError(
+                    f"{names[0]} is missing: give integers of the shape (batch, length), or "
+                    f"{names[1]}"
+                )
+            return self.embed(as_ids(names[0], input_ids), start, position_ids)
+        # As in `transformers`' TensorFlow classes, embeddings that are given are not scaled.
+        embedded = as_embeddings(names[1], inputs_embeds, self.config.d_model)
+        return self.embed_positions(embedded, start=start, position_ids=position_ids)
+
+    def run_layer(self, layer, call, *tensors, forget):
+        """Calls a layer, in training perhaps without keeping its inside (`forget`)."""
+        if forget and self.gradient_checkpointing:
+            return checkpointed(layer, call, *tensors)
+        return call(*tensors)
+
+    def head_masks(self, name, mask):
+        """Splits a head mask `(layers, heads)` by layers; None gives a None for each.
+
+        Raises:
+            ValueError: it has another shape.
+        """
+        if mask is None:
+            return [None] * len(self.layers)
+        mask = tf.convert_to_tensor(mask)
+        shape = (len(self.layers), self.layers[0].self_attn.num_heads)
+        if not mask.shape.is_compatible_with(shape):
+            raise ValueError(
+                f"{name} has the shape {tuple(mask.shape)}, expected (layers, heads) = {shape}"
+            )
+        return tf.unstack(tf.cast(mask, tf.float32), num=shape[0])
 
     def get_config(self):
         config = {**super().get_config(), "config": self.config.to_dict()}
@@ -88,8 +142,15 @@ def shared_embedding(config):
     return embedding
 
 
-def padding_mask(attention_mask):
+def padding_mask(attention_mask, name="attention_mask", length=None):
     """Turns `(batch, keys)`, nonzero where a token counts, into bool `(batch, 1, 1, keys)`."""
     if attention_mask is None:
         return None
-    return tf.not_equal(tf.cast(attention_mask, tf.int32), 0)[:, None, None, :]
+    attention_mask = tf.convert_to_tensor(attention_mask)
+    if attention_mask.shape.rank != 2:
+        raise ValueError(
+            f"{name} must have the shape (batch, length), got {tuple(attention_mask.shape)}"
+        )
+    if length is not None and not attention_mask.shape[1:].is_compatible_with([length]):
+        raise ValueError(f"{name} has {attention_mask.shape[1]} columns for {length} tokens")
+    return tf.not_equal(attention_mask, tf.zeros((), attention_mask.dtype))[:, None, None, :]

@@ -5,20 +5,24 @@ import tensorflow as tf
 
 from tf_pegasus.generation.generate import GenerationMixin
 from tf_pegasus.layers.inputs import as_ids, named_inputs
-from tf_pegasus.models.losses import masked_cross_entropy, shift_tokens_right
+from tf_pegasus.models.language_model import LanguageModelMixin
+from tf_pegasus.models.losses import ignore_padding, shift_tokens_right
 from tf_pegasus.models.pegasus_model import INPUT_NAMES, TFPegasusModel
 from tf_pegasus.models.pretrained import TFPegasusPreTrainedModel
-from tf_pegasus.outputs import TFSeq2SeqLMOutput
+from tf_pegasus.models.two_steps import EncodeDecodeMixin
+from tf_pegasus.outputs import TFCausalLMOutputWithCrossAttentions, TFSeq2SeqLMOutput
 
 LM_INPUT_NAMES = (*INPUT_NAMES, "labels")
 
 
 @keras.saving.register_keras_serializable(package="tf_pegasus")
-class TFPegasusForConditionalGeneration(GenerationMixin, TFPegasusPreTrainedModel):
+class TFPegasusForConditionalGeneration(
+    GenerationMixin, LanguageModelMixin, EncodeDecodeMixin, TFPegasusPreTrainedModel
+):
     """PEGASUS with the language-model head: trains, scores and generates summaries.
 
     `compile(optimizer)` without a loss trains on the built-in one (token cross-entropy,
-    -100 ignored, `config.label_smoothing` while training); labels come inside the inputs
+    -100 and pad ignored, `config.label_smoothing` while training); labels come inside the inputs
     or as `y`. A loss or metric of one's own gets `(labels, logits)`.
 
     Args:
@@ -31,6 +35,8 @@ class TFPegasusForConditionalGeneration(GenerationMixin, TFPegasusPreTrainedMode
         >>> model.fit({"input_ids": sources, "labels": targets})
         >>> model.generate(sources, num_beams=4)
     """
+
+    call_names = LM_INPUT_NAMES
 
     def __init__(self, config, **kwargs):
         super().__init__(config, **kwargs)
@@ -50,21 +56,32 @@ class TFPegasusForConditionalGeneration(GenerationMixin, TFPegasusPreTrainedMode
         attention_mask=None,
         decoder_input_ids=None,
         decoder_attention_mask=None,
+        decoder_position_ids=None,
+        head_mask=None,
+        decoder_head_mask=None,
+        cross_attn_head_mask=None,
         encoder_outputs=None,
+        past_key_values=None,
+        inputs_embeds=None,
+        decoder_inputs_embeds=None,
+        use_cache=None,
+        output_attentions=None,
+        output_hidden_states=None,
+        return_dict=None,
         labels=None,
         training=False,
     ):
         """Scores known target ids, and computes the loss where labels are given.
 
         Args:
-            input_ids, attention_mask, decoder_input_ids, decoder_attention_mask,
-            encoder_outputs: see `TFPegasusModel.call`. `decoder_input_ids` are made from
-                `labels` (shifted right) when absent.
-            labels: int `(batch, target_length)`, -100 where there is nothing to learn.
+            input_ids … return_dict: see `TFPegasusModel.call`. `decoder_input_ids` are
+                made from `labels` (shifted right) when absent.
+            labels: int `(batch, target_length)`; -100 and pad are not learnt. With labels
+                no cache is returned.
             training: bool, applies dropout and label smoothing.
 
         Returns:
-            `TFSeq2SeqLMOutput`.
+            `TFSeq2SeqLMOutput`, or its tuple.
 
         Raises:
             ValueError: see `TFPegasusModel.call`; also labels that are no ids.
@@ -75,63 +92,53 @@ class TFPegasusForConditionalGeneration(GenerationMixin, TFPegasusPreTrainedMode
             attention_mask=attention_mask,
             decoder_input_ids=decoder_input_ids,
             decoder_attention_mask=decoder_attention_mask,
+            decoder_position_ids=decoder_position_ids,
+            head_mask=head_mask,
+            decoder_head_mask=decoder_head_mask,
+            cross_attn_head_mask=cross_attn_head_mask,
             encoder_outputs=encoder_outputs,
+            past_key_values=past_key_values,
+            inputs_embeds=inputs_embeds,
+            decoder_inputs_embeds=decoder_inputs_embeds,
+            use_cache=use_cache,
+            output_attentions=output_attentions,
+            output_hidden_states=output_hidden_states,
+            return_dict=return_dict,
             labels=labels,
         )
-        labels = inputs.pop("labels")
+        config = self.config
+        labels, return_dict = inputs.pop("labels"), inputs.pop("return_dict")
+        is_bare = inputs["decoder_input_ids"] is None and inputs["decoder_inputs_embeds"] is None
         if labels is not None:
-            labels = as_ids("labels", labels)
-            if inputs["decoder_input_ids"] is None:
-                config = self.config
+            labels = ignore_padding(as_ids("labels", labels), config.pad_token_id)
+            inputs["use_cache"] = False
+            if is_bare:
                 inputs["decoder_input_ids"] = shift_tokens_right(
                     labels, config.pad_token_id, config.decoder_start_token_id
                 )
-        elif inputs["decoder_input_ids"] is None:
+        elif is_bare:
             raise ValueError(
                 "decoder_input_ids and labels are both missing: give one, or call generate()"
             )
-        outputs = self.model(inputs, training=training)
-        logits = self.logits(outputs.last_hidden_state)
-        loss = None
-        if labels is not None:
-            smoothing = self.config.label_smoothing if training else 0.0
-            loss = masked_cross_entropy(labels, logits, smoothing)
-        return TFSeq2SeqLMOutput(
-            loss=loss, logits=logits, encoder_last_hidden_state=outputs.encoder_last_hidden_state
+        outputs = self.model(**inputs, return_dict=True, training=training)
+        return self.with_logits(TFSeq2SeqLMOutput, outputs, labels, return_dict, training)
+
+    def decode(self, decoder_input_ids, encoder_outputs, *args, return_dict=None, **kwargs):
+        outputs = super().decode(
+            decoder_input_ids, encoder_outputs, *args, return_dict=True, **kwargs
         )
+        return self.with_logits(
+            TFCausalLMOutputWithCrossAttentions, outputs, None, return_dict, training=False
+        )
+
+    decode.__doc__ = EncodeDecodeMixin.decode.__doc__
+
+    def prepare_decoder_input_ids_from_labels(self, labels):
+        """Returns the decoder inputs, int32 `(batch, length)`, that predict `labels`."""
+        config = self.config
+        return shift_tokens_right(labels, config.pad_token_id, config.decoder_start_token_id)
 
     def logits(self, hidden_states):
         """Projects decoder states `(..., d_model)` to float32 `(..., vocab_size)`."""
         bias = tf.cast(self.final_logits_bias.value[0], tf.float32)
         return self.model.shared.logits(hidden_states) + bias
-
-    # Training
-
-    def train_step(self, data):
-        return super().train_step(_with_labels_inside(data))
-
-    def test_step(self, data):
-        return super().test_step(_with_labels_inside(data))
-
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """The compiled loss on `(labels, logits)`; without one, the built-in loss."""
-        if self.loss is None:
-            if y_pred.loss is None:
-                raise ValueError("labels are missing: put them inside the inputs, or give y")
-            return y_pred.loss
-        return super().compute_loss(x, x["labels"], y_pred["logits"], sample_weight, training)
-
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        """The compiled metrics on `(labels, logits)`."""
-        labels = x.get("labels") if hasattr(x, "get") else None
-        return super().compute_metrics(x, labels, y_pred["logits"], sample_weight)
-
-
-def _with_labels_inside(data):
-    """Moves `y` into the inputs, where the decoder's inputs are made from it."""
-    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-    inputs = named_inputs(LM_INPUT_NAMES, x)
-    if y is not None:
-        inputs = named_inputs(tuple(inputs), inputs, labels=y)
-    present = {name: value for name, value in inputs.items() if value is not None}
-    return present, None, sample_weight

@@ -5,6 +5,11 @@ import tensorflow as tf
 IGNORED_LABEL = -100
 
 
+def ignore_padding(labels, pad_token_id):
+    """Marks padding in `labels` as nothing to learn, as `transformers`' TensorFlow class does."""
+    return tf.where(labels == pad_token_id, IGNORED_LABEL, labels)
+
+
 def masked_cross_entropy(labels, logits, label_smoothing=0.0):
     """Token cross-entropy, the mean over the tokens that count.
 

@@ -1,9 +1,14 @@
-"""What all PEGASUS models share: configuration, saving and loading."""
+"""What all PEGASUS models share: configuration, embeddings, saving and loading."""
+
+import copy
 
 import keras
+import tensorflow as tf
 
-from tf_pegasus.checkpoints.huggingface import load_weights, save_weights
+from tf_pegasus.checkpoints.loading import load_pretrained
+from tf_pegasus.checkpoints.saving import MAX_SHARD_SIZE, save_weights
 from tf_pegasus.config import PegasusConfig
+from tf_pegasus.layers.replace_weight import replace_weight
 from tf_pegasus.layers.stack import as_config
 
 
@@ -13,19 +18,21 @@ class TFPegasusPreTrainedModel(keras.Model):
     All weights exist as soon as the model is constructed, no first call is needed.
 
     Args:
-        config: `PegasusConfig` or a dict that makes one.
+        config: `PegasusConfig` or a dict that makes one; the model keeps a copy.
         **kwargs: of `keras.Model`, such as `dtype` (a Keras dtype policy) and `name`.
     """
 
     def __init__(self, config, **kwargs):
         # The residual stream is float32 whatever the policy; sublayers cast where they compute.
         super().__init__(autocast=False, **kwargs)
-        self.config = as_config(config)
+        self.config = copy.deepcopy(as_config(config))
         if not isinstance(self.config, PegasusConfig):
             raise TypeError(f"config must be a PegasusConfig or a dict, got {config!r}")
 
     def build(self, input_shape=None):
         """Nothing is left to build: the constructor did it."""
+
+    # Parts
 
     def get_base_model(self):
         """Returns the `TFPegasusModel` inside, or the model itself."""
@@ -40,6 +47,140 @@ class TFPegasusPreTrainedModel(keras.Model):
         """Returns the `TFPegasusDecoder`."""
         return self.get_base_model().decoder
 
+    def get_stacks(self):
+        """Returns the model's stacks by side: `{"encoder": …, "decoder": …}`."""
+        return {"encoder": self.get_encoder(), "decoder": self.get_decoder()}
+
+    # Embeddings
+
+    def get_input_embeddings(self):
+        """Returns the `PegasusSharedEmbedding` of encoder, decoder and output."""
+        return self.get_decoder().embed_tokens
+
+    def get_output_embeddings(self):
+        """Returns the same embedding: input and output are tied."""
+        return self.get_input_embeddings()
+
+    def set_input_embeddings(self, value):
+        """Copies other embeddings in, of any number of rows; they stay tied.
+
+        Args:
+            value: float `(rows, d_model)`, or a layer whose `embeddings` are that.
+
+        Raises:
+            ValueError: another width than `d_model`.
+        """
+        value = getattr(value, "embeddings", value)
+        value = tf.convert_to_tensor(getattr(value, "value", value))
+        if value.shape.rank != 2 or value.shape[1] != self.config.d_model:
+            raise ValueError(
+                f"value has the shape {tuple(value.shape)}, expected (rows, d_model="
+                f"{self.config.d_model})"
+            )
+        self.resize_token_embeddings(value.shape[0])
+        self.get_input_embeddings().embeddings.assign(value)
+
+    set_output_embeddings = set_input_embeddings
+
+    def get_bias(self):
+        """Returns the output's biases by name, or None for a model without."""
+        bias = getattr(self, "final_logits_bias", None)
+        return None if bias is None else {"final_logits_bias": bias}
+
+    def set_bias(self, value):
+        """Sets `{"final_logits_bias": float (1, vocab_size)}`.
+
+        Raises:
+            ValueError: another name or shape, or a model without a bias.
+        """
+        if self.get_bias() is None or set(value) != {"final_logits_bias"}:
+            raise ValueError(f"value has {sorted(value)}, this model has {self.get_bias()}")
+        bias = tf.convert_to_tensor(value["final_logits_bias"])
+        if tuple(bias.shape) != (1, self.config.vocab_size):
+            raise ValueError(
+                f"final_logits_bias has the shape {tuple(bias.shape)}, expected (1, vocab_size="
+                f"{self.config.vocab_size})"
+            )
+        self.final_logits_bias.assign(bias)
+
+    def resize_token_embeddings(self, new_num_tokens=None):
+        """Changes the vocabulary's size: embedding and output bias together.
+
+        Rows that stay keep their values; new ones are drawn like untrained ones, with a
+        bias of 0. Compile the model afterwards, not before.
+
+        Args:
+            new_num_tokens: int; None changes nothing.
+
+        Returns:
+            The `PegasusSharedEmbedding`.
+
+        Raises:
+            ValueError: too few for the special tokens.
+        """
+        embedding = self.get_input_embeddings()
+        if new_num_tokens is None or new_num_tokens == self.config.vocab_size:
+            return embedding
+        # Validates the new size against the ids in the configuration.
+        PegasusConfig.from_dict(self.config.to_dict(), vocab_size=new_num_tokens)
+        embedding.resize(new_num_tokens)
+        if self.get_bias() is not None:
+            bias = self.final_logits_bias.value[:, :new_num_tokens]
+            missing = new_num_tokens - bias.shape[1]
+            replace_weight(self, "final_logits_bias", tf.pad(bias, [[0, 0], [0, missing]]))
+        for config in self._configs():
+            config.vocab_size = new_num_tokens
+        self._forget_traces()
+        # An optimizer has its state in the old shape.
+        self.compiled = False
+        return embedding
+
+    def resize_position_embeddings(self, new_num_position_embeddings):
+        """Changes how many tokens the model reads and writes; positions are computed, not
+        learnt, so that no weight changes.
+
+        Raises:
+            ValueError: not a positive int.
+        """
+        size = new_num_position_embeddings
+        if not isinstance(size, int) or size < 1:
+            raise ValueError(f"new_num_position_embeddings={size!r} must be a positive int")
+        for config in self._configs():
+            config.max_position_embeddings = size
+        for stack in self.get_stacks().values():
+            stack.resize_position_embeddings(size)
+        self._forget_traces()
+
+    def get_position_embeddings(self):
+        """Returns the tables of encoder and decoder, float32 `(positions, d_model)` each."""
+        return tuple(stack.embed_positions.table for stack in self.get_stacks().values())
+
+    def _configs(self):
+        owners = (self, self.get_base_model(), *self.get_stacks().values())
+        return {id(owner.config): owner.config for owner in owners}.values()
+
+    # Training
+
+    def gradient_checkpointing_enable(self):
+        """Trains with less memory and more time: each layer's inside is computed twice
+        instead of kept (Chen et al., 2016)."""
+        self._set_gradient_checkpointing(True)
+
+    def gradient_checkpointing_disable(self):
+        """Undoes `gradient_checkpointing_enable`."""
+        self._set_gradient_checkpointing(False)
+
+    def _set_gradient_checkpointing(self, value):
+        for stack in self.get_stacks().values():
+            stack.gradient_checkpointing = value
+        self._forget_traces()
+
+    def _forget_traces(self):
+        self.train_function = self.test_function = self.predict_function = None
+        self.__dict__.pop("_generation_programs", None)
+
+    # Configuration and files
+
     def get_config(self):
         return {
             "name": self.name,
@@ -52,35 +193,81 @@ class TFPegasusPreTrainedModel(keras.Model):
     def from_config(cls, config, custom_objects=None):
         return cls(**config)
 
-    def save_pretrained(self, save_directory, dtype=None):
-        """Writes `config.json` and `model.safetensors` in Hugging Face's names and layout.
+    def save_pretrained(
+        self,
+        save_directory,
+        dtype=None,
+        weights_format="safetensors",
+        max_shard_size=MAX_SHARD_SIZE,
+    ):
+        """Writes the configuration and the weights in Hugging Face's names and layout.
+
+        A model that generates writes its `generation_config.json` too.
 
         Args:
             save_directory: path, made if missing.
             dtype: `"float32"`, `"float16"` or `"bfloat16"` to store the weights in; by
                 default the variables' own.
+            weights_format: `"safetensors"` (`model.safetensors`), `"h5"` (`tf_model.h5`),
+                `"bin"` (`pytorch_model.bin`), `"msgpack"` (`flax_model.msgpack`) or
+                `"original"` (the authors' `model.ckpt-0`).
+            max_shard_size: int (bytes) or str such as `"5GB"`; safetensors files above it
+                are split, with an index.
+
+        Raises:
+            ValueError: an unknown format or dtype, or weights that do not fit into it.
         """
         self.config.save_pretrained(save_directory)
-        save_weights(self, save_directory, dtype)
+        if hasattr(self, "generation_config"):
+            self.generation_config.save_pretrained(save_directory)
+        save_weights(self, save_directory, dtype, weights_format, max_shard_size)
 
     @classmethod
-    def from_pretrained(cls, path, strict=True, dtype=None, **overrides):
-        """Builds the model that a directory describes, and loads its weights.
+    def from_pretrained(
+        cls,
+        path,
+        strict=None,
+        dtype=None,
+        config=None,
+        revision=None,
+        token=None,
+        cache_dir=None,
+        local_files_only=False,
+        output_loading_info=False,
+        **overrides,
+    ):
+        """Builds the model that a directory or a hub repository describes, with its weights.
+
+        Weights are looked for in this order: `model.safetensors` (also in shards),
+        `pytorch_model.bin` (also in shards; read without PyTorch, nothing in it is
+        executed), `tf_model.h5`, `flax_model.msgpack`, the authors' `model.ckpt-N`.
 
         Args:
-            path: a directory with `config.json` and `model.safetensors`.
-            strict: bool; False tolerates missing and unexpected weights with a warning.
+            path: a directory; else the name of a repository on the Hugging Face hub, such
+                as `"google/pegasus-xsum"`.
+            strict: bool, whether missing and unexpected weights raise or warn; by default
+                they raise in safetensors files and warn in others.
             dtype: Keras dtype policy of the model; default Keras' global one.
+            config: `PegasusConfig`; by default the directory's `config.json`, or for the
+                authors' checkpoints what their weights tell.
+            revision, token, cache_dir, local_files_only: of `huggingface_hub`.
+            output_loading_info: bool, return what did not match too.
             **overrides: configuration values to replace.
 
         Returns:
-            The model, weights in the policy's variable dtype.
+            The model, weights in the policy's variable dtype; with `output_loading_info`
+            also a dict with `missing_keys` and `unexpected_keys`.
 
         Raises:
-            FileNotFoundError: the directory or a file is missing.
+            FileNotFoundError: there is no such directory or repository, or a file is missing.
             ValueError: a file is damaged, or its weights do not fit the configuration.
+            ImportError: a reader or the hub needs an extra that is not installed.
         """
-        config = PegasusConfig.from_pretrained(path, **overrides)
-        model = cls(config, dtype=dtype)
-        load_weights(model, path, strict=strict)
-        return model
+        hub = {
+            "revision": revision,
+            "token": token,
+            "cache_dir": cache_dir,
+            "local_files_only": local_files_only,
+        }
+        model, info = load_pretrained(cls, path, strict, dtype, config, hub, overrides)
+        return (model, info) if output_loading_info else model

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import keras
 
-from tf_pegasus.checkpoints.huggingface import FILE_DTYPES
+from tf_pegasus.checkpoints.saving import FILE_DTYPES
 from tf_pegasus.config import PegasusConfig
 from tf_pegasus.data.batching import (
     Examples,

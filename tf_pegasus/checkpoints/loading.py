@@ -1,0 +1,173 @@
+"""Finding a model's weights, in whatever format they are, and putting them in."""
+
+import warnings
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from tf_pegasus.checkpoints.flax_file import FlaxFile
+from tf_pegasus.checkpoints.hub import local_directory
+from tf_pegasus.checkpoints.keras_h5_file import KerasH5File
+from tf_pegasus.checkpoints.names import EMBEDDINGS, LOGITS_BIAS, POSITIONS, huggingface_weights
+from tf_pegasus.checkpoints.original import OriginalCheckpoint, find_original, original_config
+from tf_pegasus.checkpoints.pytorch_file import PytorchFile
+from tf_pegasus.checkpoints.safetensors_file import SafetensorsFile
+from tf_pegasus.checkpoints.shards import ShardedWeights, shard_paths
+from tf_pegasus.config import CONFIG_FILE, PegasusConfig
+from tf_pegasus.generation.generation_config import GENERATION_CONFIG_FILE, GenerationConfig
+
+# In the order in which they are preferred.
+_READERS = (
+    ("model.safetensors", SafetensorsFile),
+    ("pytorch_model.bin", PytorchFile),
+    ("tf_model.h5", KerasH5File),
+    ("flax_model.msgpack", FlaxFile),
+)
+
+
+def open_weights(directory):
+    """Opens the weights in a directory.
+
+    Returns:
+        `WeightFile`.
+
+    Raises:
+        FileNotFoundError: there are none.
+        DamagedFileError: they cannot be read.
+    """
+    directory = Path(directory)
+    for name, reader in _READERS:
+        if (directory / name).is_file():
+            return reader(directory / name)
+        if (directory / f"{name}.index.json").is_file():
+            shards = shard_paths(directory / f"{name}.index.json")
+            return ShardedWeights([reader(path) for path in shards])
+    prefix = find_original(directory)
+    if prefix is not None:
+        return OriginalCheckpoint(prefix)
+    names = ", ".join(name for name, _ in _READERS)
+    raise FileNotFoundError(f"no weights in {str(directory)!r}: none of {names}, model.ckpt-*")
+
+
+def load_pretrained(model_class, path, strict, dtype, config, hub, overrides):
+    """Builds a model from what `path` names; see `from_pretrained` for the arguments.
+
+    Returns:
+        The model, and a dict with `missing_keys` and `unexpected_keys`.
+    """
+    directory = local_directory(path, **hub)
+    config = read_config(directory, config, overrides)
+    file = open_weights(directory)
+    if config is None:
+        config = original_config(file, **overrides)
+    # In this scope variables get their values when it ends, in the order of their making:
+    # never is anything drawn that the file then replaces, nor twice the memory used.
+    with keras.StatelessScope():
+        model = model_class(config, dtype=dtype)
+        try:
+            info = fill(model, file, strict)
+        except BaseException:
+            for variable in model.variables:
+                variable._initializer = keras.initializers.Zeros()
+            raise
+    if hasattr(model, "generate"):
+        model.generation_config = _generation_config(directory, config)
+    return model, info
+
+
+def read_config(directory, config=None, overrides=None):
+    """The configuration in a directory; None where only the authors' weights can tell it.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: a damaged file, or values out of range.
+    """
+    overrides = overrides or {}
+    if config is not None:
+        values = config if isinstance(config, dict) else config.to_dict()
+        return PegasusConfig.from_dict(values, **overrides)
+    has_config = (Path(directory) / CONFIG_FILE).is_file()
+    if not has_config and find_original(directory) is not None:
+        return None
+    return PegasusConfig.from_pretrained(directory, **overrides)
+
+
+def _generation_config(directory, config):
+    if (directory / GENERATION_CONFIG_FILE).is_file():
+        return GenerationConfig.from_pretrained(directory)
+    return GenerationConfig.from_model_config(config)
+
+
+def fill(model, file, strict=None):
+    """Makes a file's weights the initial values of a model's uninitialized variables.
+
+    Args:
+        model: a model that `huggingface_weights` knows, made in a `keras.StatelessScope`.
+        file: `WeightFile`.
+        strict: bool; whether missing and unexpected weights raise or warn. By default they
+            raise in safetensors files.
+
+    Returns:
+        dict with `missing_keys` and `unexpected_keys`.
+
+    Raises:
+        ValueError: weights are missing or unexpected, or of another shape; the message
+            lists them.
+    """
+    strict = file.kind == "safetensors" if strict is None else strict
+    weights = {weight.name: weight for weight in huggingface_weights(model)}
+    stored_names = {name: _stored_name(name, file) for name in weights}
+    wrong = [
+        f"{name} has the shape {file.tensors[stored].shape}, the configuration asks for "
+        f"{weights[name].file_shape()}"
+        for name, stored in stored_names.items()
+        if stored and file.tensors[stored].shape != weights[name].file_shape()
+    ]
+    if wrong:
+        raise ValueError(f"{file.label()} does not fit: " + _first(wrong))
+    info = {
+        "missing_keys": [name for name, stored in stored_names.items() if stored is None],
+        "unexpected_keys": [name for name in file.tensors if not _is_known(name, model, weights)],
+    }
+    problems = [f"{name} is missing" for name in info["missing_keys"]]
+    problems += [f"{name} is unexpected" for name in info["unexpected_keys"]]
+    if problems:
+        message = f"{file.label()} does not match the model: " + _first(problems)
+        if strict:
+            raise ValueError(message)
+        warnings.warn(message, stacklevel=4)
+    for name, stored in stored_names.items():
+        if stored is not None:
+            weights[name].variable._initializer = _reader(weights[name], file, stored)
+    return info
+
+
+def _reader(weight, file, stored):
+    def initializer(shape, dtype=None):
+        value = file.read(stored)
+        return np.ascontiguousarray(value.T if weight.transposed else value).astype(
+            dtype, copy=False
+        )
+
+    return initializer
+
+
+def _stored_name(name, file):
+    """Where the file has a weight: the one embedding may go under several names."""
+    names = (name, *EMBEDDINGS) if name in EMBEDDINGS else (name,)
+    return next((stored for stored in names if stored in file.tensors), None)
+
+
+def _is_known(name, model, weights):
+    if name in weights or name in EMBEDDINGS or name in POSITIONS:
+        return True
+    # A part of the model reads the file of the whole; the rest is then left over.
+    if "encoder" not in model.get_stacks() and name.startswith("model.encoder."):
+        return True
+    return name == LOGITS_BIAS and model.get_bias() is None
+
+
+def _first(problems, count=5):
+    more = len(problems) - count
+    return "; ".join(problems[:count]) + (f"; and {more} more" if more > 0 else "")

@@ -1,0 +1,33 @@
+"""Gradient checkpointing (Chen et al., 2016): forget a layer's inside, compute it again."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+# More than the random draws of one layer's call.
+_DRAWS = 64
+
+
+def checkpointed(layer, call, *tensors):
+    """Runs `call(*tensors)`, a call of `layer`, without keeping what only its gradient needs.
+
+    `tf.recompute_grad` alone would draw new dropout masks in the second run, and compute the
+    gradient of another function: here both runs start from the same seeds.
+
+    Args:
+        layer: the layer, whose seed generators are held still.
+        call: function of the tensors that returns tensors.
+        *tensors: all that a gradient has to flow to, besides the variables.
+    """
+    weights = {id(weight) for weight in layer.weights}
+    seed_states = [variable for variable in layer.variables if id(variable) not in weights]
+    seeds = [(state, state.value * 1) for state in seed_states]
+
+    def body(*inner):
+        with keras.StatelessScope(state_mapping=seeds):
+            return call(*inner)
+
+    outputs = tf.recompute_grad(body)(*tensors)
+    for state in seed_states:
+        state.assign(state.value + tf.cast(np.array([0, _DRAWS]), state.value.dtype))
+    return outputs

@@ -1,0 +1,100 @@
+"""The decoder alone, as a language model."""
+
+import keras
+
+from tf_pegasus.layers.decoder import DECODER_INPUT_NAMES, TFPegasusDecoder
+from tf_pegasus.layers.inputs import as_ids, named_inputs
+from tf_pegasus.models.language_model import LanguageModelMixin
+from tf_pegasus.models.pretrained import TFPegasusPreTrainedModel
+from tf_pegasus.outputs import TFCausalLMOutputWithCrossAttentions
+
+CAUSAL_LM_INPUT_NAMES = (*DECODER_INPUT_NAMES[:8], "labels", *DECODER_INPUT_NAMES[8:])
+
+
+@keras.saving.register_keras_serializable(package="tf_pegasus")
+class TFPegasusForCausalLM(LanguageModelMixin, TFPegasusPreTrainedModel):
+    """PEGASUS' decoder with a language-model head tied to its embedding.
+
+    With `encoder_hidden_states` it attends to them; without, it is a language model of its
+    own. `transformers` has it in PyTorch only; weights and results are those.
+
+    Args:
+        config: `PegasusConfig` or a dict that makes one.
+        **kwargs: of `keras.Model`.
+    """
+
+    call_names = CAUSAL_LM_INPUT_NAMES
+
+    def __init__(self, config, **kwargs):
+        super().__init__(config, **kwargs)
+        self.config.is_encoder_decoder = False
+        self.decoder = TFPegasusDecoder(self.config, dtype=self.dtype_policy, name="decoder")
+        self.built = True
+
+    def get_stacks(self):
+        return {"decoder": self.decoder}
+
+    def get_encoder(self):
+        raise ValueError("TFPegasusForCausalLM has no encoder")
+
+    def call(
+        self,
+        input_ids=None,
+        attention_mask=None,
+        encoder_hidden_states=None,
+        encoder_attention_mask=None,
+        head_mask=None,
+        cross_attn_head_mask=None,
+        past_key_values=None,
+        inputs_embeds=None,
+        labels=None,
+        use_cache=None,
+        output_attentions=None,
+        output_hidden_states=None,
+        return_dict=None,
+        position_ids=None,
+        training=False,
+    ):
+        """Scores the token behind each known one.
+
+        Args:
+            input_ids … position_ids: see `TFPegasusDecoder.call`.
+            labels: int `(batch, length)`: what each position's output is compared with; as
+                published, they are *not* shifted here. -100 is not learnt.
+            training: bool, applies dropout and label smoothing.
+
+        Returns:
+            `TFCausalLMOutputWithCrossAttentions`, or its tuple.
+
+        Raises:
+            ValueError: see `TFPegasusDecoder.call`; also labels that are no ids.
+        """
+        inputs = named_inputs(
+            CAUSAL_LM_INPUT_NAMES,
+            input_ids,
+            attention_mask=attention_mask,
+            encoder_hidden_states=encoder_hidden_states,
+            encoder_attention_mask=encoder_attention_mask,
+            head_mask=head_mask,
+            cross_attn_head_mask=cross_attn_head_mask,
+            past_key_values=past_key_values,
+            inputs_embeds=inputs_embeds,
+            labels=labels,
+            use_cache=use_cache,
+            output_attentions=output_attentions,
+            output_hidden_states=output_hidden_states,
+            return_dict=return_dict,
+            position_ids=position_ids,
+        )
+        labels, return_dict = inputs.pop("labels"), inputs.pop("return_dict")
+        if labels is not None:
+            labels = as_ids("labels", labels)
+            inputs["use_cache"] = False
+        outputs = self.decoder(**inputs, return_dict=True, training=training)
+        return self.with_logits(
+            TFCausalLMOutputWithCrossAttentions, outputs, labels, return_dict, training
+        )
+
+    def logits(self, hidden_states):
+        """Projects decoder states `(..., d_model)` to float32 `(..., vocab_size)`."""
+        return self.decoder.embed_tokens.logits(hidden_states)

@@ -1,0 +1,62 @@
+"""What the models with a language-model head share: loss, outputs, and Keras training."""
+
+import keras
+
+from tf_pegasus.layers.inputs import flag, named_inputs
+from tf_pegasus.models.losses import masked_cross_entropy
+
+
+class LanguageModelMixin:
+    """Training on the built-in loss, for a model with `logits`.
+
+    Subclasses say what their `call` takes (`call_names`), in order.
+    """
+
+    call_names = ()
+
+    def with_logits(self, output_class, outputs, labels, return_dict, training):
+        """Makes a language model's output of a bare one's.
+
+        Args:
+            output_class: has the fields `loss` and `logits`, then those of `outputs` but
+                its first.
+            outputs: begins with the hidden states, `(batch, length, d_model)`.
+            labels: int32 `(batch, length)` or None.
+            return_dict: bool, or None for the configuration's.
+            training: bool, smooths the labels.
+        """
+        logits = self.logits(outputs[0])
+        loss = None
+        if labels is not None:
+            smoothing = self.config.label_smoothing if training else 0.0
+            loss = masked_cross_entropy(labels, logits, smoothing)
+        rest = dict(list(outputs.items())[1:])
+        outputs = output_class(loss=loss, logits=logits, **rest)
+        return outputs.in_form(flag(return_dict, self.config.return_dict))
+
+    def train_step(self, data):
+        return super().train_step(self._with_labels_inside(data))
+
+    def test_step(self, data):
+        return super().test_step(self._with_labels_inside(data))
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """The compiled loss on `(labels, logits)`; without one, the built-in loss."""
+        if self.loss is None:
+            return y_pred[0]
+        return super().compute_loss(x, x["labels"], y_pred[1], sample_weight, training)
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        """The compiled metrics on `(labels, logits)`."""
+        return super().compute_metrics(x, x["labels"], y_pred[1], sample_weight)
+
+    def _with_labels_inside(self, data):
+        """Moves `y` into the inputs, where the decoder's inputs may be made from it."""
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        inputs = named_inputs(self.call_names, x)
+        if y is not None:
+            inputs = named_inputs(self.call_names, inputs, labels=y)
+        if inputs["labels"] is None:
+            raise ValueError("labels are missing: put them inside the inputs, or give y")
+        present = {name: value for name, value in inputs.items() if value is not None}
+        return present, None, sample_weight
