@@ -127,7 +127,10 @@ def fill(model, file, strict=None):
     if wrong:
         raise ValueError(f"{file.label()} does not fit: " + _first(wrong))
     info = {
-        "missing_keys": [name for name, stored in stored_names.items() if stored is None],
+        # A bare model's file has no bias: it stays the zeros that it is when untrained.
+        "missing_keys": [
+            name for name, stored in stored_names.items() if stored is None and name != LOGITS_BIAS
+        ],
         "unexpected_keys": [name for name in file.tensors if not _is_known(name, model, weights)],
     }
     problems = [f"{name} is missing" for name in info["missing_keys"]]

@@ -146,6 +146,7 @@ ORIGINAL_DIFFERENCES = {
     "length_penalty": 0.8,
     "length_penalty_type": "gnmt",
     "max_length": 256,
+    "forced_eos_token_id": None,
 }
 
 
