@@ -10,7 +10,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from tf_pegasus.bundled import bundled_model
-from tf_pegasus.checkpoints.saving import FILE_DTYPES
+from tf_pegasus.checkpoints.convert import convert, describe
+from tf_pegasus.checkpoints.saving import FILE_DTYPES, MAX_SHARD_SIZE, WEIGHTS_FORMATS
 from tf_pegasus.data.debian import APT_LISTS, write_corpus
 from tf_pegasus.data.readers import json_object, read_records
 from tf_pegasus.evaluation.rouge import BASELINES, METRICS, rouge
@@ -57,6 +58,8 @@ def _parser():
     _add_train(commands)
     _add_evaluate(commands)
     _add_export(commands)
+    _add_convert(commands)
+    _add_info(commands)
     _add_corpus(commands)
     return parser
 
@@ -324,6 +327,77 @@ def _export(arguments):
         _summarizer(arguments), arguments.directory, engine=arguments.engine, **options
     )
     print(arguments.directory)
+
+
+# convert and info
+
+
+def _add_convert(commands):
+    command = _add_command(
+        commands, "convert", _convert, "Write a model's weights in another published format."
+    )
+    _add_source(command)
+    command.add_argument("destination", metavar="DST", help="must not exist yet, or be empty")
+    command.add_argument("--to", choices=WEIGHTS_FORMATS, default="safetensors")
+    command.add_argument("--dtype", choices=FILE_DTYPES, help="the source's if absent")
+    command.add_argument("--max-shard-size", default=MAX_SHARD_SIZE, metavar="SIZE")
+    command.add_argument("--revision", help="of a repository on the hub")
+
+
+def _convert(arguments):
+    convert(
+        arguments.source,
+        arguments.destination,
+        arguments.to,
+        arguments.dtype,
+        arguments.max_shard_size,
+        revision=arguments.revision,
+        **dict(arguments.config),
+    )
+    print(arguments.destination)
+
+
+def _add_info(commands):
+    command = _add_command(
+        commands, "info", _info, "Configuration, parameter counts, files and dtypes of a model."
+    )
+    _add_source(command)
+
+
+def _info(arguments):
+    found = describe(arguments.source, **dict(arguments.config))
+    print(f"format: {found.kind}")
+    for name, size in found.files.items():
+        print(f"file: {name}, {size:,} bytes")
+    for dtype, count in found.dtypes.items():
+        print(f"dtype: {dtype}, {count:,} parameters")
+    for part, count in found.parameters.items():
+        print(f"parameters: {part}, {count:,}")
+    print(f"config: {json.dumps(found.config.to_dict(), indent=2, sort_keys=True)}")
+
+
+def _add_source(command):
+    command.add_argument(
+        "source", metavar="SRC", help="directory, TF1 checkpoint prefix, or name on the hub"
+    )
+    command.add_argument(
+        "--config",
+        action="append",
+        default=[],
+        type=_config_value,
+        metavar="NAME=VALUE",
+        help="a value of the configuration to replace; may be repeated",
+    )
+
+
+def _config_value(text):
+    name, separator, value = text.partition("=")
+    if not (name and separator):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
 
 
 # corpus

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tf_pegasus.files import read_json_object, write_json_atomically
 from tf_pegasus.layers.activations import ACTIVATIONS
+from tf_pegasus.presets import preset_values
 
 CONFIG_FILE = "config.json"
 
@@ -163,6 +164,20 @@ class PegasusConfig:
                 if key not in echoes:
                     merged[cls.attribute_map.get(key, key)] = value
         return cls(**merged)
+
+    @classmethod
+    def from_preset(cls, name, **overrides):
+        """The configuration of a published checkpoint, generation options included.
+
+        Args:
+            name: such as `"xsum"`, also `"pegasus-xsum"` or `"google/pegasus-xsum"`; one
+                of `tf_pegasus.presets.PRESETS`.
+            **overrides: values to replace.
+
+        Raises:
+            ValueError: there is no such checkpoint.
+        """
+        return cls.from_dict(preset_values(name), **overrides)
 
     def save_pretrained(self, save_directory):
         """Writes `config.json` into `save_directory` (made if missing), atomically."""

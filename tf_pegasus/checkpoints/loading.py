@@ -2,6 +2,7 @@
 
 import warnings
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -26,28 +27,42 @@ _READERS = (
 )
 
 
-def open_weights(directory):
-    """Opens the weights in a directory.
+class Source(NamedTuple):
+    """Where a model is: its directory, and the prefix where one TF1 checkpoint was named."""
 
-    Returns:
-        `WeightFile`.
+    directory: Path
+    prefix: str | None = None
 
-    Raises:
-        FileNotFoundError: there are none.
-        DamagedFileError: they cannot be read.
-    """
-    directory = Path(directory)
-    for name, reader in _READERS:
-        if (directory / name).is_file():
-            return reader(directory / name)
-        if (directory / f"{name}.index.json").is_file():
-            shards = shard_paths(directory / f"{name}.index.json")
-            return ShardedWeights([reader(path) for path in shards])
-    prefix = find_original(directory)
-    if prefix is not None:
-        return OriginalCheckpoint(prefix)
-    names = ", ".join(name for name, _ in _READERS)
-    raise FileNotFoundError(f"no weights in {str(directory)!r}: none of {names}, model.ckpt-*")
+    def open(self):
+        """Opens the weights.
+
+        Returns:
+            `WeightFile`.
+
+        Raises:
+            FileNotFoundError: there are none.
+            DamagedFileError: they cannot be read.
+        """
+        directory = self.directory
+        for name, reader in _READERS if self.prefix is None else ():
+            if (directory / name).is_file():
+                return reader(directory / name)
+            if (directory / f"{name}.index.json").is_file():
+                shards = shard_paths(directory / f"{name}.index.json")
+                return ShardedWeights([reader(path) for path in shards])
+        prefix = self.prefix or find_original(directory)
+        if prefix is not None:
+            return OriginalCheckpoint(prefix)
+        names = ", ".join(name for name, _ in _READERS)
+        raise FileNotFoundError(f"no weights in {str(directory)!r}: none of {names}, model.ckpt-*")
+
+
+def find_source(path, **hub):
+    """Finds what `from_pretrained(path)` means: a directory, the prefix of one of the
+    authors' checkpoints, or a repository of the hub; see `local_directory`."""
+    if Path(f"{path}.index").is_file():
+        return Source(Path(path).parent, str(path))
+    return Source(local_directory(path, **hub))
 
 
 def load_pretrained(model_class, path, strict, dtype, config, hub, overrides):
@@ -56,9 +71,9 @@ def load_pretrained(model_class, path, strict, dtype, config, hub, overrides):
     Returns:
         The model, and a dict with `missing_keys` and `unexpected_keys`.
     """
-    directory = local_directory(path, **hub)
-    config = read_config(directory, config, overrides)
-    file = open_weights(directory)
+    source = find_source(path, **hub)
+    config = read_config(source, config, overrides)
+    file = source.open()
     if config is None:
         config = original_config(file, **overrides)
     # In this scope variables get their values when it ends, in the order of their making:
@@ -72,12 +87,12 @@ def load_pretrained(model_class, path, strict, dtype, config, hub, overrides):
                 variable._initializer = keras.initializers.Zeros()
             raise
     if hasattr(model, "generate"):
-        model.generation_config = _generation_config(directory, config)
+        model.generation_config = _generation_config(source.directory, config)
     return model, info
 
 
-def read_config(directory, config=None, overrides=None):
-    """The configuration in a directory; None where only the authors' weights can tell it.
+def read_config(source, config=None, overrides=None):
+    """The configuration of a `Source`; None where only the authors' weights can tell it.
 
     Raises:
         FileNotFoundError: there is none.
@@ -87,10 +102,10 @@ def read_config(directory, config=None, overrides=None):
     if config is not None:
         values = config if isinstance(config, dict) else config.to_dict()
         return PegasusConfig.from_dict(values, **overrides)
-    has_config = (Path(directory) / CONFIG_FILE).is_file()
-    if not has_config and find_original(directory) is not None:
+    is_original = source.prefix or find_original(source.directory)
+    if is_original and not (source.directory / CONFIG_FILE).is_file():
         return None
-    return PegasusConfig.from_pretrained(directory, **overrides)
+    return PegasusConfig.from_pretrained(source.directory, **overrides)
 
 
 def _generation_config(directory, config):

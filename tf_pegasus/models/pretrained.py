@@ -243,8 +243,9 @@ class TFPegasusPreTrainedModel(keras.Model):
         executed), `tf_model.h5`, `flax_model.msgpack`, the authors' `model.ckpt-N`.
 
         Args:
-            path: a directory; else the name of a repository on the Hugging Face hub, such
-                as `"google/pegasus-xsum"`.
+            path: a directory; or the prefix of a TF1 checkpoint, such as
+                `"dir/model.ckpt-1500000"`; else the name of a repository on the Hugging
+                Face hub, such as `"google/pegasus-xsum"`.
             strict: bool, whether missing and unexpected weights raise or warn; by default
                 they raise in safetensors files and warn in others.
             dtype: Keras dtype policy of the model; default Keras' global one.
