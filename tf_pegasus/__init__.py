@@ -18,6 +18,7 @@ from tf_pegasus.models.conditional_generation import TFPegasusForConditionalGene
 from tf_pegasus.models.pegasus_model import TFPegasusModel
 from tf_pegasus.serving.export import export_saved_model
 from tf_pegasus.summarization import Summarizer, Summary
+from tf_pegasus.tokenizers.fast_tokenizer import PegasusTokenizerFast
 from tf_pegasus.tokenizers.in_graph_tokenizer import TFPegasusTokenizer
 from tf_pegasus.tokenizers.sentencepiece_tokenizer import PegasusTokenizer
 from tf_pegasus.version import __version__
@@ -27,6 +28,7 @@ __all__ = [
     "PegasusConfig",
     "PegasusSharedEmbedding",
     "PegasusTokenizer",
+    "PegasusTokenizerFast",
     "Summarizer",
     "Summary",
     "TFPegasusDecoder",

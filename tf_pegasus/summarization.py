@@ -91,7 +91,9 @@ class Summarizer:
                 return_dict_in_generate=True,
                 **{**options, "num_return_sequences": 1},
             )
-            summaries = self.tokenizer.batch_decode(outputs.sequences.numpy())
+            summaries = self.tokenizer.batch_decode(
+                outputs.sequences.numpy(), skip_special_tokens=True
+            )
             for index, text, score in zip(
                 batch, summaries, outputs.sequences_scores.numpy(), strict=True
             ):

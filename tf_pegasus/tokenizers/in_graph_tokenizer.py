@@ -10,7 +10,7 @@ import tensorflow_text as tf_text
 from tensorflow_text.python.ops import sentencepiece_tokenizer as tf_text_sentencepiece
 
 from tf_pegasus.tokenizers.sentencepiece_tokenizer import PegasusTokenizer
-from tf_pegasus.tokenizers.special_tokens import special_tokens
+from tf_pegasus.tokenizers.special_tokens import special_tokens, splitting_pattern
 
 
 class _LastingModelResource(tf_text_sentencepiece._SentencepieceModelResource):
@@ -40,6 +40,9 @@ class TFPegasusTokenizer(keras.layers.Layer):
         model_proto: bytes of the sentencepiece model, or their base64 as str.
         pad_token, eos_token, unk_token, mask_token, mask_token_sent, offset,
         newline_token, model_max_length: see `PegasusTokenizer`.
+        added_tokens: dict from added token to id.
+        special_added_tokens: list of str, those of them that `detokenize` leaves out.
+        nbest_size, alpha: of subword regularization (Kudo, 2018); 0 and 1.0 for none.
         **kwargs: of `keras.layers.Layer`.
 
     Example:
@@ -59,6 +62,10 @@ class TFPegasusTokenizer(keras.layers.Layer):
         offset=103,
         newline_token=None,
         model_max_length=None,
+        added_tokens=None,
+        special_added_tokens=(),
+        nbest_size=0,
+        alpha=1.0,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -74,6 +81,10 @@ class TFPegasusTokenizer(keras.layers.Layer):
             "offset": offset,
             "newline_token": newline_token,
             "model_max_length": model_max_length,
+            "added_tokens": dict(added_tokens or {}),
+            "special_added_tokens": list(special_added_tokens),
+            "nbest_size": nbest_size,
+            "alpha": alpha,
         }
         self.newline_token = newline_token
         self.model_max_length = model_max_length
@@ -81,24 +92,42 @@ class TFPegasusTokenizer(keras.layers.Layer):
         self.special_tokens = special_tokens(
             pad_token, eos_token, unk_token, mask_token, mask_token_sent, offset
         )
-        spellings = sorted(self.special_tokens.ids, key=len, reverse=True)
-        # RE2 takes the first alternative that fits, so longest first.
-        self._special_pattern = "(" + "|".join(map(re.escape, spellings)) + ")"
-        self._sentencepiece = tf_text.SentencepieceTokenizer(model_proto, out_type=tf.int32)
-        self._sentencepiece._model_resource = _LastingModelResource(model_proto, None)
-        self._special_table = tf.lookup.StaticHashTable(
-            tf.lookup.KeyValueTensorInitializer(
-                tf.constant(spellings),
-                tf.constant([self.special_tokens.ids[s] for s in spellings], tf.int32),
-            ),
-            default_value=-1,
+        self.added_tokens = self.token_config["added_tokens"]
+        spelled = {**self.special_tokens.ids, **self.added_tokens}
+        # RE2, too, takes the first alternative that fits.
+        self._splitting_pattern = splitting_pattern(spelled)
+        self._sentencepiece = tf_text.SentencepieceTokenizer(
+            model_proto, out_type=tf.int32, nbest_size=nbest_size, alpha=alpha
         )
+        self._sentencepiece._model_resource = _LastingModelResource(model_proto, None)
+        self._spelled_table = _table(list(spelled), list(spelled.values()), -1)
+        shown = {
+            token: index
+            for token, index in self.added_tokens.items()
+            if token not in self.token_config["special_added_tokens"]
+        }
+        # One that is never met, as a table cannot be empty.
+        self._shown_table = _table([*shown.values(), -1], [*shown, ""], "")
+        self._has_shown = bool(shown)
         self.built = True
 
     @classmethod
     def from_tokenizer(cls, tokenizer, **kwargs):
-        """Makes the layer that tokenizes as a `PegasusTokenizer` does."""
-        return cls(tokenizer.model_proto, **{**tokenizer.get_config(), **kwargs})
+        """Makes the layer that tokenizes as a `PegasusTokenizer` does, added tokens included."""
+        config = tokenizer.get_config()
+        config.pop("clean_up_tokenization_spaces")
+        sampling = config.pop("sp_model_kwargs", {})
+        if sampling.get("enable_sampling"):
+            config.update({n: sampling[n] for n in ("nbest_size", "alpha") if n in sampling})
+        return cls(
+            tokenizer.model_proto,
+            **{
+                **config,
+                "added_tokens": tokenizer.get_added_vocab(),
+                "special_added_tokens": tokenizer.special_added_tokens,
+                **kwargs,
+            },
+        )
 
     @classmethod
     def from_pretrained(cls, path, **kwargs):
@@ -115,10 +144,10 @@ class TFPegasusTokenizer(keras.layers.Layer):
         if self.newline_token:
             texts = tf.strings.regex_replace(texts, "\n", re.escape(self.newline_token))
         # tf_text.regex_split would stop at a NUL byte, this does not.
-        marked = tf.strings.regex_replace(texts, self._special_pattern, _MARK + rb"\1" + _MARK)
+        marked = tf.strings.regex_replace(texts, self._splitting_pattern, _MARK + rb"\1" + _MARK)
         # Segments of text and special tokens, in turn: (batch, None)
         segments = tf.strings.split(marked, _MARK)
-        special_ids = self._special_table.lookup(segments.values)
+        special_ids = self._spelled_table.lookup(segments.values)
         is_special = special_ids >= 0
         pieces = self._sentencepiece.tokenize(tf.where(is_special, "", segments.values))
         special = tf.RaggedTensor.from_row_lengths(
@@ -163,18 +192,54 @@ class TFPegasusTokenizer(keras.layers.Layer):
     def detokenize(self, ids):
         """Maps ids `(batch, length)`, dense or ragged, to strings `(batch,)`.
 
-        Leaves out what is not text: reserved ids, `<unk>`, and ids past the vocabulary (a
-        model's embedding may be larger).
+        Leaves out what is not text: special tokens, and ids past the vocabulary (a model's
+        embedding may be larger).
         """
         if not isinstance(ids, tf.RaggedTensor):
             ids = tf.RaggedTensor.from_tensor(tf.convert_to_tensor(ids))
         ids = tf.cast(ids, tf.int32)
         vocab_size = self._sentencepiece.vocab_size() + self.offset
         is_text = (ids >= self.special_tokens.first_text_id) & (ids < vocab_size)
-        text = self._sentencepiece.detokenize(tf.ragged.boolean_mask(ids, is_text) - self.offset)
+        if not self._has_shown:
+            return self._text(tf.ragged.boolean_mask(ids, is_text))
+        spellings = ids.with_values(self._shown_table.lookup(ids.values))
+        is_shown = spellings.with_values(spellings.values != "")
+        kept = tf.ragged.boolean_mask(ids, is_text | is_shown)
+        return self._text_around(kept, self._shown_table.lookup(kept.values))
+
+    def _text(self, ids):
+        """Strings `(rows,)` of ragged ids of pieces."""
+        text = self._sentencepiece.detokenize(ids - self.offset)
         if self.newline_token:
             text = tf.strings.regex_replace(text, re.escape(self.newline_token), "\n")
-        return text
+        return tf.strings.regex_replace(text, "^ +| +$", "")
+
+    def _text_around(self, ids, spellings):
+        """Strings `(rows,)` of ragged ids of which some are added tokens, with `spellings`
+        (elsewhere empty): those stand apart, the pieces between them are text."""
+        rows = ids.value_rowids()
+        is_added = spellings != ""
+        # A segment begins with a row, at an added token, and behind one: (ids,)
+        starts = tf.concat(
+            [
+                tf.ones_like(is_added[:1]),
+                is_added[1:] | is_added[:-1] | (rows[1:] != rows[:-1]),
+            ],
+            axis=0,
+        )
+        segments = tf.RaggedTensor.from_value_rowids(
+            ids.values, tf.cumsum(tf.cast(starts, tf.int64)) - 1
+        )
+        first = tf.where(starts)[:, 0]
+        spellings = tf.gather(spellings, first)
+        pieces = tf.ragged.boolean_mask(segments, segments.with_values(~is_added))
+        text = tf.where(spellings != "", spellings, self._text(pieces))
+        rows = tf.gather(rows, first)
+        filled = text != ""
+        parts = tf.RaggedTensor.from_value_rowids(
+            tf.boolean_mask(text, filled), tf.boolean_mask(rows, filled), ids.nrows()
+        )
+        return tf.strings.reduce_join(parts, axis=1, separator=" ")
 
     def get_config(self):
         return {
@@ -182,3 +247,11 @@ class TFPegasusTokenizer(keras.layers.Layer):
             "model_proto": base64.b64encode(self.model_proto).decode("ascii"),
             **self.token_config,
         }
+
+
+def _table(keys, values, default):
+    keys = tf.constant(keys, tf.string if isinstance(keys[0], str) else tf.int32)
+    values = tf.constant(values, tf.string if isinstance(default, str) else tf.int32)
+    return tf.lookup.StaticHashTable(
+        tf.lookup.KeyValueTensorInitializer(keys, values), default_value=default
+    )

@@ -1,10 +1,12 @@
-"""The table of reserved ids, which both tokenizers read.
+"""The table of ids that are not pieces of text, which all tokenizers read.
 
 0 is pad, 1 is eos; where ids are reserved (`offset` > 0), 2 is the sentence mask, 3 the
 word mask, and 4 … offset + 1 are `<unk_2>` … `<unk_{offset - 1}>`. A sentencepiece id
-s >= 2 becomes s + offset, so that sentencepiece's `<unk>` (2) is offset + 2.
+s >= 2 becomes s + offset, so that sentencepiece's `<unk>` (2) is offset + 2. Tokens that
+are added later follow the vocabulary.
 """
 
+import re
 from typing import NamedTuple
 
 SENTENCEPIECE_PAD = 0
@@ -49,8 +51,7 @@ def special_tokens(
         spellings += [f"<unk_{i}>" for i in range(2, offset)]
     spellings.append(unk_token)
     for spelling in spellings:
-        if not isinstance(spelling, str) or not spelling:
-            raise ValueError(f"a special token must be a non-empty string, got {spelling!r}")
+        check_spelling(spelling)
     if len(set(spellings)) != len(spellings):
         twice = next(s for s in spellings if spellings.count(s) > 1)
         raise ValueError(f"special token {twice!r} is given twice")
@@ -63,3 +64,18 @@ def special_tokens(
         eos_token_id=SENTENCEPIECE_EOS,
         unk_token_id=offset + SENTENCEPIECE_UNK,
     )
+
+
+def check_spelling(spelling):
+    """Raises ValueError unless `spelling` can be a token's."""
+    if not isinstance(spelling, str) or not spelling:
+        raise ValueError(f"a token must be a non-empty string, got {spelling!r}")
+
+
+def splitting_pattern(spellings):
+    """A regular expression, for Python and RE2, that finds tokens in a text.
+
+    Of two tokens at one place the longer one is found.
+    """
+    longest_first = sorted(spellings, key=len, reverse=True)
+    return "(" + "|".join(map(re.escape, longest_first)) + ")"
