@@ -52,7 +52,8 @@ class PegasusTokenizer(PegasusTokenizerBase):
         if not Path(vocab_file).is_file():
             raise FileNotFoundError(f"vocab_file={str(vocab_file)!r}: no such file")
         self.vocab_file = str(vocab_file)
-        self.model_proto = Path(vocab_file).read_bytes()
+        self.offset = offset
+        self.model_proto = self._read_proto(Path(vocab_file))
         self.sp_model_kwargs = dict(sp_model_kwargs or {})
         self.sp_model = load_sentencepiece(self.model_proto, vocab_file, **self.sp_model_kwargs)
         super().__init__(
@@ -67,6 +68,10 @@ class PegasusTokenizer(PegasusTokenizerBase):
             model_max_length=model_max_length,
             clean_up_tokenization_spaces=clean_up_tokenization_spaces,
         )
+
+    def _read_proto(self, path):
+        """The serialized sentencepiece model that a file holds or describes."""
+        return path.read_bytes()
 
     @property
     def vocab_size(self):
