@@ -19,6 +19,11 @@ from tf_pegasus.checkpoints.names import (
 from tf_pegasus.checkpoints.weight_file import FLOAT_DTYPES, WeightFile
 from tf_pegasus.config import PegasusConfig
 
+# What TensorFlow's reader raises on nonsense.
+_UNREADABLE = (
+    *(tf.errors.OpError, ValueError, TypeError, IndexError, KeyError),
+    *(RuntimeError, MemoryError, OverflowError),
+)
 _SKIPPED = re.compile(r"adafactor|^global_step$|^_CHECKPOINTABLE_OBJECT_GRAPH$", re.IGNORECASE)
 _PROJECTION = re.compile(r"_proj\.weight$")
 _STEP = re.compile(r"-(\d+)\.index$")
@@ -51,7 +56,7 @@ class OriginalCheckpoint(WeightFile):
             self._reader = tf.train.load_checkpoint(prefix)
             shapes = self._reader.get_variable_to_shape_map()
             dtypes = self._reader.get_variable_to_dtype_map()
-        except (tf.errors.OpError, ValueError, RuntimeError) as error:
+        except _UNREADABLE as error:
             raise self.damaged(error) from error
         for stored in sorted(shapes):
             if _SKIPPED.search(stored):
@@ -80,7 +85,7 @@ class OriginalCheckpoint(WeightFile):
         stored, transposed = self._stored[name]
         try:
             value = self._reader.get_tensor(stored)
-        except (tf.errors.OpError, ValueError, RuntimeError, MemoryError) as error:
+        except _UNREADABLE as error:
             raise self.damaged(f"{stored}: {error}") from error
         if name == SHARED_EMBEDDING:
             # They feed a zero vector as the decoder's start, where we embed pad.
