@@ -4,8 +4,8 @@
 
 Writes a model with random weights in every format, loads each in a fresh process, and prints
 the process' peak resident memory over the weights' size in float32: what loading took above
-what importing the package (TensorFlow's libraries, mostly) had taken before. Wants about 12 GB of disk
-and 6 GB of memory.
+what importing the package (TensorFlow's libraries, mostly) had taken before. Wants about
+12 GB of disk and 6 GB of memory.
 """
 
 import argparse

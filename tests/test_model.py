@@ -1,5 +1,3 @@
-import json
-
 import keras
 import numpy as np
 import pytest
@@ -83,7 +81,7 @@ def test_all_calling_styles_agree(model_class, config, batch):
     first, *others = call_styles(model, batch)
     for other in others:
         assert list(other) == list(first)
-        for a, b in zip(first.to_tuple(), other.to_tuple(), strict=True):
+        for a, b in zip(tf.nest.flatten(first), tf.nest.flatten(other), strict=True):
             np.testing.assert_allclose(a, b, atol=1e-6)
 
 
@@ -176,8 +174,8 @@ def test_bad_inputs(model, batch, change, message):
 def test_input_given_twice(model, batch):
     with pytest.raises(ValueError, match="attention_mask was given twice"):
         model(batch, attention_mask=batch["attention_mask"])
-    with pytest.raises(ValueError, match="list of 9 inputs"):
-        model([batch["input_ids"]] * 9)
+    with pytest.raises(ValueError, match="list of 18 inputs"):
+        model([batch["input_ids"]] * 18)
 
 
 # Keras
@@ -289,87 +287,6 @@ def test_layerdrop_of_one_skips_every_layer(batch):
     expected = encoder.layer_norm(encoder.embed(batch["input_ids"]))
     np.testing.assert_allclose(skipped, expected, atol=1e-6)
     assert not np.allclose(encoder(batch["input_ids"]).last_hidden_state, expected)
-
-
-# Hugging Face directories
-
-
-def test_save_pretrained_writes_the_peers_layout(golden, tmp_path):
-    from safetensors import safe_open
-
-    golden.model.save_pretrained(tmp_path)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["config.json", "model.safetensors"]
-    modes = {p.stat().st_mode for p in tmp_path.iterdir()}
-    (tmp_path / "touched").touch()
-    assert modes == {(tmp_path / "touched").stat().st_mode}
-    with (
-        safe_open(golden.path / "model.safetensors", framework="np") as theirs,
-        safe_open(tmp_path / "model.safetensors", framework="np") as ours,
-    ):
-        assert ours.metadata() == {"format": "pt"}
-        assert set(ours.keys()) == set(theirs.keys())
-        for name in theirs.keys():  # noqa: SIM118
-            tolerance = 1e-6 if "embed_positions" in name else 0
-            expected = theirs.get_tensor(name)
-            np.testing.assert_allclose(ours.get_tensor(name), expected, atol=tolerance, rtol=0)
-
-
-@pytest.mark.parametrize(("dtype", "tolerance"), [("float16", 1e-3), ("bfloat16", 1e-2)])
-def test_narrow_weight_files(model, batch, tmp_path, dtype, tolerance):
-    model.save_pretrained(tmp_path, dtype=dtype)
-    loaded = TFPegasusForConditionalGeneration.from_pretrained(tmp_path)
-    assert {w.dtype for w in loaded.trainable_weights} == {"float32"}
-    np.testing.assert_allclose(loaded(batch).logits, model(batch).logits, atol=tolerance)
-    full = tmp_path / "full"
-    model.save_pretrained(full)
-    sizes = [(d / "model.safetensors").stat().st_size for d in (tmp_path, full)]
-    assert sizes[0] < 0.6 * sizes[1]
-
-
-def test_dtypes_that_cannot_hold_the_weights(model, tmp_path):
-    model.model.shared.embeddings.assign(model.model.shared.embeddings + 1e6)
-    with pytest.raises(
-        ValueError, match=r"model\.shared\.weight does not fit into dtype='float16'"
-    ):
-        model.save_pretrained(tmp_path, dtype="float16")
-    with pytest.raises(ValueError, match="dtype='int8' must be one of"):
-        model.save_pretrained(tmp_path, dtype="int8")
-    assert not (tmp_path / "model.safetensors").exists()
-
-
-def test_checkpoint_that_does_not_fit(model, tmp_path):
-    model.save_pretrained(tmp_path)
-    stored = json.loads((tmp_path / "config.json").read_text())
-
-    def change(**values):
-        (tmp_path / "config.json").write_text(json.dumps({**stored, **values}))
-
-    change(vocab_size=61)
-    with pytest.raises(ValueError, match=r"model\.shared\.weight has the shape \(60, 16\)"):
-        TFPegasusForConditionalGeneration.from_pretrained(tmp_path)
-    change(encoder_layers=2)
-    with pytest.raises(ValueError, match=r"encoder\.layers\.1.* is missing; .* and \d+ more"):
-        TFPegasusForConditionalGeneration.from_pretrained(tmp_path)
-    change(decoder_layers=1)
-    with pytest.raises(ValueError, match=r"decoder\.layers\.1.* is unexpected"):
-        TFPegasusForConditionalGeneration.from_pretrained(tmp_path)
-    with pytest.warns(UserWarning, match="is unexpected"):
-        TFPegasusForConditionalGeneration.from_pretrained(tmp_path, strict=False)
-
-
-def test_damaged_checkpoints(model, tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"no config\.json"):
-        TFPegasusForConditionalGeneration.from_pretrained(tmp_path)
-    model.config.save_pretrained(tmp_path)
-    with pytest.raises(FileNotFoundError, match=r"no model\.safetensors"):
-        TFPegasusForConditionalGeneration.from_pretrained(tmp_path)
-    model.save_pretrained(tmp_path)
-    file = tmp_path / "model.safetensors"
-    whole = file.read_bytes()
-    for content in (b"", whole[:100], whole[:-10], b"\xff" * 64, whole + b"more"):
-        file.write_bytes(content)
-        with pytest.raises(ValueError, match="damaged or no safetensors file"):
-            TFPegasusForConditionalGeneration.from_pretrained(tmp_path)
 
 
 def test_config_of_a_wrong_type():

@@ -38,7 +38,7 @@ def local_directory(path, revision=None, token=None, cache_dir=None, local_files
             does not have it.
         ImportError: `huggingface_hub` is not installed.
     """
-    if Path(path).is_dir():
+    if str(path) and Path(path).is_dir():
         return Path(path)
     name = str(path)
     # No repository is called like this: a directory was meant.
