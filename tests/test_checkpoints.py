@@ -634,7 +634,8 @@ def test_a_name_is_fetched_from_the_hub(hub, summarizer):
     # The same weights in other formats, and code, are not.
     assert not fetched & {"pytorch_model.bin", "tf_model.h5", "run.py"}
     assert any("/v1" in path for path, _ in _Hub.requests)
-    assert {token for _, token in _Hub.requests} == {"Bearer hf_secret"}
+    asked = {token for path, token in _Hub.requests if "owner/tiny" in path}
+    assert asked == {"Bearer hf_secret"}
 
 
 def test_a_name_without_a_connection(hub, monkeypatch):
@@ -642,8 +643,13 @@ def test_a_name_without_a_connection(hub, monkeypatch):
     seen = len(_Hub.requests)
     TFPegasusForConditionalGeneration.from_pretrained("owner/tiny", local_files_only=True, **hub)
     assert len(_Hub.requests) == seen
-    with pytest.raises(FileNotFoundError, match="is not in the cache"):
+    with pytest.raises(FileNotFoundError, match="is not in the cache, and may not be fetched"):
         TFPegasusModel.from_pretrained("owner/other", local_files_only=True, **hub)
+    # Nothing answers there: what was fetched before still serves.
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    TFPegasusForConditionalGeneration.from_pretrained("owner/tiny", **hub)
+    with pytest.raises(FileNotFoundError, match="the hub cannot be reached"):
+        TFPegasusModel.from_pretrained("owner/other", **hub)
 
 
 def test_names_that_the_hub_does_not_know(hub):

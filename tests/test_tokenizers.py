@@ -9,35 +9,10 @@ import tensorflow as tf
 from conftest import SENTENCES
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from texts import TEXTS
 
 from tf_pegasus import PegasusTokenizer, TFPegasusTokenizer
 from tf_pegasus.tokenizers.vocabulary import train_vocabulary
-
-TEXTS = [
-    *SENTENCES,
-    "",
-    " ",
-    "\n",
-    " \t\r\n ",
-    "one\ntwo\r\nthree\rfour\n\nfive",
-    "naïve café, ½ ﬁ Å ﷺ ｆｕｌｌ",
-    "日本語の文章。 中文。 한국어",
-    "مرحبا بالعالم שלום",
-    "🎉 👩‍👩‍👧 🇩🇪 e\u0301 \u200b \ufeff \u2028 \u2029 \u00a0 x",
-    "\x00a\x00b\x01\x7f\x85",
-    "def f(x):\n    return {'a': [x ** 2]}  # https://example.org/?q=%20&r=1",
-    "<pad>",
-    "</s>",
-    "<unk>",
-    "<mask_1>",
-    "a<mask_2>b</s>c<pad>",
-    "<mask_1> and <mask_2>, <unk_2>, <unk_102> but <unk_103> <mask_3> <unk_5",
-    "<<pad>> <unk_10><unk_1>",
-    "<n> is a piece, \n is not",
-    "▁ and ▁the▁ lower one eighth blocks",
-    "x" * 2000,
-    "\U0010ffff \ud7ff \ue000",
-]
 
 
 @pytest.fixture(scope="module", params=[{}, {"newline_token": "<n>"}, {"offset": 0}], ids=str)
@@ -88,15 +63,16 @@ def test_ids_are_shifted_sentencepiece_ids(tokenizer, vocab_file):
 
 
 def test_round_trip(tokenizer):
-    assert tokenizer.batch_decode(tokenizer.encode_batch(SENTENCES)) == SENTENCES
+    rows = tokenizer.encode_batch(SENTENCES)
+    assert tokenizer.batch_decode(rows, skip_special_tokens=True) == SENTENCES
 
 
 def test_newline_token_keeps_line_breaks(vocab_file):
     text = "The fox\njumps over\n\nthe dog."
     with_newlines = PegasusTokenizer(vocab_file, newline_token="<n>")
-    assert with_newlines.decode(with_newlines.encode(text)) == text
+    assert with_newlines.decode(with_newlines.encode(text)[:-1]) == text
     without = PegasusTokenizer(vocab_file)
-    assert without.decode(without.encode(text)) == "The fox jumps over the dog."
+    assert without.decode(without.encode(text)[:-1]) == "The fox jumps over the dog."
 
 
 def test_padding_and_truncation(tokenizer):
@@ -126,7 +102,7 @@ def test_graph_truncates_like_python(vocab_file, length):
 def test_decode_skips_what_is_not_text(tokenizer):
     graph = TFPegasusTokenizer.from_tokenizer(tokenizer)
     ids = [0, 2, *tokenizer.encode("the fox"), 105, 50, len(tokenizer), 10**6]
-    assert tokenizer.decode(ids) == "the fox"
+    assert tokenizer.decode(ids, skip_special_tokens=True) == "the fox"
     assert graph.detokenize([ids]).numpy()[0] == b"the fox"
     assert graph.detokenize([[-5, -100]]).numpy()[0] == b""
     shown = tokenizer.decode([2, *tokenizer.encode("the fox")], skip_special_tokens=False)

@@ -6,20 +6,13 @@ from pathlib import Path
 from tf_pegasus.extras import require
 
 # Code and other models' files stay where they are.
-_WANTED = (
-    "*.json",
-    "*.safetensors",
-    "pytorch_model*.bin",
-    "tf_model.h5",
-    "flax_model.msgpack",
-    "spiece.model",
-)
+_ALWAYS = ("*.json", "spiece.model")
 # Of several formats only the first that is there is fetched.
 _FORMATS = (
-    ("safetensors", ("*.safetensors",)),
-    ("bin", ("pytorch_model*.bin",)),
-    ("h5", ("tf_model.h5",)),
-    ("msgpack", ("flax_model.msgpack",)),
+    ("*.safetensors",),
+    ("pytorch_model*.bin",),
+    ("tf_model.h5",),
+    ("flax_model.msgpack",),
 )
 
 
@@ -45,20 +38,13 @@ def local_directory(path, revision=None, token=None, cache_dir=None, local_files
     if os.path.isabs(name) or name.startswith((".", "~")) or name.count("/") > 1 or not name:
         raise FileNotFoundError(f"no model directory at {name!r}")
     hub = require("huggingface_hub", "hub")
-    options = {"revision": revision, "cache_dir": cache_dir}
+    options = {"repo_id": name, "revision": revision, "cache_dir": cache_dir}
+    if local_files_only:
+        return _cached(hub, options, "and may not be fetched")
     try:
-        ignored = []
-        if not local_files_only:
-            info = hub.HfApi().model_info(name, revision=revision, token=token)
-            ignored = _unneeded([sibling.rfilename for sibling in info.siblings])
-        directory = hub.snapshot_download(
-            name,
-            token=token,
-            local_files_only=local_files_only,
-            allow_patterns=list(_WANTED),
-            ignore_patterns=ignored,
-            **options,
-        )
+        info = hub.HfApi().model_info(name, revision=revision, token=token)
+        patterns = _wanted([sibling.rfilename for sibling in info.siblings])
+        return Path(hub.snapshot_download(allow_patterns=patterns, token=token, **options))
     except hub.errors.HFValidationError as error:
         raise FileNotFoundError(f"no model directory at {name!r}") from error
     except hub.errors.RepositoryNotFoundError as error:
@@ -67,26 +53,36 @@ def local_directory(path, revision=None, token=None, cache_dir=None, local_files
         ) from error
     except hub.errors.RevisionNotFoundError as error:
         raise FileNotFoundError(f"{name!r} has no revision {revision!r}") from error
-    except (hub.errors.LocalEntryNotFoundError, hub.errors.HfHubHTTPError, OSError) as error:
-        return _cached(hub, name, options, error)
-    return Path(directory)
+    # The hub's library lets through what its transport raises, and has changed the transport.
+    except Exception as error:
+        return _cached(hub, options, f"and the hub cannot be reached ({type(error).__name__})")
 
 
-def _unneeded(names):
-    """Patterns of the formats behind the first that the repository has."""
-    present = [
-        patterns
-        for _, patterns in _FORMATS
-        if any(Path(name).match(pattern) for name in names for pattern in patterns)
-    ]
-    return [pattern for patterns in present[1:] for pattern in patterns]
+def _wanted(names):
+    """Patterns of what to fetch of a repository's files."""
+    for patterns in _FORMATS:
+        if any(Path(name).match(pattern) for name in names for pattern in patterns):
+            return [*_ALWAYS, *patterns]
+    return list(_ALWAYS)
 
 
-def _cached(hub, name, options, error):
-    try:
-        return Path(hub.snapshot_download(name, local_files_only=True, **options))
-    except (hub.errors.LocalEntryNotFoundError, OSError):
-        raise FileNotFoundError(
-            f"{name!r} is no directory, is not in the cache, and the hub cannot be reached "
-            f"({type(error).__name__})"
-        ) from error
+def _cached(hub, options, why):
+    """The directory of an earlier download.
+
+    Raises:
+        FileNotFoundError: there was none.
+    """
+    # The cache counts as incomplete while files that are wanted are missing: which format
+    # was fetched is not known.
+    for patterns in _FORMATS:
+        try:
+            return Path(
+                hub.snapshot_download(
+                    allow_patterns=[*_ALWAYS, *patterns], local_files_only=True, **options
+                )
+            )
+        except (hub.errors.LocalEntryNotFoundError, OSError):
+            continue
+        except hub.errors.HFValidationError as error:
+            raise FileNotFoundError(f"no model directory at {options['repo_id']!r}") from error
+    raise FileNotFoundError(f"{options['repo_id']!r} is no directory, is not in the cache, {why}")

@@ -20,6 +20,10 @@ class PegasusStack(keras.layers.Layer):
 
     Subclasses say which `side` of the model they are and what their `layer_class` is.
 
+    Stacks that share an embedding still do after `.keras` saving and loading. Only
+    `keras.models.clone_model`, which clones layer by layer, gives each its own: clone a
+    `TFPegasusModel` instead.
+
     Args:
         config: `PegasusConfig` or a dict that makes one.
         embed_tokens: `PegasusSharedEmbedding` to share; by default a new one.
@@ -112,7 +116,12 @@ class PegasusStack(keras.layers.Layer):
     def get_config(self):
         config = {**super().get_config(), "config": self.config.to_dict()}
         if not self.owns_embedding:
-            config["embed_tokens"] = keras.saving.serialize_keras_object(self.embed_tokens)
+            # Keras marks what it meets twice, but too late for the first of the two: without
+            # the mark, encoder and decoder would be loaded with an embedding each.
+            config["embed_tokens"] = {
+                **keras.saving.serialize_keras_object(self.embed_tokens),
+                "shared_object_id": id(self.embed_tokens),
+            }
         return config
 
     @classmethod

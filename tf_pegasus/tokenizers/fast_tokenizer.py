@@ -83,7 +83,7 @@ class PegasusTokenizerFast(PegasusTokenizer):
             clean_up_tokenization_spaces=clean_up_tokenization_spaces,
         )
         for token in (self._state or {}).get("added_tokens", ()):
-            if token["id"] >= self.vocab_size:
+            if not _is_piece(token):
                 self.add_tokens(token["content"], special_tokens=token["special"])
 
     def _read_proto(self, path):
@@ -146,6 +146,12 @@ def _read_state(library, path, table):
     return state
 
 
+def _is_piece(added_token):
+    """Whether a file's added token is a piece that the vocabulary's maker asked for: such are
+    looked for in normalized text, ones that were added later in the text as it is."""
+    return added_token["normalized"] and not added_token["special"]
+
+
 def _sentencepiece_model(state, offset):
     """The serialized sentencepiece model with a `tokenizer.json`'s pieces and rules."""
     from sentencepiece import sentencepiece_model_pb2
@@ -153,7 +159,7 @@ def _sentencepiece_model(state, offset):
     proto = sentencepiece_model_pb2.ModelProto()
     kinds = sentencepiece_model_pb2.ModelProto.SentencePiece
     vocab = state["model"]["vocab"]
-    unsplit = {token["content"] for token in state["added_tokens"]}
+    unsplit = {token["content"] for token in state["added_tokens"] if _is_piece(token)}
     has_bytes = bool(state["model"].get("byte_fallback"))
     for index, (piece, score) in enumerate([*vocab[:2], *vocab[offset + 2 :]]):
         kind = kinds.NORMAL
@@ -212,10 +218,10 @@ def _library_tokenizer(library, tokenizer):
     made.post_processor = library.processors.TemplateProcessing(
         single=f"$A {eos}", pair=f"$A $B {eos}", special_tokens=[(eos, table.eos_token_id)]
     )
-    added = [(token, True) for _, token in reserved] + [(tokenizer.unk_token, True)]
-    added += [(piece.piece, False) for piece in proto.pieces if piece.type == user_defined]
     special = tokenizer.special_added_tokens
-    added += [(token, token in special) for token in tokenizer.get_added_vocab()]
-    for token, is_special in added:
-        made.add_tokens([library.AddedToken(token, special=is_special, normalized=False)])
+    added = [(token, True, False) for _, token in reserved] + [(tokenizer.unk_token, True, False)]
+    added += [(piece.piece, False, True) for piece in proto.pieces if piece.type == user_defined]
+    added += [(token, token in special, False) for token in tokenizer.get_added_vocab()]
+    for token, is_special, normalized in added:
+        made.add_tokens([library.AddedToken(token, special=is_special, normalized=normalized)])
     return made

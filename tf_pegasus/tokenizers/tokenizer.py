@@ -175,7 +175,7 @@ class PegasusTokenizerBase:
         before = len(self)
         for token in [new_tokens] if isinstance(new_tokens, str) else new_tokens:
             check_spelling(token)
-            if token not in self._spelled:
+            if token not in self._spelled and token not in self._added:
                 piece = self._piece_id(token)
                 self._added[token] = len(self) if piece is None else piece
             if special_tokens and token in self._added:

@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+from conftest import GOLDENS
+from parity import (
+    CHECKPOINTS,
+    COLUMNS,
+    PEERS_FILES,
+    flax_differences,
+    load_outputs,
+    original_differences,
+    peer_differences,
+    tensorflow_differences,
+)
+
+from tf_pegasus import TFPegasusForConditionalGeneration
+from tf_pegasus.checkpoints.saving import WEIGHTS_FORMATS
+
+TOLERANCE = 1e-4
+
+
+def assert_small(differences):
+    seen = set()
+    for column, where, difference in differences:
+        assert difference <= TOLERANCE, (column, where, difference)
+        seen.add(column)
+    assert seen == set(COLUMNS)
+
+
+@pytest.mark.parametrize("name", CHECKPOINTS)
+def test_every_output_is_the_peers(name):
+    assert_small(peer_differences(GOLDENS / name, load_outputs(name)))
+
+
+@pytest.mark.parametrize("form", [form for form in PEERS_FILES if form])
+def test_files_that_the_peers_wrote(form):
+    assert_small(peer_differences(GOLDENS / "tiny-formats" / form, load_outputs("tiny-formats")))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", WEIGHTS_FORMATS[:-1])
+@pytest.mark.parametrize("name", CHECKPOINTS)
+def test_files_that_we_wrote(name, form, tmp_path):
+    model = TFPegasusForConditionalGeneration.from_pretrained(GOLDENS / name)
+    model.save_pretrained(tmp_path, weights_format=form)
+    assert_small(peer_differences(tmp_path, load_outputs(name)))
+
+
+@pytest.mark.parametrize(
+    "differences", [tensorflow_differences, flax_differences, original_differences]
+)
+def test_what_only_one_peer_has(differences):
+    found = differences()
+    assert found
+    assert all(difference <= TOLERANCE for difference in found.values()), found
+
+
+def test_a_wrong_weight_is_noticed(tmp_path):
+    """The comparison can fail: one weight of a thousand moved by 0.1 is seen."""
+    model = TFPegasusForConditionalGeneration.from_pretrained(GOLDENS / "tiny-formats")
+    kernel = model.get_decoder().layers[0].encoder_attn.v_proj.kernel
+    changed = np.array(kernel)
+    changed[3, 5] += 0.1
+    kernel.assign(changed)
+    model.save_pretrained(tmp_path)
+    golden = load_outputs("tiny-formats")
+    assert max(value for _, _, value in peer_differences(tmp_path, golden)) > TOLERANCE
