@@ -296,7 +296,7 @@ class TFPegasusDecoder(PegasusStack):
         layers_past = (past.layers if is_static else past) or [None] * len(self.layers)
         forget = training and not (wants_cache or wants_attentions)
         hidden_states = self.dropout(embedded, training=training)
-        all_states, attentions, cross_attentions, presents = [hidden_states], [], [], []
+        all_states, others = [hidden_states], []
         for layer, layer_past, (own_heads, cross_heads) in zip(
             self.layers, layers_past, masks, strict=True
         ):
@@ -308,28 +308,32 @@ class TFPegasusDecoder(PegasusStack):
                 **options,
             )
             tensors = (hidden_states,) if source is None else (hidden_states, source)
-            after, weights, cross_weights, present = self.run_layer(
-                layer, call, *tensors, forget=forget
-            )
+            after, rest = self.run_layer(layer, call, *tensors, forget=forget)
             hidden_states = self.layerdrop(hidden_states, after, training=training)
             all_states.append(hidden_states)
-            attentions.append(weights)
-            cross_attentions.append(cross_weights)
-            presents.append(present)
+            others.append(rest)
         all_states[-1] = self.layer_norm(hidden_states)
-        presents = tuple(presents)
-        if is_static:
-            presents = StaticCache(presents, start + length)
         wants_states = flag(inputs["output_hidden_states"], config.output_hidden_states)
-        has_source = cross_attentions[0] is not None
         outputs = TFBaseModelOutputWithPastAndCrossAttentions(
             last_hidden_state=all_states[-1],
-            past_key_values=presents if wants_cache else None,
             hidden_states=tuple(all_states) if wants_states else None,
-            attentions=tuple(attentions) if wants_attentions else None,
-            cross_attentions=tuple(cross_attentions) if wants_attentions and has_source else None,
         )
+        if not forget:
+            attentions, cross_attentions, presents = zip(*others, strict=True)
+            outputs = TFBaseModelOutputWithPastAndCrossAttentions(
+                outputs,
+                past_key_values=self._present(presents, past, start + length, wants_cache),
+                attentions=attentions if wants_attentions else None,
+                cross_attentions=cross_attentions
+                if wants_attentions and cross_attentions[0] is not None
+                else None,
+            )
         return outputs.in_form(flag(inputs["return_dict"], config.return_dict))
+
+    def _present(self, presents, past, length, wants_cache):
+        if not wants_cache:
+            return None
+        return StaticCache(presents, length) if isinstance(past, StaticCache) else presents
 
     def _check_past(self, past):
         """How many positions a cache holds, after a look at its form."""

@@ -130,23 +130,23 @@ class TFPegasusEncoder(PegasusStack):
         mask = padding_mask(inputs["attention_mask"], length=embedded.shape[1])
         head_masks = self.head_masks("head_mask", inputs["head_mask"])
         hidden_states = self.dropout(embedded, training=training)
-        all_states, attentions = [hidden_states], []
+        all_states, others = [hidden_states], []
         for layer, layer_head_mask in zip(self.layers, head_masks, strict=True):
             call = functools.partial(
                 layer, attention_mask=mask, head_mask=layer_head_mask, training=training
             )
-            after, weights = self.run_layer(
+            after, rest = self.run_layer(
                 layer, call, hidden_states, forget=training and not wants_attentions
             )
             hidden_states = self.layerdrop(hidden_states, after, training=training)
             all_states.append(hidden_states)
-            attentions.append(weights)
+            others.append(rest)
         # The last of the hidden states is the one behind the final layer norm.
         all_states[-1] = self.layer_norm(hidden_states)
         wants_states = flag(inputs["output_hidden_states"], self.config.output_hidden_states)
         outputs = TFBaseModelOutput(
             last_hidden_state=all_states[-1],
             hidden_states=tuple(all_states) if wants_states else None,
-            attentions=tuple(attentions) if wants_attentions else None,
+            attentions=tuple(weights for (weights,) in others) if wants_attentions else None,
         )
         return outputs.in_form(flag(inputs["return_dict"], self.config.return_dict))

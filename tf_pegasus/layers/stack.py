@@ -92,10 +92,16 @@ class PegasusStack(keras.layers.Layer):
         return self.embed_positions(embedded, start=start, position_ids=position_ids)
 
     def run_layer(self, layer, call, *tensors, forget):
-        """Calls a layer, in training perhaps without keeping its inside (`forget`)."""
+        """Calls a layer, in training perhaps without keeping its inside (`forget`).
+
+        Returns:
+            The layer's first output, and a tuple of the others; None where they are forgotten.
+        """
         if forget and self.gradient_checkpointing:
-            return checkpointed(layer, call, *tensors)
-        return call(*tensors)
+            # Also an output that nobody uses would be kept, for its gradient's shape.
+            return checkpointed(layer, lambda *inner: call(*inner)[0], *tensors), None
+        first, *others = call(*tensors)
+        return first, others
 
     def head_masks(self, name, mask):
         """Splits a head mask `(layers, heads)` by layers; None gives a None for each.
