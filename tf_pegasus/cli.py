@@ -77,7 +77,7 @@ def _add_command(commands, name, run, description):
 
 def _add_model(command):
     command.add_argument(
-        "--model", metavar="DIR", help="model directory; the bundled one if absent"
+        "--model", metavar="DIR", help="directory, or name on the hub; the bundled one if absent"
     )
 
 

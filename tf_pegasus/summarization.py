@@ -1,8 +1,8 @@
 """From texts to summaries in Python: tokenize, batch by length, generate, detokenize."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
+from tf_pegasus.checkpoints.hub import local_directory
 from tf_pegasus.models.conditional_generation import TFPegasusForConditionalGeneration
 from tf_pegasus.tokenizers.padding import pad_rows
 from tf_pegasus.tokenizers.sentencepiece_tokenizer import PegasusTokenizer
@@ -37,16 +37,17 @@ class Summarizer:
 
     @classmethod
     def from_pretrained(cls, path):
-        """Reads a directory with configuration, weights and vocabulary.
+        """Reads a directory, or a repository of the hub, with configuration, weights and
+        vocabulary.
 
         Raises:
             FileNotFoundError: the directory or one of its files is missing.
             ValueError: a file is damaged, or the files do not fit together.
+            ImportError: a name that is no directory, and `huggingface_hub` is not installed.
         """
-        if not Path(path).is_dir():
-            raise FileNotFoundError(f"no model directory at {str(path)!r}")
-        tokenizer = PegasusTokenizer.from_pretrained(path)
-        model = TFPegasusForConditionalGeneration.from_pretrained(path)
+        directory = local_directory(path)
+        tokenizer = PegasusTokenizer.from_pretrained(directory)
+        model = TFPegasusForConditionalGeneration.from_pretrained(directory)
         return cls(model, tokenizer)
 
     @property

@@ -34,8 +34,8 @@ def local_directory(path, revision=None, token=None, cache_dir=None, local_files
     if str(path) and Path(path).is_dir():
         return Path(path)
     name = str(path)
-    # No repository is called like this: a directory was meant.
-    if os.path.isabs(name) or name.startswith((".", "~")) or name.count("/") > 1 or not name:
+    # Repositories are called owner/name: else a directory was meant.
+    if os.path.isabs(name) or name.startswith((".", "~")) or name.count("/") != 1:
         raise FileNotFoundError(f"no model directory at {name!r}")
     hub = require("huggingface_hub", "hub")
     options = {"repo_id": name, "revision": revision, "cache_dir": cache_dir}

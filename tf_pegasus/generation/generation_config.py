@@ -99,7 +99,14 @@ class GenerationConfig:
     def from_model_config(cls, config):
         """Reads the options that older models keep in `config.json`."""
         values = {name: config.extra[name] for name in _NAMES if name in config.extra}
-        values["forced_eos_token_id"] = config.forced_eos_token_id
+        # `transformers` looks for these ids here; ours come from config.json.
+        for name in (
+            "forced_eos_token_id",
+            "decoder_start_token_id",
+            "eos_token_id",
+            "pad_token_id",
+        ):
+            values[name] = getattr(config, name)
         return cls.from_dict(values)
 
     def save_pretrained(self, save_directory):

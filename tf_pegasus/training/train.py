@@ -144,7 +144,11 @@ def train(arguments):
         model.save_pretrained(output, dtype=arguments.weights_dtype)
 
     tokenizer.save_pretrained(output)
-    _generation_config(arguments, model.config).save_pretrained(output)
+    model.generation_config = GenerationConfig.from_model_config(model.config).updated(
+        max_length=arguments.max_target_length,
+        num_beams=arguments.num_beams,
+        length_penalty=arguments.length_penalty,
+    )
     print(
         f"{model.count_params():,} parameters; {len(train_examples):,} examples; {total_steps:,} "
         f"steps of {arguments.batch_size}, validated every {interval:,}"
@@ -205,18 +209,6 @@ def _tokenizer(arguments, records, output):
         vocab_file = Path(temporary) / VOCAB_FILE
         train_vocabulary(texts, vocab_file, arguments.vocab_size)
         return PegasusTokenizer(vocab_file, **length)
-
-
-def _generation_config(arguments, config):
-    # `transformers` looks for the ids here; ours come from config.json.
-    ids = ("decoder_start_token_id", "eos_token_id", "pad_token_id")
-    return GenerationConfig(
-        max_length=arguments.max_target_length,
-        num_beams=arguments.num_beams,
-        length_penalty=arguments.length_penalty,
-        forced_eos_token_id=config.forced_eos_token_id,
-        extra={name: getattr(config, name) for name in ids},
-    )
 
 
 def _model(arguments, tokenizer):
