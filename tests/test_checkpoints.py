@@ -248,6 +248,15 @@ def test_a_model_that_failed_to_load_leaves_nothing_behind(model, tmp_path):
     model.save_pretrained(tmp_path)
     with pytest.raises(ValueError, match="does not fit"):
         TFPegasusForConditionalGeneration.from_pretrained(tmp_path, d_model=32)
+    # Nor one whose file turns out to be damaged when half of it is read.
+    model.save_pretrained(tmp_path / "bin", weights_format="bin")
+    file = tmp_path / "bin" / "pytorch_model.bin"
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(DamagedFileError, match="Bad CRC-32"):
+        TFPegasusForConditionalGeneration.from_pretrained(tmp_path / "bin")
+    assert_same_weights(model, TFPegasusForConditionalGeneration.from_pretrained(tmp_path))
     # Variables made afterwards start as they should.
     fresh = TFPegasusModel(tiny_config())
     assert np.std(fresh.shared.embeddings) > 0

@@ -78,14 +78,17 @@ def load_pretrained(model_class, path, strict, dtype, config, hub, overrides):
         config = original_config(file, **overrides)
     # In this scope variables get their values when it ends, in the order of their making:
     # never is anything drawn that the file then replaces, nor twice the memory used.
+    errors = []
     with keras.StatelessScope():
         model = model_class(config, dtype=dtype)
         try:
-            info = fill(model, file, strict)
+            info = fill(model, file, strict, errors)
         except BaseException:
             for variable in model.variables:
                 variable._initializer = keras.initializers.Zeros()
             raise
+    if errors:
+        raise errors[0]
     if hasattr(model, "generate"):
         model.generation_config = _generation_config(source.directory, config)
     return model, info
@@ -114,7 +117,7 @@ def _generation_config(directory, config):
     return GenerationConfig.from_model_config(config)
 
 
-def fill(model, file, strict=None):
+def fill(model, file, strict, errors):
     """Makes a file's weights the initial values of a model's uninitialized variables.
 
     Args:
@@ -122,6 +125,7 @@ def fill(model, file, strict=None):
         file: `WeightFile`.
         strict: bool; whether missing and unexpected weights raise or warn. By default they
             raise in safetensors files.
+        errors: list, gets what reading raises later, when the variables are initialized.
 
     Returns:
         dict with `missing_keys` and `unexpected_keys`.
@@ -157,16 +161,22 @@ def fill(model, file, strict=None):
         warnings.warn(message, stacklevel=4)
     for name, stored in stored_names.items():
         if stored is not None:
-            weights[name].variable._initializer = _reader(weights[name], file, stored)
+            weights[name].variable._initializer = _reader(weights[name], file, stored, errors)
     return info
 
 
-def _reader(weight, file, stored):
+def _reader(weight, file, stored, errors):
     def initializer(shape, dtype=None):
-        value = file.read(stored)
-        return np.ascontiguousarray(value.T if weight.transposed else value).astype(
-            dtype, copy=False
-        )
+        # Keras initializes all variables or is left with some that it will not get rid of.
+        if errors:
+            return np.zeros(shape, dtype)
+        try:
+            value = file.read(stored)
+        except (ValueError, OSError) as error:
+            errors.append(error)
+            return np.zeros(shape, dtype)
+        value = np.ascontiguousarray(value.T if weight.transposed else value)
+        return value.astype(dtype, copy=False)
 
     return initializer
 
