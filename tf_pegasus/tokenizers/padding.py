@@ -19,3 +19,35 @@ def pad_rows(rows, value, multiple=1):
     for padded_row, row in zip(padded, rows, strict=True):
         padded_row[: len(row)] = row
     return padded
+
+
+# What each part of an encoding is padded with; ids with the tokenizer's pad.
+PADDING_VALUES = {"attention_mask": 0, "special_tokens_mask": 1, "labels": -100}
+
+
+def widen_rows(rows, value, width):
+    """Pads lists of int at their end to `width`; rows that are longer stay as they are."""
+    return [[*row, *[value] * (width - len(row))] for row in rows]
+
+
+def as_tensor(name, rows, kind):
+    """Makes an int32 array or tensor `(rows, length)` of lists of int.
+
+    Args:
+        name: str, what a message calls them.
+        rows: list of lists of int.
+        kind: `"np"` or `"tf"`.
+
+    Raises:
+        ValueError: their lengths differ.
+    """
+    if len(set(map(len, rows))) > 1:
+        raise ValueError(
+            f"{name}: the texts have different lengths: give padding=True to make a tensor"
+        )
+    array = np.array(rows, "int32").reshape(len(rows), -1)
+    if kind == "np":
+        return array
+    import tensorflow as tf
+
+    return tf.constant(array)

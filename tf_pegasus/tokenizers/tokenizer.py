@@ -1,22 +1,13 @@
 """What the Python tokenizers share: all but the way from text to pieces and back."""
 
-import re
-from pathlib import Path
-
 import numpy as np
 
-from tf_pegasus.checkpoints.hub import local_directory
-from tf_pegasus.files import read_json_object, write_json_atomically
 from tf_pegasus.tokenizers.batch_encoding import BatchEncoding
-from tf_pegasus.tokenizers.special_tokens import (
-    check_spelling,
-    special_tokens,
-    splitting_pattern,
-)
-
-TOKENIZER_CONFIG_FILE = "tokenizer_config.json"
-SPECIAL_TOKENS_FILE = "special_tokens_map.json"
-ADDED_TOKENS_FILE = "added_tokens.json"
+from tf_pegasus.tokenizers.padding import PADDING_VALUES, as_tensor, widen_rows
+from tf_pegasus.tokenizers.special_tokens import special_tokens
+from tf_pegasus.tokenizers.token_table import TokenTableMixin
+from tf_pegasus.tokenizers.tokenizer_files import TokenizerFilesMixin
+from tf_pegasus.tokenizers.truncation import as_pairs, truncate_pair
 
 TRUNCATIONS = (True, False, None, "longest_first", "only_first", "only_second", "do_not_truncate")
 PADDINGS = (True, False, "longest", "max_length", "do_not_pad")
@@ -24,11 +15,8 @@ PADDINGS = (True, False, "longest", "max_length", "do_not_pad")
 # Spaces that word-level corpora have before these, as `transformers` cleans them up.
 _CLEAN_UP = (".", "?", "!", ",", "n't", "'m", "'s", "'ve", "'re")
 
-# `transformers` writes 10^30 where there is no limit.
-_UNLIMITED = 10**9
 
-
-class PegasusTokenizerBase:
+class PegasusTokenizerBase(TokenTableMixin, TokenizerFilesMixin):
     """Texts to ids and back, with `transformers`' names.
 
     Subclasses know the pieces: they implement `_text_ids`, `_ids_text`, `_piece_id`,
@@ -82,127 +70,7 @@ class PegasusTokenizerBase:
         self.special_tokens = special_tokens(
             pad_token, eos_token, unk_token, mask_token, mask_token_sent, offset
         )
-        self._added, self._added_special = {}, set()
-        self._update_tables()
-        self.add_tokens(list(additional_special_tokens or ()), special_tokens=True)
-
-    # The vocabulary
-
-    @property
-    def vocab_size(self):
-        """int, how many ids there are, reserved ones included, added ones not."""
-        raise NotImplementedError
-
-    def __len__(self):
-        """How many ids there are, added ones included: `resize_token_embeddings` takes it."""
-        return self.vocab_size + sum(index >= self.vocab_size for index in self._added.values())
-
-    @property
-    def pad_token_id(self):
-        """int, always 0."""
-        return self.special_tokens.pad_token_id
-
-    @property
-    def eos_token_id(self):
-        """int, always 1."""
-        return self.special_tokens.eos_token_id
-
-    @property
-    def unk_token_id(self):
-        """int, `offset` + 2."""
-        return self.special_tokens.unk_token_id
-
-    @property
-    def mask_token_id(self):
-        """int, of the word mask (3)."""
-        return self.convert_tokens_to_ids(self.mask_token)
-
-    @property
-    def mask_token_sent_id(self):
-        """int, of the sentence mask (2)."""
-        return self.convert_tokens_to_ids(self.mask_token_sent)
-
-    @property
-    def additional_special_tokens(self):
-        """list of str: the sentence mask, the reserved `<unk_…>`, and added special tokens."""
-        named = {self.pad_token, self.eos_token, self.unk_token, self.mask_token}
-        return [t for t in (*self.special_tokens.ids, *self.special_added_tokens) if t not in named]
-
-    @property
-    def all_special_tokens(self):
-        """list of str."""
-        return [*self.special_tokens.ids, *self.special_added_tokens]
-
-    @property
-    def all_special_ids(self):
-        """list of int."""
-        return [self._spelled[token] for token in self.all_special_tokens]
-
-    @property
-    def special_tokens_map(self):
-        """dict from role to spelling, as in `special_tokens_map.json`."""
-        return {
-            "eos_token": self.eos_token,
-            "unk_token": self.unk_token,
-            "pad_token": self.pad_token,
-            "mask_token": self.mask_token,
-            "additional_special_tokens": self.additional_special_tokens,
-        }
-
-    def get_vocab(self):
-        """dict from token to id, of all ids."""
-        vocab = {self._piece(index): index for index in range(self.vocab_size)}
-        return {**vocab, **self._spelled}
-
-    def get_added_vocab(self):
-        """dict from added token to id."""
-        return dict(self._added)
-
-    def add_tokens(self, new_tokens, special_tokens=False):
-        """Adds whole words to the vocabulary: wherever a text has one, it becomes one id.
-
-        Args:
-            new_tokens: str or list of str.
-            special_tokens: bool, whether `decode(skip_special_tokens=True)` leaves them out.
-
-        Returns:
-            int, how many ids are new. The model needs as many rows:
-            `model.resize_token_embeddings(len(tokenizer))`.
-
-        Raises:
-            ValueError: an empty token, or one that is no str.
-        """
-        before = len(self)
-        for token in [new_tokens] if isinstance(new_tokens, str) else new_tokens:
-            check_spelling(token)
-            if token not in self._spelled and token not in self._added:
-                piece = self._piece_id(token)
-                self._added[token] = len(self) if piece is None else piece
-            if special_tokens and token in self._added:
-                self._added_special.add(token)
-        self._update_tables()
-        return len(self) - before
-
-    def add_special_tokens(self, special_tokens_dict):
-        """Adds `{"additional_special_tokens": [...]}`; returns how many ids are new."""
-        unknown = set(special_tokens_dict) - {"additional_special_tokens"}
-        if unknown:
-            raise ValueError(
-                f"{sorted(unknown)[0]!r} cannot be changed: its id is part of every model; "
-                "give additional_special_tokens"
-            )
-        tokens = special_tokens_dict.get("additional_special_tokens", [])
-        return self.add_tokens(tokens, special_tokens=True)
-
-    @property
-    def special_added_tokens(self):
-        """list of str: the added tokens that are special."""
-        return [token for token in self._added if token in self._added_special]
-
-    def _update_tables(self):
-        self._spelled = {**self.special_tokens.ids, **self._added}
-        self._spellings = {index: token for token, index in self._spelled.items()}
-        self._splitting = re.compile(splitting_pattern(self._spelled))
+        self._start_table(additional_special_tokens)
 
     # Texts to ids
 
@@ -277,7 +145,7 @@ class PegasusTokenizerBase:
     ):
         padding, truncation, max_length = self._lengths(padding, truncation, max_length)
         is_one = isinstance(text, str)
-        firsts, seconds = _pairs([text] if is_one else text, [text_pair] if is_one else text_pair)
+        firsts, seconds = as_pairs([text] if is_one else text, [text_pair] if is_one else text_pair)
         rows = []
         for first, second in zip(
             self._plain_ids(firsts),
@@ -286,7 +154,7 @@ class PegasusTokenizerBase:
         ):
             if truncation:
                 ends = self.num_special_tokens_to_add() if add_special_tokens else 0
-                first, second = _truncated(first, second, max_length - ends, truncation)
+                first, second = truncate_pair(first, second, max_length - ends, truncation)
             if add_special_tokens:
                 rows.append(self.build_inputs_with_special_tokens(first, second))
             else:
@@ -363,14 +231,14 @@ class PegasusTokenizerBase:
             width = max_length if padding == "max_length" else width
             if pad_to_multiple_of:
                 width = -(-width // pad_to_multiple_of) * pad_to_multiple_of
-            value = _PADDING_VALUES.get(name, self.pad_token_id)
-            padded[name] = [[*row, *[value] * (width - len(row) if padding else 0)] for row in rows]
+            value = PADDING_VALUES.get(name, self.pad_token_id)
+            padded[name] = widen_rows(rows, value, width) if padding else rows
         if return_tensors is None:
             if is_one:
                 padded = {name: rows[0] for name, rows in padded.items()}
             return BatchEncoding(padded)
         return BatchEncoding(
-            {name: _tensor(name, rows, return_tensors) for name, rows in padded.items()}
+            {name: as_tensor(name, rows, return_tensors) for name, rows in padded.items()}
         )
 
     def encode(self, text, text_pair=None, add_special_tokens=True, **options):
@@ -430,31 +298,6 @@ class PegasusTokenizerBase:
         return mask if already_has_special_tokens else [*mask, 1]
 
     # Tokens and ids
-
-    def convert_tokens_to_ids(self, tokens):
-        """Returns the id of a token, or those of a list; an unknown token has `<unk>`'s."""
-        if isinstance(tokens, str):
-            index = self._spelled.get(tokens)
-            index = self._piece_id(tokens) if index is None else index
-            return self.unk_token_id if index is None else index
-        return [self.convert_tokens_to_ids(token) for token in tokens]
-
-    def convert_ids_to_tokens(self, ids, skip_special_tokens=False):
-        """Returns the token of an id, or those of a sequence.
-
-        Raises:
-            ValueError: an id is negative or past the vocabulary.
-        """
-        if np.ndim(ids) == 0:
-            return self._token(int(ids))
-        special = set(self.all_special_ids) if skip_special_tokens else ()
-        return [self._token(int(index)) for index in ids if int(index) not in special]
-
-    def _token(self, index):
-        if not 0 <= index < len(self):
-            raise ValueError(f"ids hold {index}, the vocabulary is 0 … {len(self) - 1}")
-        spelling = self._spellings.get(index)
-        return self._piece(index) if spelling is None else spelling
 
     def convert_tokens_to_string(self, tokens):
         """Joins tokens to text."""
@@ -517,164 +360,6 @@ class PegasusTokenizerBase:
         text = self._ids_text(ids)
         return text.replace(self.newline_token, "\n") if self.newline_token else text
 
-    # Files
-
-    def get_config(self):
-        """The arguments that make the tokenizer again, besides its vocabulary."""
-        return {
-            "pad_token": self.pad_token,
-            "eos_token": self.eos_token,
-            "unk_token": self.unk_token,
-            "mask_token": self.mask_token,
-            "mask_token_sent": self.mask_token_sent,
-            "offset": self.offset,
-            "newline_token": self.newline_token,
-            "model_max_length": self.model_max_length,
-            "clean_up_tokenization_spaces": self.clean_up_tokenization_spaces,
-        }
-
-    def _save_tables(self, directory):
-        """Writes everything but the vocabulary, as `transformers` does."""
-        config = {
-            "tokenizer_class": type(self).__name__,
-            **self.get_config(),
-            "additional_special_tokens": self.additional_special_tokens,
-            "added_tokens_decoder": {
-                str(index): {
-                    "content": token,
-                    "lstrip": False,
-                    "normalized": False,
-                    "rstrip": False,
-                    "single_word": False,
-                    "special": token in self.special_tokens.ids or token in self._added_special,
-                }
-                for token, index in self._spelled.items()
-            },
-        }
-        write_json_atomically(directory / TOKENIZER_CONFIG_FILE, config)
-        write_json_atomically(directory / SPECIAL_TOKENS_FILE, self.special_tokens_map)
-        if self._added:
-            write_json_atomically(directory / ADDED_TOKENS_FILE, self._added)
-        else:
-            (directory / ADDED_TOKENS_FILE).unlink(missing_ok=True)
-
-    @classmethod
-    def from_pretrained(
-        cls,
-        path,
-        revision=None,
-        token=None,
-        cache_dir=None,
-        local_files_only=False,
-        **overrides,
-    ):
-        """Reads a directory, or a repository of the hub.
-
-        Args:
-            path: directory with a vocabulary and, if it has them, `tokenizer_config.json`,
-                `special_tokens_map.json` and `added_tokens.json`; or the repository's name.
-            revision, token, cache_dir, local_files_only: of `huggingface_hub`.
-            **overrides: arguments of the constructor.
-
-        Raises:
-            FileNotFoundError: the directory or its vocabulary is missing.
-            ValueError: a damaged file.
-        """
-        directory = local_directory(path, revision, token, cache_dir, local_files_only)
-        stored = _optional_json(directory / TOKENIZER_CONFIG_FILE)
-        roles = _optional_json(directory / SPECIAL_TOKENS_FILE)
-        known = cls._argument_names()
-        config = {
-            name: _spelling(values[name])
-            for values in (roles, stored)
-            for name in known
-            if name in values and name != "additional_special_tokens"
-        }
-        if (config.get("model_max_length") or 0) > _UNLIMITED:
-            config["model_max_length"] = None
-        tokenizer = cls._from_directory(directory, {**config, **overrides})
-        tokenizer._restore_added(directory, stored, roles)
-        return tokenizer
-
-    def _restore_added(self, directory, stored, roles):
-        """Gives added tokens the ids that the files say."""
-        by_index, special = {}, set()
-        decoder = stored.get("added_tokens_decoder") or {}
-        for values in (decoder, *[_optional_json(directory / ADDED_TOKENS_FILE)]):
-            for key, value in values.items():
-                token, index = (key, value) if isinstance(value, int) else (value, key)
-                if not str(index).isdigit():
-                    raise ValueError(f"{str(directory)!r}: the id {index!r} is no number")
-                if isinstance(token, dict) and token.get("special"):
-                    special.add(_spelling(token))
-                by_index[int(index)] = _spelling(token)
-        for values in (roles, stored):
-            special.update(map(_spelling, values.get("additional_special_tokens") or ()))
-        for index, token in sorted(by_index.items()):
-            if token in self._spelled:
-                continue
-            self.add_tokens(token, special_tokens=token in special)
-            if self._spelled[token] != index:
-                raise ValueError(
-                    f"{str(directory)!r}: the added token {token!r} has the id {index}, but "
-                    f"{self._spelled[token]} is what follows"
-                )
-        self.add_tokens([t for t in sorted(special) if t in self._added], special_tokens=True)
-
-
-_PADDING_VALUES = {"attention_mask": 0, "special_tokens_mask": 1, "labels": -100}
-
-
-def _pairs(texts, others):
-    """Two lists of texts (the second may be None) from the ways in which pairs are given."""
-    texts = list(texts)
-    if others is not None and others != [None]:
-        others = list(others)
-        if len(others) != len(texts):
-            raise ValueError(
-                f"text has {len(texts)} texts and text_pair {len(others)}: they must be as many"
-            )
-        return texts, others
-    if texts and all(isinstance(text, (tuple, list)) and len(text) == 2 for text in texts):
-        return [text[0] for text in texts], [text[1] for text in texts]
-    return texts, None
-
-
-def _truncated(first, second, limit, truncation):
-    """Cuts ids to `limit` together."""
-    limit = max(limit, 0)
-    excess = len(first) + len(second or ()) - limit
-    if excess <= 0:
-        return first, second
-    if second is None or truncation == "only_first":
-        if len(first) < excess:
-            raise ValueError("truncation='only_first': the first text is not long enough to cut")
-        return first[: len(first) - excess], second
-    if truncation == "only_second":
-        if len(second) < excess:
-            raise ValueError("truncation='only_second': the second text is not long enough to cut")
-        return first, second[: len(second) - excess]
-    keep_first, keep_second = len(first), len(second)
-    for _ in range(excess):
-        if keep_first > keep_second:
-            keep_first -= 1
-        else:
-            keep_second -= 1
-    return first[:keep_first], second[:keep_second]
-
-
-def _tensor(name, rows, kind):
-    if len(set(map(len, rows))) > 1:
-        raise ValueError(
-            f"{name}: the texts have different lengths: give padding=True to make a tensor"
-        )
-    array = np.array(rows, "int32").reshape(len(rows), -1)
-    if kind == "np":
-        return array
-    import tensorflow as tf
-
-    return tf.constant(array)
-
 
 def _cleaned_up(text):
     for ending in _CLEAN_UP[:4]:
@@ -683,12 +368,3 @@ def _cleaned_up(text):
     for ending in _CLEAN_UP[4:]:
         text = text.replace(f" {ending}", ending)
     return text
-
-
-def _spelling(value):
-    """A token's spelling, which `transformers` may write as an object with `content`."""
-    return value["content"] if isinstance(value, dict) and "content" in value else value
-
-
-def _optional_json(path):
-    return read_json_object(path) if Path(path).is_file() else {}

@@ -1,0 +1,161 @@
+"""The tokens that have an id: pieces, reserved ones, and those added later."""
+
+import re
+
+import numpy as np
+
+from tf_pegasus.tokenizers.special_tokens import check_spelling, splitting_pattern
+
+
+class TokenTableMixin:
+    """A tokenizer's tokens and ids.
+
+    Subclasses know the pieces (`_piece_id`, `_piece`, `vocab_size`), have the attributes
+    `special_tokens` and the spellings of the special ones, and call `_start_table` when made.
+    """
+
+    def _start_table(self, additional_special_tokens):
+        self._added, self._added_special = {}, set()
+        self._update_tables()
+        self.add_tokens(list(additional_special_tokens or ()), special_tokens=True)
+
+    @property
+    def vocab_size(self):
+        """int, how many ids there are, reserved ones included, added ones not."""
+        raise NotImplementedError
+
+    def __len__(self):
+        """How many ids there are, added ones included: `resize_token_embeddings` takes it."""
+        return self.vocab_size + sum(index >= self.vocab_size for index in self._added.values())
+
+    @property
+    def pad_token_id(self):
+        """int, always 0."""
+        return self.special_tokens.pad_token_id
+
+    @property
+    def eos_token_id(self):
+        """int, always 1."""
+        return self.special_tokens.eos_token_id
+
+    @property
+    def unk_token_id(self):
+        """int, `offset` + 2."""
+        return self.special_tokens.unk_token_id
+
+    @property
+    def mask_token_id(self):
+        """int, of the word mask (3)."""
+        return self.convert_tokens_to_ids(self.mask_token)
+
+    @property
+    def mask_token_sent_id(self):
+        """int, of the sentence mask (2)."""
+        return self.convert_tokens_to_ids(self.mask_token_sent)
+
+    @property
+    def additional_special_tokens(self):
+        """list of str: the sentence mask, the reserved `<unk_…>`, and added special tokens."""
+        named = {self.pad_token, self.eos_token, self.unk_token, self.mask_token}
+        return [t for t in (*self.special_tokens.ids, *self.special_added_tokens) if t not in named]
+
+    @property
+    def all_special_tokens(self):
+        """list of str."""
+        return [*self.special_tokens.ids, *self.special_added_tokens]
+
+    @property
+    def all_special_ids(self):
+        """list of int."""
+        return [self._spelled[token] for token in self.all_special_tokens]
+
+    @property
+    def special_tokens_map(self):
+        """dict from role to spelling, as in `special_tokens_map.json`."""
+        return {
+            "eos_token": self.eos_token,
+            "unk_token": self.unk_token,
+            "pad_token": self.pad_token,
+            "mask_token": self.mask_token,
+            "additional_special_tokens": self.additional_special_tokens,
+        }
+
+    def get_vocab(self):
+        """dict from token to id, of all ids."""
+        vocab = {self._piece(index): index for index in range(self.vocab_size)}
+        return {**vocab, **self._spelled}
+
+    def get_added_vocab(self):
+        """dict from added token to id."""
+        return dict(self._added)
+
+    def add_tokens(self, new_tokens, special_tokens=False):
+        """Adds whole words to the vocabulary: wherever a text has one, it becomes one id.
+
+        Args:
+            new_tokens: str or list of str.
+            special_tokens: bool, whether `decode(skip_special_tokens=True)` leaves them out.
+
+        Returns:
+            int, how many ids are new. The model needs as many rows:
+            `model.resize_token_embeddings(len(tokenizer))`.
+
+        Raises:
+            ValueError: an empty token, or one that is no str.
+        """
+        before = len(self)
+        for token in [new_tokens] if isinstance(new_tokens, str) else new_tokens:
+            check_spelling(token)
+            if token not in self._spelled and token not in self._added:
+                piece = self._piece_id(token)
+                self._added[token] = len(self) if piece is None else piece
+            if special_tokens and token in self._added:
+                self._added_special.add(token)
+        self._update_tables()
+        return len(self) - before
+
+    def add_special_tokens(self, special_tokens_dict):
+        """Adds `{"additional_special_tokens": [...]}`; returns how many ids are new."""
+        unknown = set(special_tokens_dict) - {"additional_special_tokens"}
+        if unknown:
+            raise ValueError(
+                f"{sorted(unknown)[0]!r} cannot be changed: its id is part of every model; "
+                "give additional_special_tokens"
+            )
+        tokens = special_tokens_dict.get("additional_special_tokens", [])
+        return self.add_tokens(tokens, special_tokens=True)
+
+    @property
+    def special_added_tokens(self):
+        """list of str: the added tokens that are special."""
+        return [token for token in self._added if token in self._added_special]
+
+    def _update_tables(self):
+        self._spelled = {**self.special_tokens.ids, **self._added}
+        self._spellings = {index: token for token, index in self._spelled.items()}
+        self._splitting = re.compile(splitting_pattern(self._spelled))
+
+    def convert_tokens_to_ids(self, tokens):
+        """Returns the id of a token, or those of a list; an unknown token has `<unk>`'s."""
+        if isinstance(tokens, str):
+            index = self._spelled.get(tokens)
+            index = self._piece_id(tokens) if index is None else index
+            return self.unk_token_id if index is None else index
+        return [self.convert_tokens_to_ids(token) for token in tokens]
+
+    def convert_ids_to_tokens(self, ids, skip_special_tokens=False):
+        """Returns the token of an id, or those of a sequence.
+
+        Raises:
+            ValueError: an id is negative or past the vocabulary.
+        """
+        if np.ndim(ids) == 0:
+            return self._token(int(ids))
+        special = set(self.all_special_ids) if skip_special_tokens else ()
+        return [self._token(int(index)) for index in ids if int(index) not in special]
+
+    def _token(self, index):
+        if not 0 <= index < len(self):
+            raise ValueError(f"ids hold {index}, the vocabulary is 0 … {len(self) - 1}")
+        spelling = self._spellings.get(index)
+        return self._piece(index) if spelling is None else spelling
