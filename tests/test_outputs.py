@@ -588,21 +588,11 @@ def test_overflowing_weights_train_and_generate(config, batch, policy):
         batch["input_ids"], num_beams=2, max_length=8, return_dict_in_generate=True
     )
     assert np.isfinite(generated.sequences_scores).all()
-    model.compile(keras.optimizers.Adam(1e-5))
-    losses = model.fit(batch, epochs=4, verbose=0).history["loss"]
+    model.compile(keras.optimizers.Adam(1e-3), jit_compile=False)
+    losses = model.fit(batch, epochs=30, verbose=0).history["loss"]
     assert np.isfinite(losses).all()
+    assert losses[-1] < 0.95 * losses[0]
     assert all(np.isfinite(weight).all() for weight in model.get_weights())
-    kernel = "fc2/kernel"
-    moved = [
-        not np.array_equal(new, old)
-        for new, old, weight in zip(
-            model.get_weights(), wide.get_weights(), model.weights, strict=True
-        )
-        if kernel in weight.path
-    ]
-    # float16's loss scale sinks until gradients fit, and then the weights move.
-    if policy == "mixed_bfloat16":
-        assert any(moved)
 
 
 def test_float16_scales_its_loss_and_learns(config, batch):

@@ -16,6 +16,13 @@ from tf_pegasus.layers.encoder import TFPegasusEncoder
 from tf_pegasus.models.causal_lm import TFPegasusForCausalLM
 from tf_pegasus.models.conditional_generation import TFPegasusForConditionalGeneration
 from tf_pegasus.models.pegasus_model import TFPegasusModel
+from tf_pegasus.outputs import (
+    TFBaseModelOutput,
+    TFBaseModelOutputWithPastAndCrossAttentions,
+    TFCausalLMOutputWithCrossAttentions,
+    TFSeq2SeqLMOutput,
+    TFSeq2SeqModelOutput,
+)
 from tf_pegasus.serving.export import export_saved_model
 from tf_pegasus.summarization import Summarizer, Summary
 from tf_pegasus.tokenizers.fast_tokenizer import PegasusTokenizerFast
@@ -31,12 +38,17 @@ __all__ = [
     "PegasusTokenizerFast",
     "Summarizer",
     "Summary",
+    "TFBaseModelOutput",
+    "TFBaseModelOutputWithPastAndCrossAttentions",
+    "TFCausalLMOutputWithCrossAttentions",
     "TFPegasusDecoder",
     "TFPegasusEncoder",
     "TFPegasusForCausalLM",
     "TFPegasusForConditionalGeneration",
     "TFPegasusModel",
     "TFPegasusTokenizer",
+    "TFSeq2SeqLMOutput",
+    "TFSeq2SeqModelOutput",
     "__version__",
     "export_saved_model",
 ]
