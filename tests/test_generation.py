@@ -11,11 +11,17 @@ from hypothesis import strategies as st
 
 from tf_pegasus import GenerationConfig, TFPegasusForConditionalGeneration
 from tf_pegasus.generation.buckets import SIZES, bucket, pad_to_bucket
-from tf_pegasus.generation.logits_processors import no_repeat_ngram
+from tf_pegasus.generation.logits_processors import (
+    keep_top_k,
+    keep_top_p,
+    keep_typical,
+    no_repeat_ngram,
+    penalize_repetition,
+)
 from tf_pegasus.generation.top_k import exact_top_k
 
 EOS = 1
-NUM_CASES = 18
+NUM_CASES = 29
 
 
 def up_to_eos(rows):
@@ -212,7 +218,115 @@ def test_mixed_precision_generates(config, policy, batch):
     assert np.isfinite(outputs.sequences_scores).all()
 
 
+# Sampling
+
+SAMPLING = [
+    {},
+    {"temperature": 0.6, "top_k": 5},
+    {"top_k": 0, "top_p": 0.8, "num_return_sequences": 3},
+    {"top_k": 20, "typical_p": 0.7, "repetition_penalty": 1.4},
+    {"num_beams": 3, "temperature": 1.5},
+    {"num_beams": 4, "top_p": 0.9, "num_return_sequences": 2, "no_repeat_ngram_size": 2},
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(len(SAMPLING)))
+def test_a_seed_draws_the_same_in_all_engines(goldens, number):
+    golden = goldens[GOLDEN_MODELS[number % 2]]
+    options = {"do_sample": True, "max_length": 12, **SAMPLING[number]}
+    drawn = {
+        (engine, seed): golden.model.generate(golden.source, engine=engine, seed=seed, **options)
+        for engine in ("eager", "graph", "xla")
+        for seed in (0, 1, 99)
+    }
+    for seed in (0, 1, 99):
+        for engine in ("graph", "xla"):
+            np.testing.assert_array_equal(drawn[engine, seed], drawn["eager", seed])
+    assert up_to_eos(drawn["eager", 0]) != up_to_eos(drawn["eager", 1])
+    assert len(drawn["eager", 0]) == 4 * options.get("num_return_sequences", 1)
+
+
+def test_without_a_seed_each_call_draws_anew(golden):
+    options = {"do_sample": True, "engine": "graph", "max_length": 12, "top_k": 0}
+    first, second = (golden.model.generate(golden.source, **options) for _ in range(2))
+    assert up_to_eos(first) != up_to_eos(second)
+    keras.utils.set_random_seed(4)
+    third = golden.model.generate(golden.source, **options)
+    keras.utils.set_random_seed(4)
+    np.testing.assert_array_equal(golden.model.generate(golden.source, **options), third)
+
+
+def test_samples_follow_the_models_distribution(golden):
+    source = {name: value[:1] for name, value in golden.source.items()}
+    count = 4000
+    sequences = golden.model.generate(
+        source,
+        do_sample=True,
+        top_k=0,
+        max_length=2,
+        num_return_sequences=count,
+        forced_eos_token_id=None,
+        generation_config=GenerationConfig(),
+        engine="graph",
+        seed=3,
+    ).numpy()
+    start = np.zeros((1, 1), int)
+    logits = golden.model(source, decoder_input_ids=start).logits[0, 0].numpy()
+    expected = np.exp(logits - logits.max())
+    expected /= expected.sum()
+    drawn = np.bincount(sequences[:, 1], minlength=len(expected)) / count
+    # Four standard deviations of a share of 4,000.
+    np.testing.assert_allclose(
+        drawn, expected, atol=4 * np.sqrt(expected.max() * (1 - expected.max()) / count)
+    )
+
+
+def test_a_temperature_near_zero_is_greedy(golden):
+    options = {"max_length": 10, "engine": "graph"}
+    cold = golden.model.generate(golden.source, do_sample=True, temperature=1e-4, **options)
+    greedy = golden.model.generate(golden.source, **options)
+    assert up_to_eos(cold) == up_to_eos(greedy)
+    alone = golden.model.generate(golden.source, do_sample=True, top_k=1, **options)
+    assert up_to_eos(alone) == up_to_eos(greedy)
+
+
 # Parts
+
+
+def scores_of(*rows):
+    return tf.constant(rows, tf.float32)
+
+
+def kept(process, scores):
+    """Which tokens a warper leaves, by row."""
+    result = process(None, None, scores).numpy()
+    np.testing.assert_array_equal(result[np.isfinite(result)], scores.numpy()[np.isfinite(result)])
+    return [np.flatnonzero(np.isfinite(row)).tolist() for row in result]
+
+
+def test_warpers_keep_what_they_should():
+    probs = np.array([[0.5, 0.05, 0.3, 0.15], [0.1, 0.2, 0.3, 0.4]])
+    scores = scores_of(*np.log(probs))
+    assert kept(keep_top_k(2), scores) == [[0, 2], [2, 3]]
+    assert kept(keep_top_k(9), scores) == [[0, 1, 2, 3]] * 2
+    assert kept(keep_top_p(0.75, 1), scores) == [[0, 2], [1, 2, 3]]
+    assert kept(keep_top_p(0.01, 1), scores) == [[0], [3]]
+    assert kept(keep_top_p(0.01, 2), scores) == [[0, 2], [2, 3]]
+    # The first row's entropy is 1.14: nearest are 0.3 (1.20) and 0.5 (0.69).
+    assert kept(keep_typical(0.2, 1), scores)[0] == [2]
+    assert kept(keep_typical(0.5, 1), scores)[0] == [0, 2]
+    # Of equal ones top-k keeps all that are as good as the last.
+    assert kept(keep_top_k(1), scores_of([1.0, 1.0, 0.0])) == [[0, 1]]
+    # What is forbidden already stays so.
+    assert kept(keep_typical(0.99, 1), scores_of([0.0, 0.0, -math.inf])) == [[0, 1]]
+
+
+def test_repetition_penalty_by_sign():
+    sequences = tf.constant([[3, 1, 0, 0]])
+    scores = scores_of([1.0, 2.0, -1.0, -2.0])
+    result = penalize_repetition(2.0)(sequences, tf.constant(2), scores)
+    np.testing.assert_allclose(result, [[1.0, 1.0, -1.0, -4.0]])
 
 
 @settings(max_examples=60, deadline=None)
@@ -261,11 +375,11 @@ def test_buckets():
 
 
 def test_generation_config_round_trip(tmp_path):
-    config = GenerationConfig.from_dict({"num_beams": 8, "max_length": 64, "top_k": 50})
+    config = GenerationConfig.from_dict({"num_beams": 8, "max_length": 64, "top_h": 50})
     config.save_pretrained(tmp_path)
     again = GenerationConfig.from_pretrained(tmp_path)
     assert again == config
-    assert again.extra == {"top_k": 50}
+    assert again.extra == {"top_h": 50}
 
 
 def test_generation_config_of_the_peer(golden):
@@ -294,6 +408,29 @@ def test_old_options_in_the_model_configuration():
         ({"early_stopping": "always"}, ValueError, "early_stopping='always'"),
         ({"length_penalty": "1"}, TypeError, "length_penalty='1'"),
         ({"forced_eos_token_id": 60}, ValueError, "forced_eos_token_id=60"),
+        ({"forced_bos_token_id": -1}, ValueError, "forced_bos_token_id=-1 must be at least 0"),
+        ({"suppress_tokens": [60]}, ValueError, "suppress_tokens=60 must be below vocab_size=60"),
+        ({"begin_suppress_tokens": [1.5]}, ValueError, "begin_suppress_tokens must hold ids"),
+        ({"bad_words_ids": [[1], []]}, ValueError, "bad_words_ids holds an empty word"),
+        ({"bad_words_ids": [7]}, ValueError, "bad_words_ids must hold ids"),
+        ({"bad_words_ids": 7}, TypeError, "bad_words_ids=7 must be a list of lists"),
+        ({"temperature": 0.0}, ValueError, "temperature=0.0 must be above 0"),
+        ({"temperature": "hot"}, TypeError, "temperature='hot' must be a float"),
+        ({"top_p": 1.2}, ValueError, "top_p=1.2 must be above 0 and at most 1"),
+        ({"top_k": -1}, ValueError, "top_k=-1 must be at least 0"),
+        ({"do_sample": 1}, TypeError, "do_sample=1 must be a bool"),
+        ({"max_new_tokens": 0}, ValueError, "max_new_tokens=0 must be at least 1"),
+        ({"max_new_tokens": 32}, ValueError, "max_length=33"),
+        (
+            {"max_new_tokens": 3, "min_new_tokens": 4},
+            ValueError,
+            "min_new_tokens=4 must not be above max_new_tokens=3",
+        ),
+        (
+            {"num_beams": 2, "num_return_sequences": 3, "do_sample": True},
+            ValueError,
+            "num_return_sequences=3 must not be above num_beams=2",
+        ),
         ({"num_beems": 2}, TypeError, "unknown generation option 'num_beems'"),
         ({"engine": "onnx"}, ValueError, "engine='onnx'"),
     ],

@@ -62,6 +62,17 @@ GENERATION = [
     {"num_beams": 4, "forced_eos_token_id": None, "num_return_sequences": 4, "max_length": 6},
     {"num_beams": 8, "max_length": 3},
     {"num_beams": 2, "max_length": 2},
+    {"num_beams": 1, "repetition_penalty": 1.7, "max_length": 24},
+    {"num_beams": 4, "repetition_penalty": 1.5, "no_repeat_ngram_size": 3},
+    {"num_beams": 3, "repetition_penalty": 0.8},
+    {"num_beams": 4, "encoder_no_repeat_ngram_size": 1, "max_length": 12},
+    {"num_beams": 1, "encoder_no_repeat_ngram_size": 2},
+    {"num_beams": 4, "bad_words_ids": [[5], [1], [17, 3], [40, 41, 42], [60]]},
+    {"num_beams": 1, "bad_words_ids": [[23], [86], [9, 9]], "suppress_tokens": [31, 74]},
+    {"num_beams": 4, "begin_suppress_tokens": [1, 29, 86], "min_new_tokens": 5},
+    {"num_beams": 2, "forced_bos_token_id": 33, "begin_suppress_tokens": [12, 86]},
+    {"num_beams": 1, "forced_bos_token_id": 44, "suppress_tokens": [86, 29, 75]},
+    {"num_beams": 4, "max_length": None, "max_new_tokens": 7, "min_length": 4},
 ]
 
 
@@ -124,6 +135,7 @@ def main():
         cases = []
         for number, options in enumerate(GENERATION):
             options = {"max_length": 16, **options}
+            options = {k: v for k, v in options.items() if k != "max_length" or v}
             out = model.generate(
                 tensors["input_ids"],
                 attention_mask=tensors["attention_mask"],

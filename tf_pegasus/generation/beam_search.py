@@ -24,19 +24,20 @@ class _State(NamedTuple):
     cache: tuple
 
 
-def beam_search(model, input_ids, attention_mask, options):
+def beam_search(model, input_ids, attention_mask, options, seed):
     """Generates `num_return_sequences` outputs a source, best first.
 
     Args:
         model: `TFPegasusForConditionalGeneration`.
         input_ids, attention_mask: int `(batch, source_length)`.
         options: `GenerationConfig`.
+        seed: int32 `(2,)`, of what is drawn.
 
     Returns:
         `Hypotheses` with `num_return_sequences` beams; scores have the length penalty
         applied. A row whose mask is all zero gets no tokens and the score 0.
     """
-    search = _BeamSearch(Decoding(model, input_ids, attention_mask, options))
+    search = _BeamSearch(Decoding(model, input_ids, attention_mask, options, seed))
     final = _State(
         *tf.while_loop(
             lambda *state: tf.reduce_any(_State(*state).improvable),
@@ -95,14 +96,22 @@ class _BeamSearch:
 
     def _candidates(self, state):
         """The 2 * beams best continuations of each source, and the beams they continue."""
-        log_probs, cache = self.decoding.next_log_probs(
-            state.running.sequences, state.length, state.cache
-        )
-        vocab_size = log_probs.shape[-1]
-        sums = log_probs + state.running.scores[:, :, None]  # (batch, beams, vocab)
-        scores, places = exact_top_k(
-            tf.reshape(sums, (-1, self.beams * vocab_size)), 2 * self.beams
-        )
+        sequences, decoding = state.running.sequences, self.decoding
+        scores, cache = decoding.next_scores(sequences, state.length, state.cache)
+        scores = decoding.warped(sequences, state.length, scores)
+        vocab_size = scores.shape[-1]
+        sums = scores + state.running.scores[:, :, None]  # (batch, beams, vocab)
+        flat = tf.reshape(sums, (-1, self.beams * vocab_size))
+        if self.options.do_sample:
+            noisy = tf.reshape(decoding.perturbed(sums, state.length), tf.shape(flat))
+            _, places = tf.math.top_k(noisy, 2 * self.beams)
+            # What is drawn is drawn; which of it is kept goes by the scores again.
+            scores, order = tf.math.top_k(
+                tf.gather(flat, places, axis=1, batch_dims=1), 2 * self.beams
+            )
+            places = tf.gather(places, order, axis=1, batch_dims=1)
+        else:
+            scores, places = exact_top_k(flat, 2 * self.beams)
         origins, tokens = places // vocab_size, places % vocab_size
         sequences = tf.gather(state.running.sequences, origins, axis=1, batch_dims=1)
         return Hypotheses(write_token(sequences, tokens, state.length), scores), origins, cache

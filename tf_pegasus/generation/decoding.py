@@ -1,34 +1,45 @@
-"""What greedy and beam search share: the source, prepared once, and one step over it."""
+"""What all searches share: the source, prepared once, and one step over it."""
 
 from typing import NamedTuple
 
 import tensorflow as tf
 
-from tf_pegasus.generation.logits_processors import logits_processors
+from tf_pegasus.generation.logits_processors import (
+    logits_processors,
+    logits_warpers,
+    penalize_repetition,
+)
 from tf_pegasus.layers.cache import select_beams
 
 
 class Decoding:
-    """The next-token log-probabilities of `beams` hypotheses for each source.
+    """The next token's scores for the hypotheses of each source: as many as there are beams,
+    or, without, as sequences are asked for.
 
     Args:
         model: `TFPegasusForConditionalGeneration`.
         input_ids, attention_mask: int `(batch, source_length)`.
         options: `GenerationConfig`.
+        seed: int32 `(2,)`, of what is drawn.
     """
 
-    def __init__(self, model, input_ids, attention_mask, options):
+    def __init__(self, model, input_ids, attention_mask, options, seed):
         self.model = model
         self.decoder = model.get_decoder()
         self.options = options
-        self.beams = options.num_beams
+        self.seed = seed
+        self.is_beam_search = options.num_beams > 1
+        self.beams = options.num_beams if self.is_beam_search else options.num_return_sequences
         self.attention_mask = attention_mask
         self.batch = tf.shape(input_ids)[0]
         # A row that has nothing to attend to (padding of the batch) is not worked on.
         self.active = tf.reduce_any(attention_mask != 0, axis=1)
         states = model.get_encoder()(input_ids, attention_mask).last_hidden_state
         self.cross = self.decoder.cross_key_values(states)
-        self.processors = logits_processors(options, model.config.eos_token_id)
+        self.processors = logits_processors(
+            options, model.config.eos_token_id, 1, input_ids, self.beams
+        )
+        self.warpers = logits_warpers(options)
 
     def empty_sequences(self):
         """int32 `(batch, beams, max_length)`: the start token, then pad."""
@@ -42,7 +53,7 @@ class Decoding:
         """See `TFPegasusDecoder.init_beam_cache`."""
         return self.decoder.init_beam_cache(self.batch, self.beams, self.options.max_length)
 
-    def next_log_probs(self, sequences, length, cache):
+    def next_scores(self, sequences, length, cache):
         """Scores every token as the one at position `length`.
 
         Args:
@@ -51,19 +62,57 @@ class Decoding:
             cache: has the positions before `length` - 1.
 
         Returns:
-            float32 `(batch, beams, vocab_size)` and the cache with position `length` - 1.
+            float32 `(batch, beams, vocab_size)`: log-probabilities, with what the options
+            forbid or force; and the cache with position `length` - 1.
         """
         tokens = tf.gather(sequences, length - 1, axis=2)
         states, cache = self.decoder.step(
             tokens, length - 1, cache, self.cross, self.attention_mask
         )
-        log_probs = tf.nn.log_softmax(self.model.logits(states))
-        vocab_size = log_probs.shape[-1]
-        rows = tf.reshape(log_probs, (-1, vocab_size))
+        logits = self.model.logits(states)
+        log_normalizer = tf.reduce_logsumexp(logits, axis=-1, keepdims=True)
+        processors = self.processors
+        if self.options.repetition_penalty != 1.0:
+            # The one that sees the sign of what it changes: as in `transformers`, of the
+            # logits where there is one hypothesis, of log-probabilities where there are beams.
+            penalize = penalize_repetition(self.options.repetition_penalty)
+            if self.is_beam_search:
+                processors = [penalize, *processors]
+            else:
+                logits = self._processed([penalize], sequences, length, logits)
+        return self._processed(processors, sequences, length, logits - log_normalizer), cache
+
+    def warped(self, sequences, length, scores):
+        """Scores, `(batch, beams, vocab_size)`, changed as sampling asks for."""
+        return self._processed(self.warpers, sequences, length, scores)
+
+    def perturbed(self, scores, length):
+        """Adds Gumbel noise where tokens are drawn: whoever is greatest then is drawn from
+        the distribution (and the k greatest, k without replacement)."""
+        if not self.options.do_sample:
+            return scores
+        # XLA makes other floats than TensorFlow, but the same bits: so the floats are made here,
+        # 2^23 of them evenly between 0 and 1 (of 2^24, the last would be rounded to 1).
+        bits = tf.random.stateless_uniform(
+            tf.shape(scores),
+            self.seed + tf.stack([0, length]),
+            minval=None,
+            maxval=None,
+            dtype=tf.uint32,
+            alg="philox",
+        )
+        uniform = (tf.cast(tf.bitwise.right_shift(bits, 9), tf.float32) + 0.5) * 2.0**-23
+        return scores - tf.math.log(-tf.math.log(uniform))
+
+    def _processed(self, processors, sequences, length, scores):
+        if not processors:
+            return scores
+        vocab_size = scores.shape[-1]
+        rows = tf.reshape(scores, (-1, vocab_size))
         flat_sequences = tf.reshape(sequences, (-1, self.options.max_length))
-        for process in self.processors:
+        for process in processors:
             rows = process(flat_sequences, length, rows)
-        return tf.reshape(rows, (-1, self.beams, vocab_size)), cache
+        return tf.reshape(rows, (-1, self.beams, vocab_size))
 
     def normalized(self, scores, generated):
         """Applies the length penalty to sums of log-probabilities of `generated` tokens."""

@@ -5,7 +5,7 @@ import tensorflow as tf
 from tf_pegasus.generation.beam_search import beam_search
 from tf_pegasus.generation.buckets import pad_to_bucket
 from tf_pegasus.generation.generation_config import GenerationConfig
-from tf_pegasus.generation.greedy_search import greedy_search
+from tf_pegasus.generation.greedy_and_sampling import greedy_or_sampled
 from tf_pegasus.layers.embeddings import check_ids
 from tf_pegasus.layers.inputs import as_ids, named_inputs
 from tf_pegasus.outputs import GenerateOutput
@@ -35,9 +35,10 @@ class GenerationMixin:
         generation_config=None,
         engine="xla",
         return_dict_in_generate=False,
+        seed=None,
         **options,
     ):
-        """Generates output ids with greedy or beam search.
+        """Generates output ids with greedy search, beam search, or sampling in either.
 
         All engines run the same code and give the same ids. Called eagerly, inputs are
         padded to buckets (so that few shapes are compiled) and outputs cut to the longest;
@@ -52,6 +53,9 @@ class GenerationMixin:
             generation_config: `GenerationConfig`; by default the model's.
             engine: `"xla"` (compiled for each bucket, fastest), `"graph"` or `"eager"`.
             return_dict_in_generate: bool.
+            seed: int or int tensor, of what sampling draws: the same one draws the same, in
+                all engines. By default each call draws something else, as
+                `keras.utils.set_random_seed` determines.
             **options: fields of `GenerationConfig` to replace, such as `num_beams`,
                 `length_penalty`, `max_length`, `min_length`, `early_stopping`,
                 `no_repeat_ngram_size`, `num_return_sequences`.
@@ -67,19 +71,21 @@ class GenerationMixin:
         if engine not in ENGINES:
             raise ValueError(f"engine={engine!r} must be one of {', '.join(ENGINES)}")
         settings = (generation_config or self.generation_config).updated(**options)
+        if settings.max_new_tokens is not None:
+            settings = settings.updated(max_length=1 + settings.max_new_tokens)
         self._check_options(settings)
         inputs = named_inputs(
             ("input_ids", "attention_mask"), input_ids, attention_mask=attention_mask
         )
         ids, mask = self._source(**inputs)
         if not tf.executing_eagerly():
-            sequences, scores = self._search(ids, mask, settings)
+            sequences, scores = self._search(ids, mask, _seed(seed, settings), settings)
         else:
             rows = int(tf.shape(ids)[0]) * settings.num_return_sequences
             padded = pad_to_bucket(
                 ids, mask, self.config.pad_token_id, self.config.max_position_embeddings
             )
-            sequences, scores = self._program(settings, engine)(*padded)
+            sequences, scores = self._program(settings, engine)(*padded, _seed(seed, settings))
             sequences, scores = self._cut(sequences[:rows]), scores[:rows]
         if return_dict_in_generate:
             return GenerateOutput(sequences=sequences, sequences_scores=scores)
@@ -119,22 +125,30 @@ class GenerationMixin:
                 f"num_beams={options.num_beams} needs a vocabulary of at least twice as many "
                 f"ids, vocab_size={self.config.vocab_size}"
             )
-        forced = options.forced_eos_token_id
-        if forced is not None and not 0 <= forced < self.config.vocab_size:
-            raise ValueError(
-                f"forced_eos_token_id={forced} must be below vocab_size={self.config.vocab_size}"
-            )
+        for name in ("forced_bos_token_id", "forced_eos_token_id"):
+            self._check_ids(name, [getattr(options, name)])
+        for name in ("suppress_tokens", "begin_suppress_tokens"):
+            self._check_ids(name, getattr(options, name) or ())
+        for word in options.bad_words_ids or ():
+            self._check_ids("bad_words_ids", word)
 
-    def _search(self, ids, mask, options):
-        search = greedy_search if options.num_beams == 1 else beam_search
-        sequences, scores = search(self, ids, mask, options)
+    def _check_ids(self, name, ids):
+        for index in ids:
+            if index is not None and index >= self.config.vocab_size:
+                raise ValueError(
+                    f"{name}={index} must be below vocab_size={self.config.vocab_size}"
+                )
+
+    def _search(self, ids, mask, seed, options):
+        search = greedy_or_sampled if options.num_beams == 1 else beam_search
+        sequences, scores = search(self, ids, mask, options, seed)
         return tf.reshape(sequences, (-1, options.max_length)), tf.reshape(scores, (-1,))
 
     def _program(self, options, engine):
         """The search as a function of ids and mask, traced once for each set of options."""
 
-        def search(ids, mask):
-            return self._search(ids, mask, options)
+        def search(ids, mask, seed):
+            return self._search(ids, mask, seed, options)
 
         if engine == "eager":
             return search
@@ -144,7 +158,7 @@ class GenerationMixin:
             matrix = tf.TensorSpec((None, None), tf.int32)
             programs[key] = tf.function(
                 search,
-                input_signature=(matrix, matrix),
+                input_signature=(matrix, matrix, tf.TensorSpec((2,), tf.int32)),
                 jit_compile=engine == "xla",
                 autograph=False,
             )
@@ -155,3 +169,10 @@ class GenerationMixin:
         used = tf.reduce_any(sequences != self.config.pad_token_id, axis=0)
         positions = tf.where(used, tf.range(1, tf.shape(used)[0] + 1), 1)
         return sequences[:, : tf.reduce_max(positions)]
+
+
+def _seed(seed, options):
+    """The two numbers that `tf.random`'s stateless functions start from: int32 `(2,)`."""
+    if seed is None and options.do_sample:
+        return tf.random.uniform((2,), maxval=2**31 - 1, dtype=tf.int32)
+    return tf.stack([tf.cast(0 if seed is None else seed, tf.int32), 0])

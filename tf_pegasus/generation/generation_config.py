@@ -1,5 +1,6 @@
 """How to generate: the options of `generate`, kept in `generation_config.json`."""
 
+import math
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
@@ -15,9 +16,14 @@ class GenerationConfig:
 
     Attributes:
         max_length: int, longest output in tokens, the decoder's start token included.
-        min_length: int, eos is forbidden before this length.
-        num_beams: int, 1 is greedy search.
-        num_return_sequences: int, at most `num_beams`.
+        max_new_tokens: int or None, the same without start token; goes before `max_length`.
+        min_length, min_new_tokens: int, eos is forbidden before.
+        do_sample: bool, draw tokens instead of taking the most probable ones.
+        num_beams: int, 1 is greedy search or plain sampling.
+        num_return_sequences: int, at most `num_beams`; any number for plain sampling.
+        temperature, top_k, top_p, typical_p: the distribution that is sampled from; 1.0, 0,
+            1.0 and 1.0 leave it as it is.
+        repetition_penalty: float, above 1 makes tokens that were there less likely.
         length_penalty: float, the exponent of what scores are divided by.
         length_penalty_type: `"length"` (length ** length_penalty, Hugging Face's) or
             `"gnmt"` (((5 + length) / 6) ** length_penalty, the authors', after Wu et al.,
@@ -25,7 +31,11 @@ class GenerationConfig:
         early_stopping: True (stop when `num_beams` outputs are finished), False (stop when
             a better one is unlikely) or `"never"` (when it is impossible).
         no_repeat_ngram_size: int, n-grams of this size occur once; 0 allows all.
-        forced_eos_token_id: int or None, forced at `max_length`.
+        encoder_no_repeat_ngram_size: int, n-grams of this size of the source do not occur.
+        bad_words_ids: sequences of ids that do not occur.
+        suppress_tokens, begin_suppress_tokens: ids that do not occur, or not first.
+        forced_bos_token_id, forced_eos_token_id: int or None, the first token, and the one
+            at `max_length`.
         extra: dict of unknown keys, kept.
 
     Raises:
@@ -33,25 +43,50 @@ class GenerationConfig:
     """
 
     max_length: int = 20
+    max_new_tokens: int | None = None
     min_length: int = 0
+    min_new_tokens: int = 0
+    do_sample: bool = False
     num_beams: int = 1
     num_return_sequences: int = 1
+    temperature: float = 1.0
+    top_k: int = 50
+    top_p: float = 1.0
+    typical_p: float = 1.0
+    repetition_penalty: float = 1.0
     length_penalty: float = 1.0
     length_penalty_type: str = "length"
     early_stopping: bool | str = False
     no_repeat_ngram_size: int = 0
+    encoder_no_repeat_ngram_size: int = 0
+    bad_words_ids: tuple | None = None
+    suppress_tokens: tuple | None = None
+    begin_suppress_tokens: tuple | None = None
+    forced_bos_token_id: int | None = None
     forced_eos_token_id: int | None = None
     extra: dict = field(default_factory=dict, hash=False)
 
     def __post_init__(self):
         for name, least in _LEAST.items():
             value = getattr(self, name)
+            if value is None and name in _OPTIONAL:
+                continue
             if not isinstance(value, int) or isinstance(value, bool):
                 raise TypeError(f"{name}={value!r} must be an int")
             if value < least:
                 raise ValueError(f"{name}={value!r} must be at least {least}")
-        if not isinstance(self.length_penalty, (int, float)):
-            raise TypeError(f"length_penalty={self.length_penalty!r} must be a float")
+        for name in ("length_penalty", *_POSITIVE):
+            value = getattr(self, name)
+            if not isinstance(value, (int, float)) or isinstance(value, bool):
+                raise TypeError(f"{name}={value!r} must be a float")
+        for name, most in _POSITIVE.items():
+            if not 0 < getattr(self, name) <= most:
+                raise ValueError(
+                    f"{name}={getattr(self, name)!r} must be above 0"
+                    + (f" and at most {most:g}" if most < math.inf else "")
+                )
+        if not isinstance(self.do_sample, bool):
+            raise TypeError(f"do_sample={self.do_sample!r} must be a bool")
         if self.length_penalty_type not in LENGTH_PENALTY_TYPES:
             raise ValueError(
                 f"length_penalty_type={self.length_penalty_type!r} must be one of "
@@ -61,14 +96,32 @@ class GenerationConfig:
             raise ValueError(
                 f"early_stopping={self.early_stopping!r} must be True, False or 'never'"
             )
+        # As tuples, which a dict of compiled programs can be keyed by.
+        for name in ("suppress_tokens", "begin_suppress_tokens"):
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, _ids(name, value))
+        if self.bad_words_ids is not None:
+            if not isinstance(self.bad_words_ids, (list, tuple)):
+                raise TypeError(f"bad_words_ids={self.bad_words_ids!r} must be a list of lists")
+            words = tuple(_ids("bad_words_ids", word) for word in self.bad_words_ids)
+            if () in words:
+                raise ValueError("bad_words_ids holds an empty word: it would forbid everything")
+            object.__setattr__(self, "bad_words_ids", words)
         if self.min_length > self.max_length:
             raise ValueError(
                 f"min_length={self.min_length} must not be above max_length={self.max_length}"
             )
-        if self.num_return_sequences > self.num_beams:
+        if self.max_new_tokens is not None and self.min_new_tokens > self.max_new_tokens:
+            raise ValueError(
+                f"min_new_tokens={self.min_new_tokens} must not be above "
+                f"max_new_tokens={self.max_new_tokens}"
+            )
+        samples_alone = self.do_sample and self.num_beams == 1
+        if self.num_return_sequences > self.num_beams and not samples_alone:
             raise ValueError(
                 f"num_return_sequences={self.num_return_sequences} must not be above "
-                f"num_beams={self.num_beams}"
+                f"num_beams={self.num_beams}, unless do_sample=True and num_beams=1"
             )
 
     def updated(self, **options):
@@ -125,10 +178,31 @@ class GenerationConfig:
 
 
 _NAMES = frozenset(f.name for f in fields(GenerationConfig)) - {"extra"}
+_OPTIONAL = ("max_new_tokens", "forced_bos_token_id", "forced_eos_token_id")
+_POSITIVE = {
+    "temperature": math.inf,
+    "top_p": 1.0,
+    "typical_p": 1.0,
+    "repetition_penalty": math.inf,
+}
 _LEAST = {
+    "max_new_tokens": 1,
+    "min_new_tokens": 0,
+    "top_k": 0,
+    "encoder_no_repeat_ngram_size": 0,
+    "forced_bos_token_id": 0,
+    "forced_eos_token_id": 0,
     "max_length": 2,
     "min_length": 0,
     "num_beams": 1,
     "num_return_sequences": 1,
     "no_repeat_ngram_size": 0,
 }
+
+
+def _ids(name, values):
+    if not isinstance(values, (list, tuple)) or any(
+        not isinstance(value, int) or isinstance(value, bool) or value < 0 for value in values
+    ):
+        raise ValueError(f"{name} must hold ids, ints of at least 0, got {values!r}")
+    return tuple(values)

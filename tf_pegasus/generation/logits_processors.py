@@ -1,47 +1,148 @@
-"""What changes the next token's log-probabilities before a choice is made.
+"""What changes the next token's scores before a choice is made.
 
-A processor maps `(sequences, length, log_probs)` to new log-probabilities: sequences are
-int32 `(rows, max_length)` of which the first `length` (int scalar tensor) are filled, and
-log_probs float32 `(rows, vocab_size)`.
+A processor maps `(sequences, length, scores)` to new scores: sequences are int32
+`(rows, max_length)` of which the first `length` (int scalar tensor) are filled, and scores
+float32 `(rows, vocab_size)`: log-probabilities, or what earlier processors made of them.
 """
 
 import math
 
 import tensorflow as tf
 
+NEVER = -math.inf
 
-def logits_processors(options, eos_token_id):
-    """Lists the processors that the options ask for, in `transformers`' order."""
+
+def logits_processors(options, eos_token_id, prompt_length, source_ids, beams):
+    """Lists the processors that the options ask for, in `transformers`' order.
+
+    Args:
+        options: `GenerationConfig`.
+        eos_token_id: int.
+        prompt_length: int, tokens that the decoder was given.
+        source_ids: int32 `(batch, source_length)`.
+        beams: int, rows for each source.
+    """
     processors = []
     if options.no_repeat_ngram_size > 0:
         processors.append(no_repeat_ngram(options.no_repeat_ngram_size))
+    if options.encoder_no_repeat_ngram_size > 0:
+        size = options.encoder_no_repeat_ngram_size
+        processors.append(no_ngram_of_source(size, source_ids, beams))
+    words = [word for word in options.bad_words_ids or () if word != (eos_token_id,)]
+    if words:
+        processors.append(forbid_words(words))
     if options.min_length > 0:
         processors.append(forbid_eos_before(options.min_length, eos_token_id))
+    if options.min_new_tokens > 0:
+        least = prompt_length + options.min_new_tokens
+        processors.append(forbid_eos_before(least, eos_token_id))
+    if options.forced_bos_token_id is not None:
+        processors.append(force_at(options.forced_bos_token_id, 1))
     if options.forced_eos_token_id is not None:
-        processors.append(force_at_end(options.forced_eos_token_id, options.max_length))
+        processors.append(force_at(options.forced_eos_token_id, options.max_length - 1))
+    if options.suppress_tokens:
+        processors.append(forbid_tokens(options.suppress_tokens))
+    if options.begin_suppress_tokens:
+        is_forced = prompt_length == 1 and options.forced_bos_token_id is not None
+        first = prompt_length + (1 if is_forced else 0)
+        processors.append(forbid_tokens(options.begin_suppress_tokens, first))
     return processors
+
+
+def logits_warpers(options):
+    """Lists what changes the distribution that is sampled from, in `transformers`' order."""
+    if not options.do_sample:
+        return []
+    # Beams need something to choose among.
+    least = 2 if options.num_beams > 1 else 1
+    warpers = []
+    if options.temperature != 1.0:
+        warpers.append(divide_by_temperature(options.temperature))
+    if options.top_k > 0:
+        warpers.append(keep_top_k(max(options.top_k, least)))
+    if options.top_p < 1.0:
+        warpers.append(keep_top_p(options.top_p, least))
+    if options.typical_p < 1.0:
+        warpers.append(keep_typical(options.typical_p, least))
+    return warpers
+
+
+def penalize_repetition(penalty):
+    """Makes tokens that the sequence has less likely (Keskar et al., 2019, section 4.1):
+    positive scores are divided by the penalty, negative ones multiplied."""
+
+    def process(sequences, length, scores):
+        vocab_size = scores.shape[1]
+        filled = tf.range(sequences.shape[1]) < length
+        # Places behind the end count for no token.
+        tokens = tf.where(filled, sequences, vocab_size)
+        rows = tf.broadcast_to(tf.range(tf.shape(tokens)[0])[:, None], tf.shape(tokens))
+        seen = tf.scatter_nd(
+            tf.stack([rows, tokens], axis=-1),
+            tf.ones_like(tokens),
+            (tf.shape(tokens)[0], vocab_size + 1),
+        )[:, :vocab_size]
+        penalized = tf.where(scores < 0, scores * penalty, scores / penalty)
+        return tf.where(seen > 0, penalized, scores)
+
+    return process
 
 
 def no_repeat_ngram(size):
     """Forbids a token that would complete an n-gram the sequence already has."""
 
-    def process(sequences, length, log_probs):
+    def process(sequences, length, scores):
         windows = sequences.shape[1] - size + 1
         if windows < 1:
-            return log_probs
-        # The n-gram in the making is the last size - 1 tokens; a window that starts with
-        # them forbids its last token.
+            return scores
         ends = tf.range(windows) + size - 1
-        matches = tf.broadcast_to(ends < length, (tf.shape(sequences)[0], windows))
-        for offset in range(size - 1):
-            position = tf.maximum(length - (size - 1) + offset, 0)
-            token = tf.gather(sequences, position, axis=1)
-            matches &= sequences[:, offset : offset + windows] == token[:, None]
-        matches &= length >= size - 1
-        rows = tf.range(tf.shape(sequences)[0])[:, None] + tf.zeros((1, windows), tf.int32)
-        places = tf.stack([rows, sequences[:, size - 1 :]], axis=-1)  # (rows, windows, 2)
-        penalties = tf.where(matches, -math.inf, math.inf)
-        return tf.tensor_scatter_nd_min(log_probs, places, penalties)
+        return _forbid_completions(sequences, length, scores, size, sequences, ends < length)
+
+    return process
+
+
+def no_ngram_of_source(size, source_ids, beams):
+    """Forbids a token that would complete an n-gram of the source."""
+    texts = tf.repeat(source_ids, beams, axis=0)  # (rows, source_length)
+
+    def process(sequences, length, scores):
+        return _forbid_completions(sequences, length, scores, size, texts, True)
+
+    return process
+
+
+def _forbid_completions(sequences, length, scores, size, texts, counts):
+    """Forbids the last token of each n-gram in `texts` `(rows, n)` that starts as the sequence
+    ends; `counts` `(n - size + 1,)` tells which n-grams there are."""
+    windows = tf.shape(texts)[1] - size + 1
+    rows = tf.shape(sequences)[0]
+    matches = tf.broadcast_to(counts, (rows, tf.maximum(windows, 0)))
+    for offset in range(size - 1):
+        position = tf.maximum(length - (size - 1) + offset, 0)
+        token = tf.gather(sequences, position, axis=1)
+        matches &= texts[:, offset : offset + windows] == token[:, None]
+    matches &= length >= size - 1
+    lasts = texts[:, size - 1 :]
+    indices = tf.broadcast_to(tf.range(rows)[:, None], tf.shape(lasts))
+    places = tf.stack([indices, lasts], axis=-1)  # (rows, windows, 2)
+    return tf.tensor_scatter_nd_min(scores, places, tf.where(matches, NEVER, math.inf))
+
+
+def forbid_words(words):
+    """Forbids the last token of each word (a tuple of ids) behind its others."""
+
+    def process(sequences, length, scores):
+        tokens = tf.range(scores.shape[1])
+        for word in words:
+            *prefix, last = word
+            forbidden = tf.broadcast_to(length >= len(word), (tf.shape(sequences)[0],))
+            if not prefix:
+                forbidden = tf.ones_like(forbidden)
+            for offset, token in enumerate(prefix):
+                position = tf.maximum(length - len(prefix) + offset, 0)
+                forbidden &= tf.gather(sequences, position, axis=1) == token
+            scores = tf.where(forbidden[:, None] & (tokens == last), NEVER, scores)
+        return scores
 
     return process
 
@@ -49,18 +150,92 @@ def no_repeat_ngram(size):
 def forbid_eos_before(min_length, eos_token_id):
     """Forbids eos while the sequence is shorter than `min_length`."""
 
-    def process(sequences, length, log_probs):
-        is_eos = tf.range(log_probs.shape[1]) == eos_token_id
-        return tf.where(is_eos & (length < min_length), -math.inf, log_probs)
+    def process(sequences, length, scores):
+        is_eos = tf.range(scores.shape[1]) == eos_token_id
+        return tf.where(is_eos & (length < min_length), NEVER, scores)
 
     return process
 
 
-def force_at_end(token_id, max_length):
-    """Allows only `token_id` as the last token before `max_length`."""
+def forbid_tokens(tokens, at=None):
+    """Forbids some tokens: everywhere, or only as the one at the position `at`."""
 
-    def process(sequences, length, log_probs):
-        forced = tf.where(tf.range(log_probs.shape[1]) == token_id, 0.0, -math.inf)
-        return tf.where(length == max_length - 1, forced[None], log_probs)
+    def process(sequences, length, scores):
+        forbidden = tf.reduce_any(
+            tf.range(scores.shape[1])[:, None] == tf.constant(tokens)[None, :], axis=1
+        )
+        if at is not None:
+            forbidden &= length == at
+        return tf.where(forbidden, NEVER, scores)
 
     return process
+
+
+def force_at(token_id, position):
+    """Allows only `token_id` at a position."""
+
+    def process(sequences, length, scores):
+        forced = tf.where(tf.range(scores.shape[1]) == token_id, 0.0, NEVER)
+        return tf.where(length == position, forced[None], scores)
+
+    return process
+
+
+def divide_by_temperature(temperature):
+    """Below 1 sharpens the distribution, above flattens it."""
+
+    def process(sequences, length, scores):
+        return scores / temperature
+
+    return process
+
+
+def keep_top_k(k):
+    """Forbids all but the k most probable tokens (Fan et al., 2018); ties stay."""
+
+    def process(sequences, length, scores):
+        values, _ = tf.math.top_k(scores, min(k, scores.shape[1]))
+        return tf.where(scores < values[:, -1:], NEVER, scores)
+
+    return process
+
+
+def keep_top_p(p, least):
+    """Forbids all but the most probable tokens that together reach `p` (nucleus sampling,
+    Holtzman et al., 2020), at least `least`."""
+
+    def process(sequences, length, scores):
+        ascending = tf.argsort(scores, axis=1, stable=True)
+        values = tf.gather(scores, ascending, axis=1, batch_dims=1)
+        mass = tf.cumsum(tf.nn.softmax(values), axis=1)
+        vocab_size = scores.shape[1]
+        keep = (mass > 1 - p) | (tf.range(vocab_size) >= vocab_size - least)
+        return _keep(scores, ascending, keep)
+
+    return process
+
+
+def keep_typical(mass, least):
+    """Forbids tokens whose information is far from the expected one (Meister et al., 2022)."""
+
+    def process(sequences, length, scores):
+        log_probs = tf.nn.log_softmax(scores)
+        probs = tf.exp(log_probs)
+        entropy = -tf.reduce_sum(tf.math.multiply_no_nan(log_probs, probs), axis=1, keepdims=True)
+        distance = tf.abs(-log_probs - entropy)
+        nearest = tf.argsort(distance, axis=1, stable=True)
+        probs = tf.nn.softmax(tf.gather(scores, nearest, axis=1, batch_dims=1))
+        reached = tf.reduce_sum(tf.cast(tf.cumsum(probs, axis=1) < mass, tf.int32), axis=1)
+        last = tf.minimum(reached, scores.shape[1] - 1)
+        distances = tf.gather(distance, nearest, axis=1, batch_dims=1)
+        limit = tf.gather(distances, last, axis=1, batch_dims=1)
+        keep = (distances <= limit[:, None]) | (tf.range(scores.shape[1]) < least)
+        return _keep(scores, nearest, keep)
+
+    return process
+
+
+def _keep(scores, order, keep):
+    """Forbids the tokens `order[i, j]` where not `keep[i, j]`; `order` sorts each row."""
+    inverse = tf.argsort(order, axis=1)
+    return tf.where(tf.gather(keep, inverse, axis=1, batch_dims=1), scores, NEVER)
