@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from tf_pegasus import PegasusConfig
+from tf_pegasus import GenerationConfig, PegasusConfig
+from tf_pegasus.presets import PRESETS
 
 PUBLISHED_DEFAULTS = {
     "vocab_size": 50265,
@@ -119,3 +120,41 @@ def test_damaged_file(tmp_path, text):
 def test_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"config\.json"):
         PegasusConfig.from_pretrained(tmp_path)
+
+
+# Presets
+
+PUBLISHED = {
+    "xsum": (0.6, 64, 512),
+    "cnn_dailymail": (0.8, 128, 1024),
+    "newsroom": (0.8, 128, 512),
+    "wikihow": (0.6, 256, 512),
+    "multi_news": (0.8, 256, 1024),
+    "reddit_tifu": (0.6, 128, 512),
+    "big_patent": (0.7, 256, 1024),
+    "arxiv": (0.8, 256, 1024),
+    "pubmed": (0.8, 256, 1024),
+    "gigaword": (0.6, 32, 128),
+    "aeslc": (0.6, 32, 512),
+    "billsum": (0.6, 256, 1024),
+    "large": (0.8, 256, 1024),
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_presets_are_the_published_checkpoints(name):
+    config = PegasusConfig.from_preset(name)
+    assert (config.vocab_size, config.d_model, config.encoder_layers) == (96103, 1024, 16)
+    assert (config.activation_function, config.scale_embedding) == ("relu", True)
+    options = GenerationConfig.from_model_config(config)
+    found = (options.length_penalty, options.max_length, config.max_position_embeddings)
+    assert found == PUBLISHED[name]
+    assert (options.num_beams, options.forced_eos_token_id) == (8, 1)
+    assert PegasusConfig.from_preset(f"google/pegasus-{name}") == config
+
+
+def test_presets_by_other_names():
+    assert set(PRESETS) == set(PUBLISHED)
+    assert PegasusConfig.from_preset("xsum", encoder_layers=2).encoder_layers == 2
+    with pytest.raises(ValueError, match="name='t5' must be one of aeslc, arxiv"):
+        PegasusConfig.from_preset("t5")
