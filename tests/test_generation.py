@@ -21,7 +21,7 @@ from tf_pegasus.generation.logits_processors import (
 from tf_pegasus.generation.top_k import exact_top_k
 
 EOS = 1
-NUM_CASES = 29
+NUM_CASES = 33
 
 
 def up_to_eos(rows):
@@ -39,6 +39,7 @@ def generate(golden, number, engine):
     options = {"forced_eos_token_id": EOS, **golden.cases[number]}
     return golden.model.generate(
         golden.source,
+        decoder_input_ids=options.pop("decoder_input_ids", None),
         generation_config=GenerationConfig.from_dict(options),
         engine=engine,
         return_dict_in_generate=True,
@@ -444,6 +445,22 @@ def test_bad_options(model, options, error, message):
     ("inputs", "message"),
     [
         ({"input_ids": np.array([[60]])}, "ids outside"),
+        (
+            {"input_ids": np.ones((2, 3), int), "decoder_input_ids": np.ones((1, 3), int)},
+            "decoder_input_ids has 1 rows, input_ids 2",
+        ),
+        (
+            {"input_ids": np.ones((1, 3), int), "decoder_input_ids": np.array([[60]])},
+            "decoder_input_ids holds ids outside",
+        ),
+        (
+            {"input_ids": np.ones((1, 3), int), "decoder_input_ids": np.zeros((1, 20), int)},
+            "max_length=20 leaves nothing to generate behind decoder_input_ids of 20",
+        ),
+        (
+            {"input_ids": np.ones((1, 3), int), "decoder_input_ids": np.zeros((1, 0), int)},
+            "its length must be known and at least 1",
+        ),
         ({"input_ids": np.ones((1, 33), int)}, "33 tokens a row"),
         ({"input_ids": np.array([2, 3])}, r"shape \(batch, length\)"),
         (

@@ -73,6 +73,12 @@ GENERATION = [
     {"num_beams": 2, "forced_bos_token_id": 33, "begin_suppress_tokens": [12, 86]},
     {"num_beams": 1, "forced_bos_token_id": 44, "suppress_tokens": [86, 29, 75]},
     {"num_beams": 4, "max_length": None, "max_new_tokens": 7, "min_length": 4},
+    {"num_beams": 1, "decoder_input_ids": [[0, 5, 9], [0, 7, 7], [0, 2, 3], [0, 96, 4]]},
+    {"num_beams": 4, "length_penalty": 0.7, "decoder_input_ids": [[0, 8, 61, 12]] * 4},
+    {"num_beams": 3, "length_penalty": 2.0, "early_stopping": "never", "min_new_tokens": 3}
+    | {"decoder_input_ids": [[5, 9], [8, 8], [2, 3], [6, 4]], "no_repeat_ngram_size": 2},
+    {"num_beams": 2, "max_length": None, "max_new_tokens": 4, "begin_suppress_tokens": [86, 29]}
+    | {"decoder_input_ids": [[0, 33]] * 4},
 ]
 
 
@@ -136,13 +142,16 @@ def main():
         for number, options in enumerate(GENERATION):
             options = {"max_length": 16, **options}
             options = {k: v for k, v in options.items() if k != "max_length" or v}
+            given = dict(options)
+            if "decoder_input_ids" in options:
+                given["decoder_input_ids"] = torch.tensor(options["decoder_input_ids"])
             out = model.generate(
                 tensors["input_ids"],
                 attention_mask=tensors["attention_mask"],
                 return_dict_in_generate=True,
                 output_scores=True,
                 do_sample=False,
-                **options,
+                **given,
             )
             arrays[f"sequences_{number}"] = out.sequences.numpy()
             if options["num_beams"] > 1:

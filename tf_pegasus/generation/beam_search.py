@@ -24,12 +24,13 @@ class _State(NamedTuple):
     cache: tuple
 
 
-def beam_search(model, input_ids, attention_mask, options, seed):
+def beam_search(model, input_ids, attention_mask, prompt, options, seed):
     """Generates `num_return_sequences` outputs a source, best first.
 
     Args:
         model: `TFPegasusForConditionalGeneration`.
         input_ids, attention_mask: int `(batch, source_length)`.
+        prompt: see `Decoding`.
         options: `GenerationConfig`.
         seed: int32 `(2,)`, of what is drawn.
 
@@ -37,13 +38,14 @@ def beam_search(model, input_ids, attention_mask, options, seed):
         `Hypotheses` with `num_return_sequences` beams; scores have the length penalty
         applied. A row whose mask is all zero gets no tokens and the score 0.
     """
-    search = _BeamSearch(Decoding(model, input_ids, attention_mask, options, seed))
+    decoding = Decoding(model, input_ids, attention_mask, prompt, options, seed)
+    search = _BeamSearch(decoding)
     final = _State(
         *tf.while_loop(
             lambda *state: tf.reduce_any(_State(*state).improvable),
             lambda *state: tuple(search.step(_State(*state))),
             tuple(search.first_state()),
-            maximum_iterations=options.max_length - 1,
+            maximum_iterations=options.max_length - decoding.prompt_length,
         )
     )
     return Hypotheses(*(part[:, : options.num_return_sequences] for part in final.finished))
@@ -59,17 +61,17 @@ class _BeamSearch:
     def first_state(self):
         decoding = self.decoding
         shape = (decoding.batch, self.beams)
-        sequences = decoding.empty_sequences()
+        sequences = decoding.first_sequences()
         # All beams start alike: only the first may be continued, else all would stay alike.
         first = tf.range(self.beams) == 0
         idle = ~decoding.active[:, None]
         return _State(
-            length=tf.constant(1),
+            length=tf.constant(decoding.prompt_length),
             running=Hypotheses(sequences, tf.broadcast_to(tf.where(first, 0.0, NEVER), shape)),
             finished=Hypotheses(sequences, tf.broadcast_to(tf.where(idle, 0.0, NEVER), shape)),
             is_finished=tf.broadcast_to(idle, shape),
             improvable=decoding.active,
-            cache=decoding.empty_cache(),
+            cache=decoding.first_cache(),
         )
 
     def step(self, state):
@@ -120,7 +122,9 @@ class _BeamSearch:
         """Merges the candidates that just ended into the best finished hypotheses."""
         # Only the best half may end: the rest is there to go on with.
         ends = stops & (tf.range(2 * self.beams) < self.beams) & state.improvable[:, None]
-        scores = self.decoding.normalized(candidates.scores, state.length)
+        scores = self.decoding.normalized(
+            candidates.scores, state.length + 1 - self.decoding.prompt_length
+        )
         scores = tf.where(ends, scores, NEVER)
         merged = state.finished.joined(Hypotheses(candidates.sequences, scores))
         _, best = tf.math.top_k(merged.scores, self.beams)
@@ -135,9 +139,9 @@ class _BeamSearch:
             improvable &= ~tf.reduce_all(is_finished, axis=1)
         # A positive penalty exponent favours long outputs: the bound that is certain takes
         # the greatest length, the usual heuristic the present one.
-        bound_length = length - 1
+        bound_length = length - self.decoding.prompt_length
         if options.early_stopping == "never" and options.length_penalty > 0:
-            bound_length = options.max_length - 1
+            bound_length = options.max_length - self.decoding.prompt_length
         bound = self.decoding.normalized(running.scores[:, 0], bound_length)
         worst = tf.where(is_finished, tf.reduce_min(finished.scores, axis=1)[:, None], NEVER)
         return improvable & tf.reduce_any(bound[:, None] > worst, axis=1)

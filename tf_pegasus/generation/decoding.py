@@ -19,14 +19,18 @@ class Decoding:
     Args:
         model: `TFPegasusForConditionalGeneration`.
         input_ids, attention_mask: int `(batch, source_length)`.
+        prompt: int32 `(batch, prompt_length)`, what the outputs begin with; its length is
+            known when a graph is built.
         options: `GenerationConfig`.
         seed: int32 `(2,)`, of what is drawn.
     """
 
-    def __init__(self, model, input_ids, attention_mask, options, seed):
+    def __init__(self, model, input_ids, attention_mask, prompt, options, seed):
         self.model = model
         self.decoder = model.get_decoder()
         self.options = options
+        self.prompt = prompt
+        self.prompt_length = prompt.shape[1]
         self.seed = seed
         self.is_beam_search = options.num_beams > 1
         self.beams = options.num_beams if self.is_beam_search else options.num_return_sequences
@@ -37,21 +41,36 @@ class Decoding:
         states = model.get_encoder()(input_ids, attention_mask).last_hidden_state
         self.cross = self.decoder.cross_key_values(states)
         self.processors = logits_processors(
-            options, model.config.eos_token_id, 1, input_ids, self.beams
+            options, model.config.eos_token_id, self.prompt_length, input_ids, self.beams
         )
         self.warpers = logits_warpers(options)
 
-    def empty_sequences(self):
-        """int32 `(batch, beams, max_length)`: the start token, then pad."""
-        config = self.model.config
+    def first_sequences(self):
+        """int32 `(batch, beams, max_length)`: the prompt, then pad."""
+        missing = self.options.max_length - self.prompt_length
+        padding = [[0, 0], [0, missing]]
+        padded = tf.pad(self.prompt, padding, constant_values=self.model.config.pad_token_id)
         shape = (self.batch, self.beams, self.options.max_length)
-        is_start = tf.range(self.options.max_length) == 0
-        tokens = tf.where(is_start, config.decoder_start_token_id, config.pad_token_id)
-        return tf.broadcast_to(tokens, shape)
+        return tf.broadcast_to(padded[:, None], shape)
 
-    def empty_cache(self):
-        """See `TFPegasusDecoder.init_beam_cache`."""
-        return self.decoder.init_beam_cache(self.batch, self.beams, self.options.max_length)
+    def first_cache(self):
+        """The prompt's keys and values, but of its last token; see
+        `TFPegasusDecoder.init_beam_cache`."""
+        cache = self.decoder.init_beam_cache(self.batch, self.beams, self.options.max_length)
+        if self.prompt_length == 1:
+            return cache
+        sequences = self.first_sequences()
+
+        def step(position, cache):
+            tokens = tf.gather(sequences, position, axis=2)
+            source = (self.cross, self.attention_mask)
+            return position + 1, self.decoder.step(tokens, position, cache, *source)[1]
+
+        return tf.while_loop(
+            lambda position, cache: position < self.prompt_length - 1,
+            step,
+            (tf.constant(0), cache),
+        )[1]
 
     def next_scores(self, sequences, length, cache):
         """Scores every token as the one at position `length`.

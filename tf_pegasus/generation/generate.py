@@ -32,6 +32,7 @@ class GenerationMixin:
         self,
         input_ids=None,
         attention_mask=None,
+        decoder_input_ids=None,
         generation_config=None,
         engine="xla",
         return_dict_in_generate=False,
@@ -50,6 +51,8 @@ class GenerationMixin:
                 `attention_mask` as tokenizers return it.
             attention_mask: int or bool `(batch, source_length)`; by default all but pad.
                 A row without any token gets no output tokens.
+            decoder_input_ids: int `(batch, prompt_length)`, what the outputs begin with; by
+                default, and where it is missing from all rows, the decoder's start token.
             generation_config: `GenerationConfig`; by default the model's.
             engine: `"xla"` (compiled for each bucket, fastest), `"graph"` or `"eager"`.
             return_dict_in_generate: bool.
@@ -71,21 +74,25 @@ class GenerationMixin:
         if engine not in ENGINES:
             raise ValueError(f"engine={engine!r} must be one of {', '.join(ENGINES)}")
         settings = (generation_config or self.generation_config).updated(**options)
-        if settings.max_new_tokens is not None:
-            settings = settings.updated(max_length=1 + settings.max_new_tokens)
-        self._check_options(settings)
         inputs = named_inputs(
             ("input_ids", "attention_mask"), input_ids, attention_mask=attention_mask
         )
         ids, mask = self._source(**inputs)
+        prompt = self._prompt(decoder_input_ids, tf.shape(ids)[0])
+        if settings.max_new_tokens is not None:
+            settings = settings.updated(max_length=prompt.shape[1] + settings.max_new_tokens)
+        self._check_options(settings, prompt.shape[1])
         if not tf.executing_eagerly():
-            sequences, scores = self._search(ids, mask, _seed(seed, settings), settings)
+            sequences, scores = self._search(ids, mask, prompt, _seed(seed, settings), settings)
         else:
             rows = int(tf.shape(ids)[0]) * settings.num_return_sequences
             padded = pad_to_bucket(
                 ids, mask, self.config.pad_token_id, self.config.max_position_embeddings
             )
-            sequences, scores = self._program(settings, engine)(*padded, _seed(seed, settings))
+            missing = tf.shape(padded[0])[0] - tf.shape(prompt)[0]
+            prompt = tf.pad(prompt, [[0, missing], [0, 0]])
+            program = self._program(settings, engine, prompt.shape[1])
+            sequences, scores = program(*padded, prompt, _seed(seed, settings))
             sequences, scores = self._cut(sequences[:rows]), scores[:rows]
         if return_dict_in_generate:
             return GenerateOutput(sequences=sequences, sequences_scores=scores)
@@ -113,8 +120,35 @@ class GenerationMixin:
         check_ids(ids, self.config.vocab_size)
         return ids, mask
 
-    def _check_options(self, options):
+    def _prompt(self, decoder_input_ids, batch):
+        start = self.config.decoder_start_token_id
+        starts = tf.fill((batch, 1), start)
+        if decoder_input_ids is None:
+            return starts
+        prompt = as_ids("decoder_input_ids", decoder_input_ids)
+        if prompt.shape[1] is None or prompt.shape[1] == 0:
+            raise ValueError(
+                f"decoder_input_ids has the shape {tuple(prompt.shape)}: its length must be known "
+                "and at least 1"
+            )
+        if tf.executing_eagerly():
+            if prompt.shape[0] != int(batch):
+                raise ValueError(
+                    f"decoder_input_ids has {prompt.shape[0]} rows, input_ids {int(batch)}: "
+                    "they must be as many"
+                )
+            if tf.reduce_all(prompt[:, 0] != start):
+                prompt = tf.concat([starts, prompt], axis=1)
+        check_ids(prompt, self.config.vocab_size, "decoder_input_ids")
+        return prompt
+
+    def _check_options(self, options, prompt_length):
         longest = self.config.max_position_embeddings
+        if prompt_length >= options.max_length:
+            raise ValueError(
+                f"max_length={options.max_length} leaves nothing to generate behind "
+                f"decoder_input_ids of {prompt_length} tokens"
+            )
         if options.max_length > longest:
             raise ValueError(
                 f"max_length={options.max_length} must not be above "
@@ -139,26 +173,31 @@ class GenerationMixin:
                     f"{name}={index} must be below vocab_size={self.config.vocab_size}"
                 )
 
-    def _search(self, ids, mask, seed, options):
+    def _search(self, ids, mask, prompt, seed, options):
         search = greedy_or_sampled if options.num_beams == 1 else beam_search
-        sequences, scores = search(self, ids, mask, options, seed)
+        sequences, scores = search(self, ids, mask, prompt, options, seed)
         return tf.reshape(sequences, (-1, options.max_length)), tf.reshape(scores, (-1,))
 
-    def _program(self, options, engine):
-        """The search as a function of ids and mask, traced once for each set of options."""
+    def _program(self, options, engine, prompt_length):
+        """The search as a function of tensors, traced once for each set of options."""
 
-        def search(ids, mask, seed):
-            return self._search(ids, mask, seed, options)
+        def search(ids, mask, prompt, seed):
+            return self._search(ids, mask, prompt, seed, options)
 
         if engine == "eager":
             return search
         programs = self.__dict__.setdefault("_generation_programs", {})
-        key = (options, engine)
+        key = (options, engine, prompt_length)
         if key not in programs:
             matrix = tf.TensorSpec((None, None), tf.int32)
             programs[key] = tf.function(
                 search,
-                input_signature=(matrix, matrix, tf.TensorSpec((2,), tf.int32)),
+                input_signature=(
+                    matrix,
+                    matrix,
+                    tf.TensorSpec((None, prompt_length), tf.int32),
+                    tf.TensorSpec((2,), tf.int32),
+                ),
                 jit_compile=engine == "xla",
                 autograph=False,
             )

@@ -5,12 +5,13 @@ import tensorflow as tf
 from tf_pegasus.generation.decoding import Decoding, Hypotheses, write_token
 
 
-def greedy_or_sampled(model, input_ids, attention_mask, options, seed):
+def greedy_or_sampled(model, input_ids, attention_mask, prompt, options, seed):
     """Generates `num_return_sequences` outputs a source, one with greedy search.
 
     Args:
         model: `TFPegasusForConditionalGeneration`.
         input_ids, attention_mask: int `(batch, source_length)`.
+        prompt: see `Decoding`.
         options: `GenerationConfig` with `num_beams=1`.
         seed: int32 `(2,)`, of what is drawn.
 
@@ -18,7 +19,7 @@ def greedy_or_sampled(model, input_ids, attention_mask, options, seed):
         `Hypotheses` with `num_return_sequences` beams; scores have the length penalty
         applied. A row whose mask is all zero gets no tokens and the score 0.
     """
-    decoding = Decoding(model, input_ids, attention_mask, options, seed)
+    decoding = Decoding(model, input_ids, attention_mask, prompt, options, seed)
     eos = model.config.eos_token_id
     shape = (decoding.batch, decoding.beams)
 
@@ -40,13 +41,13 @@ def greedy_or_sampled(model, input_ids, attention_mask, options, seed):
         ),
         step,
         (
-            tf.constant(1),
-            decoding.empty_sequences(),
+            tf.constant(decoding.prompt_length),
+            decoding.first_sequences(),
             tf.zeros(shape),
             tf.zeros(shape, tf.int32),
             tf.broadcast_to(decoding.active[:, None], shape),
-            decoding.empty_cache(),
+            decoding.first_cache(),
         ),
-        maximum_iterations=options.max_length - 1,
+        maximum_iterations=options.max_length - decoding.prompt_length,
     )
     return Hypotheses(sequences, decoding.normalized(score_sums, tf.maximum(generated, 1)))
