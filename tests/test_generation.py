@@ -200,6 +200,16 @@ def test_training_changes_what_is_generated(batch):
     assert up_to_eos(learnt) == [[i for i in row if i > 0] for row in batch["labels"].tolist()]
 
 
+def test_the_configurations_output_options_change_nothing(batch):
+    settings = {"return_dict": False, "output_attentions": True, "output_hidden_states": True}
+    model = TFPegasusForConditionalGeneration(tiny_config())
+    other = TFPegasusForConditionalGeneration(tiny_config(**settings))
+    other.set_weights(model.get_weights())
+    options = {"num_beams": 2, "engine": "eager"}
+    expected = model.generate(batch["input_ids"], **options)
+    np.testing.assert_array_equal(other.generate(batch["input_ids"], **options), expected)
+
+
 def test_shapes_share_one_trace(config):
     model = TFPegasusForConditionalGeneration(config)
     traces = []

@@ -38,8 +38,8 @@ class Decoding:
         self.batch = tf.shape(input_ids)[0]
         # A row that has nothing to attend to (padding of the batch) is not worked on.
         self.active = tf.reduce_any(attention_mask != 0, axis=1)
-        states = model.get_encoder()(input_ids, attention_mask).last_hidden_state
-        self.cross = self.decoder.cross_key_values(states)
+        encoded = model.get_encoder()(input_ids, attention_mask=attention_mask, return_dict=True)
+        self.cross = self.decoder.cross_key_values(encoded.last_hidden_state)
         self.processors = logits_processors(
             options, model.config.eos_token_id, self.prompt_length, input_ids, self.beams
         )
