@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from tf_pegasus.checkpoints.hub import local_directory
 from tf_pegasus.models.conditional_generation import TFPegasusForConditionalGeneration
-from tf_pegasus.tokenizers.padding import pad_rows
 from tf_pegasus.tokenizers.sentencepiece_tokenizer import PegasusTokenizer
 
 
@@ -87,7 +86,10 @@ class Summarizer:
         for start in range(0, len(order), batch_size):
             batch = order[start : start + batch_size]
             outputs = self.model.generate(
-                **self._pad([self.tokenizer.truncate(rows[index], limit) for index in batch]),
+                **self.tokenizer.pad(
+                    {"input_ids": [self.tokenizer.truncate(rows[i], limit) for i in batch]},
+                    return_tensors="np",
+                ),
                 engine=engine,
                 return_dict_in_generate=True,
                 **{**options, "num_return_sequences": 1},
@@ -103,9 +105,3 @@ class Summarizer:
             if progress is not None:
                 progress(len(batch))
         return results
-
-    def _pad(self, rows):
-        return {
-            "input_ids": pad_rows(rows, self.tokenizer.pad_token_id),
-            "attention_mask": pad_rows([[1] * len(row) for row in rows], 0),
-        }

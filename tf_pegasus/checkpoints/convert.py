@@ -1,5 +1,6 @@
 """From any format to any other, and what there is to know of a directory of weights."""
 
+import math
 import shutil
 from collections import Counter
 from typing import NamedTuple
@@ -10,13 +11,20 @@ from tf_pegasus.checkpoints.original import original_config
 from tf_pegasus.checkpoints.saving import FILE_DTYPES, MAX_SHARD_SIZE
 from tf_pegasus.files import new_directory_atomically
 from tf_pegasus.models.conditional_generation import TFPegasusForConditionalGeneration
+from tf_pegasus.tokenizers.fast_tokenizer import TOKENIZER_FILE
+from tf_pegasus.tokenizers.sentencepiece_tokenizer import VOCAB_FILE
+from tf_pegasus.tokenizers.tokenizer_files import (
+    ADDED_TOKENS_FILE,
+    SPECIAL_TOKENS_FILE,
+    TOKENIZER_CONFIG_FILE,
+)
 
 TOKENIZER_FILES = (
-    "spiece.model",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
+    VOCAB_FILE,
+    TOKENIZER_FILE,
+    TOKENIZER_CONFIG_FILE,
+    SPECIAL_TOKENS_FILE,
+    ADDED_TOKENS_FILE,
 )
 
 
@@ -101,9 +109,7 @@ def describe(path, **overrides):
             if counted_embedding:
                 continue
             part, counted_embedding = "embedding", True
-        count = 1
-        for size in info.shape:
-            count *= size
+        count = math.prod(info.shape)
         parameters[part] += count
         dtypes[info.dtype] += count
     parameters["total"] = sum(parameters.values())

@@ -136,8 +136,7 @@ def write_flax(path, tensors):
     msgpack = require("msgpack", "convert")
     tree = {}
     for name, array in tensors.items():
-        *branches, leaf = to_flax_path(name, array.shape)[0]
-        transposed = to_flax_path(name, array.shape)[1]
+        (*branches, leaf), transposed = to_flax_path(name, array.shape)
         node = tree
         for branch in branches:
             node = node.setdefault(branch, {})

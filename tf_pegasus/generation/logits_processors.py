@@ -9,7 +9,7 @@ import math
 
 import tensorflow as tf
 
-NEVER = -math.inf
+FORBIDDEN = -math.inf
 
 
 def logits_processors(options, eos_token_id, prompt_length, source_ids, beams):
@@ -125,7 +125,7 @@ def _forbid_completions(sequences, length, scores, size, texts, counts):
     lasts = texts[:, size - 1 :]
     indices = tf.broadcast_to(tf.range(rows)[:, None], tf.shape(lasts))
     places = tf.stack([indices, lasts], axis=-1)  # (rows, windows, 2)
-    return tf.tensor_scatter_nd_min(scores, places, tf.where(matches, NEVER, math.inf))
+    return tf.tensor_scatter_nd_min(scores, places, tf.where(matches, FORBIDDEN, math.inf))
 
 
 def forbid_words(words):
@@ -136,12 +136,10 @@ def forbid_words(words):
         for word in words:
             *prefix, last = word
             forbidden = tf.broadcast_to(length >= len(word), (tf.shape(sequences)[0],))
-            if not prefix:
-                forbidden = tf.ones_like(forbidden)
             for offset, token in enumerate(prefix):
                 position = tf.maximum(length - len(prefix) + offset, 0)
                 forbidden &= tf.gather(sequences, position, axis=1) == token
-            scores = tf.where(forbidden[:, None] & (tokens == last), NEVER, scores)
+            scores = tf.where(forbidden[:, None] & (tokens == last), FORBIDDEN, scores)
         return scores
 
     return process
@@ -152,7 +150,7 @@ def forbid_eos_before(min_length, eos_token_id):
 
     def process(sequences, length, scores):
         is_eos = tf.range(scores.shape[1]) == eos_token_id
-        return tf.where(is_eos & (length < min_length), NEVER, scores)
+        return tf.where(is_eos & (length < min_length), FORBIDDEN, scores)
 
     return process
 
@@ -166,7 +164,7 @@ def forbid_tokens(tokens, at=None):
         )
         if at is not None:
             forbidden &= length == at
-        return tf.where(forbidden, NEVER, scores)
+        return tf.where(forbidden, FORBIDDEN, scores)
 
     return process
 
@@ -175,7 +173,7 @@ def force_at(token_id, position):
     """Allows only `token_id` at a position."""
 
     def process(sequences, length, scores):
-        forced = tf.where(tf.range(scores.shape[1]) == token_id, 0.0, NEVER)
+        forced = tf.where(tf.range(scores.shape[1]) == token_id, 0.0, FORBIDDEN)
         return tf.where(length == position, forced[None], scores)
 
     return process
@@ -195,7 +193,7 @@ def keep_top_k(k):
 
     def process(sequences, length, scores):
         values, _ = tf.math.top_k(scores, min(k, scores.shape[1]))
-        return tf.where(scores < values[:, -1:], NEVER, scores)
+        return tf.where(scores < values[:, -1:], FORBIDDEN, scores)
 
     return process
 
@@ -238,4 +236,4 @@ def keep_typical(mass, least):
 def _keep(scores, order, keep):
     """Forbids the tokens `order[i, j]` where not `keep[i, j]`; `order` sorts each row."""
     inverse = tf.argsort(order, axis=1)
-    return tf.where(tf.gather(keep, inverse, axis=1, batch_dims=1), scores, NEVER)
+    return tf.where(tf.gather(keep, inverse, axis=1, batch_dims=1), scores, FORBIDDEN)

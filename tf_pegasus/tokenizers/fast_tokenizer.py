@@ -82,9 +82,11 @@ class PegasusTokenizerFast(PegasusTokenizer):
             model_max_length=model_max_length,
             clean_up_tokenization_spaces=clean_up_tokenization_spaces,
         )
-        for token in (self._state or {}).get("added_tokens", ()):
-            if not _is_piece(token):
-                self.add_tokens(token["content"], special_tokens=token["special"])
+        added = (self._state or {}).get("added_tokens", ())
+        added = [token for token in added if not _is_piece(token)]
+        self.add_tokens([token["content"] for token in added])
+        special = [token["content"] for token in added if token["special"]]
+        self.add_tokens(special, special_tokens=True)
 
     def _read_proto(self, path):
         if self._state is None:

@@ -134,6 +134,7 @@ class TokenTableMixin:
         self._spelled = {**self.special_tokens.ids, **self._added}
         self._spellings = {index: token for token, index in self._spelled.items()}
         self._splitting = re.compile(splitting_pattern(self._spelled))
+        self._special_ids = frozenset(self.all_special_ids)
 
     def convert_tokens_to_ids(self, tokens):
         """Returns the id of a token, or those of a list; an unknown token has `<unk>`'s."""
@@ -151,7 +152,7 @@ class TokenTableMixin:
         """
         if np.ndim(ids) == 0:
             return self._token(int(ids))
-        special = set(self.all_special_ids) if skip_special_tokens else ()
+        special = self._special_ids if skip_special_tokens else ()
         return [self._token(int(index)) for index in ids if int(index) not in special]
 
     def _token(self, index):

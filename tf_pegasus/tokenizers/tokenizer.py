@@ -12,8 +12,8 @@ from tf_pegasus.tokenizers.truncation import as_pairs, truncate_pair
 TRUNCATIONS = (True, False, None, "longest_first", "only_first", "only_second", "do_not_truncate")
 PADDINGS = (True, False, "longest", "max_length", "do_not_pad")
 
-# Spaces that word-level corpora have before these, as `transformers` cleans them up.
-_CLEAN_UP = (".", "?", "!", ",", "n't", "'m", "'s", "'ve", "'re")
+# What word-level corpora set apart by spaces, as `transformers` cleans it up.
+_CLEAN_UP = (" .", " ?", " !", " ,", " ' ", " n't", " 'm", " 's", " 've", " 're")
 
 
 class PegasusTokenizerBase(TokenTableMixin, TokenizerFilesMixin):
@@ -293,7 +293,7 @@ class PegasusTokenizerBase(TokenTableMixin, TokenizerFilesMixin):
     ):
         """1 where an id is special (but `<unk>`), else 0; eos is added to the ids unless
         they have it already."""
-        special = set(self.all_special_ids) - {self.unk_token_id}
+        special = self._special_ids - {self.unk_token_id}
         mask = [int(index in special) for index in (*token_ids_0, *(token_ids_1 or ()))]
         return mask if already_has_special_tokens else [*mask, 1]
 
@@ -323,8 +323,8 @@ class PegasusTokenizerBase(TokenTableMixin, TokenizerFilesMixin):
         if ids and min(ids) < 0:
             raise ValueError(f"ids hold {min(ids)}, an id is at least 0")
         if skip_special_tokens:
-            special, end = set(self.all_special_ids), len(self)
-            ids = [index for index in ids if index < end and index not in special]
+            end = len(self)
+            ids = [index for index in ids if index < end and index not in self._special_ids]
         elif ids and max(ids) >= len(self):
             raise ValueError(f"ids hold {max(ids)}, the vocabulary ends at {len(self) - 1}")
         text = self._joined(ids)
@@ -362,9 +362,6 @@ class PegasusTokenizerBase(TokenTableMixin, TokenizerFilesMixin):
 
 
 def _cleaned_up(text):
-    for ending in _CLEAN_UP[:4]:
-        text = text.replace(f" {ending}", ending)
-    text = text.replace(" ' ", "'")
-    for ending in _CLEAN_UP[4:]:
-        text = text.replace(f" {ending}", ending)
+    for apart in _CLEAN_UP:
+        text = text.replace(apart, apart.strip())
     return text

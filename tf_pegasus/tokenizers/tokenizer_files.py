@@ -101,7 +101,7 @@ class TokenizerFilesMixin:
         """Gives added tokens the ids that the files say."""
         by_index, special = {}, set()
         decoder = stored.get("added_tokens_decoder") or {}
-        for values in (decoder, *[_optional_json(directory / ADDED_TOKENS_FILE)]):
+        for values in (decoder, _optional_json(directory / ADDED_TOKENS_FILE)):
             for key, value in values.items():
                 token, index = (key, value) if isinstance(value, int) else (value, key)
                 if not str(index).isdigit():
@@ -111,10 +111,13 @@ class TokenizerFilesMixin:
                 by_index[int(index)] = _spelling(token)
         for values in (roles, stored):
             special.update(map(_spelling, values.get("additional_special_tokens") or ()))
+        new = {}
         for index, token in sorted(by_index.items()):
-            if token in self._spelled:
-                continue
-            self.add_tokens(token, special_tokens=token in special)
+            if token not in self._spelled:
+                new.setdefault(token, index)
+        # All at once: each call makes the pattern anew that finds them in a text.
+        self.add_tokens(list(new))
+        for token, index in new.items():
             if self._spelled[token] != index:
                 raise ValueError(
                     f"{str(directory)!r}: the added token {token!r} has the id {index}, but "
