@@ -18,7 +18,7 @@ from tf_pegasus.generation.logits_processors import (
     no_repeat_ngram,
     penalize_repetition,
 )
-from tf_pegasus.generation.top_k import exact_top_k
+from tf_pegasus.generation.top_k import best_continuations
 
 EOS = 1
 NUM_CASES = 33
@@ -342,21 +342,23 @@ def test_repetition_penalty_by_sign():
 
 @settings(max_examples=60, deadline=None)
 @given(
+    st.integers(1, 3),
     st.integers(1, 4),
     st.integers(1, 700),
     st.integers(1, 16),
     st.integers(0, 2**31),
     st.sampled_from([1, 5, 1000]),
 )
-def test_two_stage_top_k_is_exact(rows, n, k, seed, distinct):
-    k = min(k, n)
+def test_two_stage_top_k_is_exact(batch, rows, n, k, seed, distinct):
+    k = min(k, rows * n)
     random = np.random.default_rng(seed)
-    scores = random.integers(0, distinct, (rows, n)).astype("float32")
-    scores[random.random((rows, n)) < 0.3] = -math.inf
-    values, indices = exact_top_k(tf.constant(scores), k)
-    expected_values, expected_indices = tf.math.top_k(scores, k)
-    np.testing.assert_array_equal(values, expected_values)
-    np.testing.assert_array_equal(indices, expected_indices)
+    scores = random.integers(0, distinct, (batch, rows, n)).astype("float32")
+    scores[random.random(scores.shape) < 0.3] = -math.inf
+    offsets = random.integers(0, 3, (batch, rows, 1)).astype("float32")
+    values, indices = best_continuations(tf.constant(scores), tf.constant(offsets), k)
+    expected = tf.math.top_k((scores + offsets).reshape(batch, rows * n), k)
+    np.testing.assert_array_equal(values, expected.values)
+    np.testing.assert_array_equal(indices, expected.indices)
 
 
 @settings(max_examples=40, deadline=None)

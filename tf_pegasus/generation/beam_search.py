@@ -1,5 +1,8 @@
 """Beam search, with `transformers`' rules for what is finished and when to stop.
 
+Groups of beams (Vijayakumar et al., 2016) are searches of their own that take a step together:
+each is kept from choosing what the groups before it chose in the same step.
+
 Reference: Wu et al., 2016 (GNMT), section 7; the paper decodes with 8 beams (appendix C).
 """
 
@@ -7,21 +10,29 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from tf_pegasus.generation.decoding import Decoding, Hypotheses, write_token
-from tf_pegasus.generation.top_k import exact_top_k
-from tf_pegasus.layers.cache import select_beams
+from tf_pegasus.generation.decoding import Decoding, Hypotheses, write_at
+from tf_pegasus.generation.records import Records
+from tf_pegasus.generation.top_k import best_continuations
+from tf_pegasus.layers.beam_cache import BeamCache
 
 # The score of what must not be chosen: finite, so that sums and products stay numbers.
 NEVER = -1e9
 
 
-class _State(NamedTuple):
-    length: tf.Tensor  # scalar: tokens in the running hypotheses
+class _Group(NamedTuple):
+    """The search of one group of beams; where there are no groups, of all."""
+
     running: Hypotheses  # scores are sums of log-probabilities
     finished: Hypotheses  # scores have the length penalty applied
     is_finished: tf.Tensor  # (batch, beams): whether that place of `finished` is filled
     improvable: tf.Tensor  # (batch,): whether a running hypothesis may still win
-    cache: tuple
+
+
+class _State(NamedTuple):
+    length: tf.Tensor  # scalar: tokens in the running hypotheses
+    groups: tuple
+    cache: BeamCache
+    records: Records
 
 
 def beam_search(model, input_ids, attention_mask, prompt, options, seed):
@@ -35,113 +46,185 @@ def beam_search(model, input_ids, attention_mask, prompt, options, seed):
         seed: int32 `(2,)`, of what is drawn.
 
     Returns:
-        `Hypotheses` with `num_return_sequences` beams; scores have the length penalty
-        applied. A row whose mask is all zero gets no tokens and the score 0.
+        `Hypotheses`, `num_return_sequences` of them; scores have the length penalty applied. A
+        row whose mask is all zero gets no tokens and the score 0. Also the `Decoding`, the
+        `Records` and the number of steps.
     """
     decoding = Decoding(model, input_ids, attention_mask, prompt, options, seed)
     search = _BeamSearch(decoding)
     final = _State(
         *tf.while_loop(
-            lambda *state: tf.reduce_any(_State(*state).improvable),
+            lambda *state: tf.reduce_any(search.improvable(_State(*state))),
             lambda *state: tuple(search.step(_State(*state))),
             tuple(search.first_state()),
-            maximum_iterations=options.max_length - decoding.prompt_length,
+            maximum_iterations=decoding.steps,
         )
     )
-    return Hypotheses(*(part[:, : options.num_return_sequences] for part in final.finished))
+    finished = final.groups[0].finished
+    for group in final.groups[1:]:
+        finished = finished.joined(group.finished)
+    if len(final.groups) > 1:
+        finished = finished.select(tf.math.top_k(finished.scores, decoding.beams)[1])
+    best = Hypotheses(*(part[:, : options.num_return_sequences] for part in finished))
+    return best, decoding, final.records, final.length - decoding.prompt_length
 
 
 class _BeamSearch:
     def __init__(self, decoding):
         self.decoding = decoding
         self.options = decoding.options
-        self.beams = decoding.beams
+        self.beams = decoding.group_size
         self.eos = decoding.model.config.eos_token_id
+        self.pad = decoding.model.config.pad_token_id
 
     def first_state(self):
         decoding = self.decoding
         shape = (decoding.batch, self.beams)
-        sequences = decoding.first_sequences()
+        sequences = decoding.first_sequences(self.beams)
+        origins = tf.fill((*shape, decoding.steps), -1)
         # All beams start alike: only the first may be continued, else all would stay alike.
-        first = tf.range(self.beams) == 0
+        first = tf.where(tf.range(self.beams) == 0, 0.0, NEVER)
         idle = ~decoding.active[:, None]
-        return _State(
-            length=tf.constant(decoding.prompt_length),
-            running=Hypotheses(sequences, tf.broadcast_to(tf.where(first, 0.0, NEVER), shape)),
-            finished=Hypotheses(sequences, tf.broadcast_to(tf.where(idle, 0.0, NEVER), shape)),
+        group = _Group(
+            running=Hypotheses(sequences, tf.broadcast_to(first, shape), origins),
+            finished=Hypotheses(
+                sequences, tf.broadcast_to(tf.where(idle, 0.0, NEVER), shape), origins
+            ),
             is_finished=tf.broadcast_to(idle, shape),
             improvable=decoding.active,
+        )
+        return _State(
+            length=tf.constant(decoding.prompt_length),
+            groups=(group,) * self.options.num_beam_groups,
             cache=decoding.first_cache(),
+            records=decoding.first_records(),
         )
 
-    def step(self, state):
-        candidates, origins, cache = self._candidates(state)
-        new_length = state.length + 1
-        last_tokens = tf.gather(candidates.sequences, state.length, axis=2)
-        stops = (last_tokens == self.eos) | (new_length == self.options.max_length)
+    def improvable(self, state):
+        """bool `(groups, batch)`."""
+        return tf.stack([group.improvable for group in state.groups])
 
+    def step(self, state):
+        decoding, length = self.decoding, state.length
+        sequences = tf.concat([group.running.sequences for group in state.groups], axis=1)
+        tokens = tf.gather(sequences, length - 1, axis=2)
+        logits, decoded = decoding.step(tokens, length, state.cache)
+        groups, origins, all_scores = [], [], []
+        chosen_before = None
+        for number, group in enumerate(state.groups):
+            start = number * self.beams
+            diversity = self._diversity(chosen_before, logits.shape[-1])
+            scores = decoding.scored(
+                logits[:, start : start + self.beams], group.running.sequences, length, diversity
+            )
+            all_scores.append(scores)
+            advanced, group_origins = self._advanced(group, scores, length, start)
+            groups.append(advanced)
+            origins.append(group_origins)
+            if diversity is not None or self.options.num_beam_groups > 1:
+                chosen = tf.gather(advanced.running.sequences, length, axis=2)
+                # A group that is done chooses nothing more.
+                chosen = tf.where(group.improvable[:, None], chosen, self.pad)
+                chosen_before = (
+                    chosen if chosen_before is None else tf.concat([chosen_before, chosen], axis=1)
+                )
+        return _State(
+            length=length + 1,
+            groups=tuple(groups),
+            cache=decoded.cache.continued(tf.concat(origins, axis=1)),
+            records=state.records.written(
+                length - decoding.prompt_length,
+                decoded,
+                logits,
+                lambda: self._peers_scores(logits, all_scores, sequences, length),
+            ),
+        )
+
+    def _diversity(self, tokens, vocab_size):
+        """What is subtracted for the `tokens` `(batch, n)` that earlier groups chose in this
+        step: float32 `(batch, 1, vocab_size)`, or None."""
+        if tokens is None or self.options.diversity_penalty == 0.0:
+            return None
+        counts = tf.reduce_sum(tf.one_hot(tokens, vocab_size), axis=1, keepdims=True)
+        return self.options.diversity_penalty * counts
+
+    def _peers_scores(self, logits, scores, sequences, length):
+        parts = []
+        for number, part in enumerate(scores):
+            place = slice(number * self.beams, (number + 1) * self.beams)
+            parts.append(
+                self.decoding.peers_scores(logits[:, place], part, sequences[:, place], length)
+            )
+        return tf.concat(parts, axis=1)
+
+    def _advanced(self, group, scores, length, start):
+        """Takes one group a step further; also returns the beams that its hypotheses continue,
+        counted from the first beam of all."""
+        candidates, origins = self._candidates(group, scores, length)
+        origins += start
+        candidates = candidates._replace(
+            origins=write_at(candidates.origins, length - self.decoding.prompt_length, origins)
+        )
+        last_tokens = tf.gather(candidates.sequences, length, axis=2)
+        stops = (last_tokens == self.eos) | (length + 1 == self.options.max_length)
         # Of 2 * beams candidates at most half end in eos, so enough remain to go on with.
         open_scores = candidates.scores + tf.where(stops, NEVER, 0.0)
         open_scores, chosen = tf.math.top_k(open_scores, self.beams)
-        running = Hypotheses(candidates.select(chosen).sequences, open_scores)
-        cache = select_beams(cache, tf.gather(origins, chosen, axis=1, batch_dims=1))
-
-        finished, is_finished = self._finish(state, candidates, stops)
-        return _State(
-            length=new_length,
+        running = candidates.select(chosen)._replace(scores=open_scores)
+        finished, is_finished = self._finish(group, candidates, stops, length)
+        advanced = _Group(
             running=running,
             finished=finished,
             is_finished=is_finished,
-            improvable=self._improvable(state, new_length, running, finished, is_finished),
-            cache=cache,
+            improvable=self._still_improvable(group, length + 1, running, finished, is_finished),
         )
+        return advanced, tf.gather(origins, chosen, axis=1, batch_dims=1)
 
-    def _candidates(self, state):
+    def _candidates(self, group, scores, length):
         """The 2 * beams best continuations of each source, and the beams they continue."""
-        sequences, decoding = state.running.sequences, self.decoding
-        scores, cache = decoding.next_scores(sequences, state.length, state.cache)
-        scores = decoding.warped(sequences, state.length, scores)
-        vocab_size = scores.shape[-1]
-        sums = scores + state.running.scores[:, :, None]  # (batch, beams, vocab)
-        flat = tf.reshape(sums, (-1, self.beams * vocab_size))
+        sequences, decoding = group.running.sequences, self.decoding
+        vocab_size = scores.values.shape[-1]
+        offsets = group.running.scores[:, :, None] - scores.normalizer
         if self.options.do_sample:
-            noisy = tf.reshape(decoding.perturbed(sums, state.length), tf.shape(flat))
+            sums = decoding.warped(sequences, length, scores.values) + offsets
+            flat = tf.reshape(sums, (-1, self.beams * vocab_size))
+            noisy = tf.reshape(decoding.perturbed(sums, length), tf.shape(flat))
             _, places = tf.math.top_k(noisy, 2 * self.beams)
             # What is drawn is drawn; which of it is kept goes by the scores again.
-            scores, order = tf.math.top_k(
+            values, order = tf.math.top_k(
                 tf.gather(flat, places, axis=1, batch_dims=1), 2 * self.beams
             )
             places = tf.gather(places, order, axis=1, batch_dims=1)
         else:
-            scores, places = exact_top_k(flat, 2 * self.beams)
+            values, places = best_continuations(scores.values, offsets, 2 * self.beams)
         origins, tokens = places // vocab_size, places % vocab_size
-        sequences = tf.gather(state.running.sequences, origins, axis=1, batch_dims=1)
-        return Hypotheses(write_token(sequences, tokens, state.length), scores), origins, cache
+        continued = group.running.select(origins)
+        sequences = write_at(continued.sequences, length, tokens)
+        return Hypotheses(sequences, values, continued.origins), origins
 
-    def _finish(self, state, candidates, stops):
+    def _finish(self, group, candidates, stops, length):
         """Merges the candidates that just ended into the best finished hypotheses."""
         # Only the best half may end: the rest is there to go on with.
-        ends = stops & (tf.range(2 * self.beams) < self.beams) & state.improvable[:, None]
+        ends = stops & (tf.range(2 * self.beams) < self.beams) & group.improvable[:, None]
         scores = self.decoding.normalized(
-            candidates.scores, state.length + 1 - self.decoding.prompt_length
+            candidates.scores, length + 1 - self.decoding.prompt_length
         )
-        scores = tf.where(ends, scores, NEVER)
-        merged = state.finished.joined(Hypotheses(candidates.sequences, scores))
+        merged = group.finished.joined(candidates._replace(scores=tf.where(ends, scores, NEVER)))
         _, best = tf.math.top_k(merged.scores, self.beams)
-        is_finished = tf.concat([state.is_finished, ends], axis=1)
+        is_finished = tf.concat([group.is_finished, ends], axis=1)
         return merged.select(best), tf.gather(is_finished, best, axis=1, batch_dims=1)
 
-    def _improvable(self, state, length, running, finished, is_finished):
+    def _still_improvable(self, group, length, running, finished, is_finished):
         """Whether each source's best running hypothesis may beat its worst finished one."""
         options = self.options
-        improvable = state.improvable
+        improvable = group.improvable
         if options.early_stopping is True:
             improvable &= ~tf.reduce_all(is_finished, axis=1)
         # A positive penalty exponent favours long outputs: the bound that is certain takes
         # the greatest length, the usual heuristic the present one.
         bound_length = length - self.decoding.prompt_length
         if options.early_stopping == "never" and options.length_penalty > 0:
-            bound_length = options.max_length - self.decoding.prompt_length
+            bound_length = self.decoding.steps
         bound = self.decoding.normalized(running.scores[:, 0], bound_length)
         worst = tf.where(is_finished, tf.reduce_min(finished.scores, axis=1)[:, None], NEVER)
         return improvable & tf.reduce_any(bound[:, None] > worst, axis=1)

@@ -9,7 +9,7 @@ from tf_pegasus.generation.logits_processors import (
     logits_warpers,
     penalize_repetition,
 )
-from tf_pegasus.layers.cache import select_beams
+from tf_pegasus.generation.records import Records
 
 
 class Decoding:
@@ -34,63 +34,77 @@ class Decoding:
         self.seed = seed
         self.is_beam_search = options.num_beams > 1
         self.beams = options.num_beams if self.is_beam_search else options.num_return_sequences
-        self.attention_mask = attention_mask
         self.batch = tf.shape(input_ids)[0]
         # A row that has nothing to attend to (padding of the batch) is not worked on.
         self.active = tf.reduce_any(attention_mask != 0, axis=1)
-        encoded = model.get_encoder()(input_ids, attention_mask=attention_mask, return_dict=True)
-        self.cross = self.decoder.cross_key_values(encoded.last_hidden_state)
+        self.encoded = model.get_encoder()(
+            input_ids,
+            attention_mask=attention_mask,
+            output_attentions=options.output_attentions,
+            output_hidden_states=options.output_hidden_states,
+            return_dict=True,
+        )
+        self.prepared = self.decoder.prepare(self.encoded.last_hidden_state, attention_mask)
+        # Groups of beams are searched one after the other: rows for each source at a time.
+        self.group_size = self.beams // (options.num_beam_groups if self.is_beam_search else 1)
         self.processors = logits_processors(
-            options, model.config.eos_token_id, self.prompt_length, input_ids, self.beams
+            options, model.config.eos_token_id, self.prompt_length, input_ids, self.group_size
         )
         self.warpers = logits_warpers(options)
 
-    def first_sequences(self):
+    @property
+    def steps(self):
+        """int, the most tokens that may be generated."""
+        return self.options.max_length - self.prompt_length
+
+    def first_sequences(self, beams):
         """int32 `(batch, beams, max_length)`: the prompt, then pad."""
-        missing = self.options.max_length - self.prompt_length
-        padding = [[0, 0], [0, missing]]
+        padding = [[0, 0], [0, self.steps]]
         padded = tf.pad(self.prompt, padding, constant_values=self.model.config.pad_token_id)
-        shape = (self.batch, self.beams, self.options.max_length)
+        shape = (self.batch, beams, self.options.max_length)
         return tf.broadcast_to(padded[:, None], shape)
 
     def first_cache(self):
-        """The prompt's keys and values, but of its last token; see
-        `TFPegasusDecoder.init_beam_cache`."""
-        cache = self.decoder.init_beam_cache(self.batch, self.beams, self.options.max_length)
-        if self.prompt_length == 1:
-            return cache
-        sequences = self.first_sequences()
+        """The prompt's keys and values, but of its last token: a `BeamCache`."""
+        cache = self.decoder.init_beam_cache(self.batch, self.beams, self.options.max_length - 1)
+        sequences = self.first_sequences(self.beams)
+        for position in range(self.prompt_length - 1):
+            tokens = sequences[:, :, position]
+            step = self.decoder.step(tokens, tf.constant(position), cache, self.prepared)
+            cache = step.cache
+        return cache
 
-        def step(position, cache):
-            tokens = tf.gather(sequences, position, axis=2)
-            source = (self.cross, self.attention_mask)
-            return position + 1, self.decoder.step(tokens, position, cache, *source)[1]
+    def first_records(self):
+        """Empty `Records` of what the options ask to be returned of every step."""
+        return Records.empty(self.options, self.steps)
 
-        return tf.while_loop(
-            lambda position, cache: position < self.prompt_length - 1,
-            step,
-            (tf.constant(0), cache),
-        )[1]
-
-    def next_scores(self, sequences, length, cache):
-        """Scores every token as the one at position `length`.
+    def step(self, tokens, length, cache):
+        """Runs the model on the last token of every hypothesis.
 
         Args:
-            sequences: int32 `(batch, beams, max_length)`, the first `length` filled.
-            length: int32 scalar tensor.
-            cache: has the positions before `length` - 1.
+            tokens: int32 `(batch, beams)`, those at position `length` - 1.
+            length: int32 scalar, of the hypotheses.
+            cache: `BeamCache` with the positions before `length` - 1.
 
         Returns:
-            float32 `(batch, beams, vocab_size)`: log-probabilities, with what the options
-            forbid or force; and the cache with position `length` - 1.
+            float32 logits `(batch, beams, vocab_size)` of the next token, and a `DecodedStep`.
         """
-        tokens = tf.gather(sequences, length - 1, axis=2)
-        states, cache = self.decoder.step(
-            tokens, length - 1, cache, self.cross, self.attention_mask
-        )
-        logits = self.model.logits(states)
-        log_normalizer = tf.reduce_logsumexp(logits, axis=-1, keepdims=True)
-        processors = self.processors
+        step = self.decoder.step(tokens, length - 1, cache, self.prepared)
+        return self.model.next_logits(step.hidden_states[-1]), step
+
+    def scored(self, logits, sequences, length, diversity=None):
+        """Turns logits into scores, with what the options forbid or force.
+
+        Args:
+            logits: float32 `(batch, rows, vocab_size)`.
+            sequences: int32 `(batch, rows, max_length)`, the first `length` filled.
+            length: int32 scalar tensor.
+            diversity: float32 `(batch, 1, vocab_size)` to subtract first, or None.
+
+        Returns:
+            `Scores`.
+        """
+        processors, changed = self.processors, logits
         if self.options.repetition_penalty != 1.0:
             # The one that sees the sign of what it changes: as in `transformers`, of the
             # logits where there is one hypothesis, of log-probabilities where there are beams.
@@ -98,11 +112,29 @@ class Decoding:
             if self.is_beam_search:
                 processors = [penalize, *processors]
             else:
-                logits = self._processed([penalize], sequences, length, logits)
-        return self._processed(processors, sequences, length, logits - log_normalizer), cache
+                changed = self._processed([penalize], sequences, length, logits)
+        normalizer = log_normalizer(logits)
+        if not (processors or self.warpers or diversity is not None):
+            # Left as they are, the vocabulary is not gone through once more to subtract.
+            return Scores(changed, normalizer)
+        scores = changed - normalizer
+        if diversity is not None:
+            scores -= diversity
+        scores = self._processed(processors, sequences, length, scores)
+        return Scores(scores, tf.zeros_like(normalizer))
+
+    def peers_scores(self, logits, scores, sequences, length):
+        """`scores` as `transformers` returns them: of logits where there are no beams, and with
+        what sampling changes."""
+        processed = scores.values - scores.normalizer
+        if not self.is_beam_search:
+            penalty = self.options.repetition_penalty
+            processors = [penalize_repetition(penalty)] if penalty != 1.0 else []
+            processed = self._processed(processors + self.processors, sequences, length, logits)
+        return self.warped(sequences, length, processed)
 
     def warped(self, sequences, length, scores):
-        """Scores, `(batch, beams, vocab_size)`, changed as sampling asks for."""
+        """Scores, `(batch, rows, vocab_size)`, changed as sampling asks for."""
         return self._processed(self.warpers, sequences, length, scores)
 
     def perturbed(self, scores, length):
@@ -131,7 +163,7 @@ class Decoding:
         flat_sequences = tf.reshape(sequences, (-1, self.options.max_length))
         for process in processors:
             rows = process(flat_sequences, length, rows)
-        return tf.reshape(rows, (-1, self.beams, vocab_size))
+        return tf.reshape(rows, (-1, scores.shape[1], vocab_size))
 
     def normalized(self, scores, generated):
         """Applies the length penalty to sums of log-probabilities of `generated` tokens."""
@@ -141,21 +173,43 @@ class Decoding:
         return scores / length**self.options.length_penalty
 
 
+class Scores(NamedTuple):
+    """Log-probabilities of the next token: `values` less `normalizer`, both float32,
+    `(batch, rows, vocab_size)` and `(batch, rows, 1)`."""
+
+    values: tf.Tensor
+    normalizer: tf.Tensor
+
+
+def log_normalizer(logits):
+    """The logarithm of the sum of exp(logits), over the last axis, which is kept."""
+    greatest = tf.reduce_max(logits, axis=-1, keepdims=True)
+    return greatest + tf.math.log(tf.reduce_sum(tf.exp(logits - greatest), axis=-1, keepdims=True))
+
+
 class Hypotheses(NamedTuple):
-    """Sequences `(batch, beams, max_length)` and their scores `(batch, beams)`."""
+    """Hypotheses of each source.
+
+    Fields:
+        sequences: int32 `(batch, n, max_length)`.
+        scores: float32 `(batch, n)`.
+        origins: int32 `(batch, n, steps)`, the beam that each generated token continued; -1
+            where there is none.
+    """
 
     sequences: tf.Tensor
     scores: tf.Tensor
+    origins: tf.Tensor
 
     def select(self, indices):
         """The hypotheses at `indices`, int `(batch, n)`."""
-        return Hypotheses(*select_beams(tuple(self), indices))
+        return Hypotheses(*(tf.gather(part, indices, axis=1, batch_dims=1) for part in self))
 
     def joined(self, other):
         """These and the others."""
         return Hypotheses(*(tf.concat(pair, axis=1) for pair in zip(self, other, strict=True)))
 
 
-def write_token(sequences, tokens, position):
-    """Puts `tokens` `(batch, beams)` at `position` of `(batch, beams, max_length)`."""
-    return tf.where(tf.range(sequences.shape[2]) == position, tokens[:, :, None], sequences)
+def write_at(rows, position, values):
+    """Puts `values` `(batch, n)` at `position` of `(batch, n, length)`."""
+    return tf.where(tf.range(rows.shape[2]) == position, values[:, :, None], rows)

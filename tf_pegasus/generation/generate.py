@@ -175,8 +175,8 @@ class GenerationMixin:
 
     def _search(self, ids, mask, prompt, seed, options):
         search = greedy_or_sampled if options.num_beams == 1 else beam_search
-        sequences, scores = search(self, ids, mask, prompt, options, seed)
-        return tf.reshape(sequences, (-1, options.max_length)), tf.reshape(scores, (-1,))
+        best, *_ = search(self, ids, mask, prompt, options, seed)
+        return tf.reshape(best.sequences, (-1, options.max_length)), tf.reshape(best.scores, (-1,))
 
     def _program(self, options, engine, prompt_length):
         """The search as a function of tensors, traced once for each set of options."""

@@ -48,6 +48,8 @@ class GenerationConfig:
     min_new_tokens: int = 0
     do_sample: bool = False
     num_beams: int = 1
+    num_beam_groups: int = 1
+    diversity_penalty: float = 0.0
     num_return_sequences: int = 1
     temperature: float = 1.0
     top_k: int = 50
@@ -64,6 +66,12 @@ class GenerationConfig:
     begin_suppress_tokens: tuple | None = None
     forced_bos_token_id: int | None = None
     forced_eos_token_id: int | None = None
+    use_cache: bool = True
+    return_dict_in_generate: bool = False
+    output_scores: bool = False
+    output_logits: bool = False
+    output_attentions: bool = False
+    output_hidden_states: bool = False
     extra: dict = field(default_factory=dict, hash=False)
 
     def __post_init__(self):

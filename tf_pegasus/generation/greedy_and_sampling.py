@@ -1,8 +1,22 @@
 """One token after the other: the most probable one, or one that is drawn."""
 
+from typing import NamedTuple
+
 import tensorflow as tf
 
-from tf_pegasus.generation.decoding import Decoding, Hypotheses, write_token
+from tf_pegasus.generation.decoding import Decoding, Hypotheses, write_at
+from tf_pegasus.generation.records import Records
+from tf_pegasus.layers.beam_cache import BeamCache
+
+
+class _State(NamedTuple):
+    length: tf.Tensor  # scalar: tokens in the sequences
+    sequences: tf.Tensor  # (batch, n, max_length)
+    scores: tf.Tensor  # (batch, n): sums of log-probabilities
+    generated: tf.Tensor  # (batch, n): tokens behind the prompt, eos included
+    unfinished: tf.Tensor  # (batch, n)
+    cache: BeamCache
+    records: Records
 
 
 def greedy_or_sampled(model, input_ids, attention_mask, prompt, options, seed):
@@ -16,38 +30,61 @@ def greedy_or_sampled(model, input_ids, attention_mask, prompt, options, seed):
         seed: int32 `(2,)`, of what is drawn.
 
     Returns:
-        `Hypotheses` with `num_return_sequences` beams; scores have the length penalty
-        applied. A row whose mask is all zero gets no tokens and the score 0.
+        See `beam_search`; no hypothesis continues another one.
     """
     decoding = Decoding(model, input_ids, attention_mask, prompt, options, seed)
     eos = model.config.eos_token_id
     shape = (decoding.batch, decoding.beams)
 
-    def step(length, sequences, score_sums, generated, unfinished, cache):
-        scores, cache = decoding.next_scores(sequences, length, cache)
-        choice = decoding.perturbed(decoding.warped(sequences, length, scores), length)
+    def step(*state):
+        state = _State(*state)
+        length, sequences = state.length, state.sequences
+        tokens = tf.gather(sequences, length - 1, axis=2)
+        logits, decoded = decoding.step(tokens, length, state.cache)
+        scores = decoding.scored(logits, sequences, length)
+        choice = decoding.perturbed(decoding.warped(sequences, length, scores.values), length)
         best = tf.argmax(choice, axis=2, output_type=tf.int32)
-        gains = tf.gather(scores, best, axis=2, batch_dims=2)
-        tokens = tf.where(unfinished, best, model.config.pad_token_id)
-        sequences = write_token(sequences, tokens, length)
-        score_sums += tf.where(unfinished, gains, 0.0)
-        generated += tf.cast(unfinished, tf.int32)
-        unfinished &= tokens != eos
-        return length + 1, sequences, score_sums, generated, unfinished, cache
+        gains = tf.gather(scores.values, best, axis=2, batch_dims=2) - scores.normalizer[:, :, 0]
+        tokens = tf.where(state.unfinished, best, model.config.pad_token_id)
+        return tuple(
+            _State(
+                length=length + 1,
+                sequences=write_at(sequences, length, tokens),
+                scores=state.scores + tf.where(state.unfinished, gains, 0.0),
+                generated=state.generated + tf.cast(state.unfinished, tf.int32),
+                unfinished=state.unfinished & (tokens != eos),
+                cache=decoded.cache,
+                records=state.records.written(
+                    length - decoding.prompt_length,
+                    decoded,
+                    logits,
+                    lambda: decoding.peers_scores(logits, scores, sequences, length),
+                ),
+            )
+        )
 
-    _, sequences, score_sums, generated, _, _ = tf.while_loop(
-        lambda length, sequences, score_sums, generated, unfinished, cache: tf.reduce_any(
-            unfinished
-        ),
-        step,
-        (
-            tf.constant(decoding.prompt_length),
-            decoding.first_sequences(),
-            tf.zeros(shape),
-            tf.zeros(shape, tf.int32),
-            tf.broadcast_to(decoding.active[:, None], shape),
-            decoding.first_cache(),
-        ),
-        maximum_iterations=options.max_length - decoding.prompt_length,
+    first = _State(
+        length=tf.constant(decoding.prompt_length),
+        sequences=decoding.first_sequences(decoding.beams),
+        scores=tf.zeros(shape),
+        generated=tf.zeros(shape, tf.int32),
+        unfinished=tf.broadcast_to(decoding.active[:, None], shape),
+        cache=decoding.first_cache(),
+        records=decoding.first_records(),
     )
-    return Hypotheses(sequences, decoding.normalized(score_sums, tf.maximum(generated, 1)))
+    final = _State(
+        *tf.while_loop(
+            lambda *state: tf.reduce_any(_State(*state).unfinished),
+            step,
+            tuple(first),
+            maximum_iterations=decoding.steps,
+        )
+    )
+    own = tf.broadcast_to(tf.range(decoding.beams)[:, None], (*shape, decoding.steps))
+    is_generated = tf.range(decoding.steps) < final.generated[:, :, None]
+    hypotheses = Hypotheses(
+        final.sequences,
+        decoding.normalized(final.scores, tf.maximum(final.generated, 1)),
+        tf.where(is_generated, own, -1),
+    )
+    return hypotheses, decoding, final.records, final.length - decoding.prompt_length

@@ -3,7 +3,7 @@
 `past_key_values` of a model's call is, as published, a tuple with one `(keys, values,
 source keys, source values)` a layer, each `(batch, heads, length, head_dim)`, that grows by
 concatenation. Where shapes must not change (a `tf.while_loop`, XLA) a `StaticCache` has the
-place for all positions from the start. Beam search keeps its own, with a beam dimension.
+place for all positions from the start. Beam search keeps its own, see `beam_cache`.
 """
 
 from typing import NamedTuple
@@ -73,17 +73,3 @@ def write_positions(cached, new, start):
     # Every position takes some new one; those that are none of the new keep the old.
     spread = tf.gather(new, tf.clip_by_value(offsets, 0, count - 1), axis=-2)
     return tf.where(((offsets >= 0) & (offsets < count))[:, None], spread, cached)
-
-
-def empty_beam_cache(num_layers, batch, beams, heads, max_length, head_dim, dtype):
-    """Zeros for beam search: one `(keys, values)` a layer, each
-    `(batch, beams, heads, max_length, head_dim)`."""
-    zeros = tf.zeros((batch, beams, heads, max_length, head_dim), dtype)
-    return tuple((zeros, zeros) for _ in range(num_layers))
-
-
-def select_beams(cache, beam_indices):
-    """Makes each beam continue another: `beam_indices` is int `(batch, beams)`."""
-    return tf.nest.map_structure(
-        lambda cached: tf.gather(cached, beam_indices, axis=1, batch_dims=1), cache
-    )

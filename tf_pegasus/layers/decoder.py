@@ -1,20 +1,27 @@
 """The decoder: target ids and encoder states to hidden states, all at once or by steps."""
 
 import functools
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
 
+from tf_pegasus.layers.activations import ACTIVATIONS
 from tf_pegasus.layers.attention import PegasusAttention
-from tf_pegasus.layers.blocks import PegasusFeedForward, layer_norm, residual_dropout
-from tf_pegasus.layers.cache import (
-    StaticCache,
+from tf_pegasus.layers.beam_attention import attend_to, attend_to_blocks
+from tf_pegasus.layers.beam_cache import (
+    HIDDEN,
+    BeamCache,
     empty_beam_cache,
-    extend,
-    past_length,
-    write_positions,
+    own_slots,
+    views,
+    write,
 )
+from tf_pegasus.layers.blocks import PegasusFeedForward, layer_norm, residual_dropout
+from tf_pegasus.layers.cache import StaticCache, extend, past_length
+from tf_pegasus.layers.half_precision import narrowed
 from tf_pegasus.layers.inputs import as_embeddings, flag, named_inputs
+from tf_pegasus.layers.projection import Projection
 from tf_pegasus.layers.stack import PegasusStack, padding_mask
 from tf_pegasus.outputs import TFBaseModelOutputWithPastAndCrossAttentions
 
@@ -125,42 +132,117 @@ class PegasusDecoderLayer(keras.layers.Layer):
         fed = self.feed_forward(self.final_layer_norm(hidden_states), training=training)
         return hidden_states + self.dropout(fed, training=training)
 
-    def step(self, hidden_states, position, cached, cross, encoder_attention_mask):
+    def projections(self):
+        """The weights of `step`, made ready: a `StepProjections`."""
+        own, cross = self.self_attn, self.encoder_attn
+        feed = self.feed_forward
+        return StepProjections(
+            *map(Projection.of, (own.q_proj, own.k_proj, own.v_proj, own.out_proj)),
+            *map(Projection.of, (cross.q_proj, cross.out_proj, feed.fc1, feed.fc2)),
+        )
+
+    def step(self, hidden_states, projections, blocks, views, source):
         """Runs one new position of every beam.
 
         Args:
             hidden_states: float32 `(batch, beams, d_model)`.
-            position: int scalar, where the new token stands.
-            cached: this layer's `(keys, values)`, see `tf_pegasus.layers.cache`.
-            cross: the source's `(keys, values)`, each `(batch, heads, source, head_dim)`;
-                the beams share them, as if they were query positions.
-            encoder_attention_mask: bool `(batch, 1, 1, source)`.
+            projections: see `projections`.
+            blocks, views: this layer's cache, see `tf_pegasus.layers.beam_cache`.
+            source: this layer's keys, values and mask of the source, see
+                `TFPegasusDecoder.prepare`; the beams share them.
 
         Returns:
-            float32 `(batch, beams, d_model)` and the cache with the new position in it.
+            `StepOutput`.
         """
-        keys, values = cached
-        batch, beams, max_length = tf.shape(keys)[0], tf.shape(keys)[1], tf.shape(keys)[3]
-        heads, head_dim = self.self_attn.num_heads, self.self_attn.head_dim
-        width = heads * head_dim
-        # Every beam is a row of its own with one query: (batch * beams, 1, d_model)
-        normed = tf.reshape(self.self_attn_layer_norm(hidden_states), (-1, 1, width))
-        new_key, new_value = self.self_attn.key_value(normed)
-        new_shape = (batch, beams, heads, 1, head_dim)
-        keys = write_positions(keys, tf.reshape(new_key, new_shape), position)
-        values = write_positions(values, tf.reshape(new_value, new_shape), position)
-        row_shape = (batch * beams, heads, max_length, head_dim)
-        attended, _ = self.self_attn.attend(
-            self.self_attn.query(normed),
-            tf.reshape(keys, row_shape),
-            tf.reshape(values, row_shape),
-            tf.range(max_length) <= position,
+        weights = projections
+        normed = self.self_attn_layer_norm(hidden_states)
+        query, keys, values = (
+            self._split_heads(projection(normed))
+            for projection in (weights.query, weights.key, weights.value)
         )
-        attended = tf.reshape(attended, (batch, beams, width))
-        hidden_states += attended
-        # The beams share the source: they are so many queries to its keys.
-        hidden_states, _ = self._attend_to_source(hidden_states, cross, encoder_attention_mask)
-        return self._feed(hidden_states), (keys, values)
+        new = (tf.transpose(keys, (0, 1, 3, 2)), values)
+        blocks = tuple(write(block, view, *new) for block, view in zip(blocks, views, strict=True))
+        context, own_weights = attend_to_blocks(self._scaled(query), blocks, views)
+        hidden_states += weights.out(self._joined(context))
+        query = self._split_heads(weights.cross_query(self.encoder_attn_layer_norm(hidden_states)))
+        part = attend_to(self._scaled(query), *source)
+        hidden_states += weights.cross_out(self._joined(part.context))
+        activation = ACTIVATIONS[self.feed_forward.activation]
+        fed = weights.second(activation(weights.first(self.final_layer_norm(hidden_states))))
+        return StepOutput(hidden_states + fed, blocks, own_weights, part.weights)
+
+    def _split_heads(self, states):
+        """float32 `(batch, beams, d_model)` to `(batch, heads, beams, head_dim)` in the compute
+        dtype."""
+        heads = (self.self_attn.num_heads, self.self_attn.head_dim)
+        states = narrowed(states, self.compute_dtype)
+        split = tf.reshape(states, (-1, states.shape[1], *heads))
+        return tf.transpose(split, (0, 2, 1, 3))
+
+    def _scaled(self, query):
+        return query * tf.cast(self.self_attn.head_dim**-0.5, query.dtype)
+
+    def _joined(self, context):
+        # (batch, heads, beams, head_dim) -> (batch, beams, d_model)
+        context = tf.transpose(context, (0, 2, 1, 3))
+        return tf.reshape(context, (-1, context.shape[1], self.self_attn.embed_dim))
+
+
+class StepProjections(NamedTuple):
+    """The products of one layer in `PegasusDecoderLayer.step`."""
+
+    query: Projection
+    key: Projection
+    value: Projection
+    out: Projection
+    cross_query: Projection
+    cross_out: Projection
+    first: Projection
+    second: Projection
+
+
+class StepOutput(NamedTuple):
+    """What one layer makes of one new position of every beam.
+
+    Fields:
+        hidden_states: float32 `(batch, beams, d_model)`.
+        blocks: the layer's cache with the position in it.
+        attentions: float32 `(batch, heads, beams, slots)`, the weights of self-attention.
+        cross_attentions: float32 `(batch, heads, beams, source_length)`.
+    """
+
+    hidden_states: tf.Tensor
+    blocks: tuple
+    attentions: tf.Tensor
+    cross_attentions: tf.Tensor
+
+
+class DecodedStep(NamedTuple):
+    """What the decoder makes of one new position of every beam.
+
+    Fields:
+        hidden_states: the embeddings and one a layer, float32 `(batch, beams, d_model)`; the
+            last is behind the final layer norm.
+        cache: `BeamCache` with the position in it.
+        attentions, cross_attentions: one a layer, see `StepOutput`.
+    """
+
+    hidden_states: tuple
+    cache: BeamCache
+    attentions: tuple
+    cross_attentions: tuple
+
+
+class Prepared(NamedTuple):
+    """What every step of one generation needs, made once.
+
+    Fields:
+        projections: a `StepProjections` for each layer.
+        sources: `(keys, values, mask)` for each layer.
+    """
+
+    projections: tuple
+    sources: tuple
 
 
 DECODER_INPUT_NAMES = (
@@ -376,7 +458,7 @@ class TFPegasusDecoder(PegasusStack):
         return visible if own is None else visible & own
 
     def cross_key_values(self, encoder_hidden_states):
-        """Each layer's keys and values of the source, computed once per generation."""
+        """Each layer's keys and values of the source, `(batch, heads, source, head_dim)`."""
         return tuple(layer.encoder_attn.key_value(encoder_hidden_states) for layer in self.layers)
 
     def init_cache(self, batch_size, max_length, encoder_hidden_states=None):
@@ -396,40 +478,66 @@ class TFPegasusDecoder(PegasusStack):
         layers = tuple((zeros, zeros, *cross) for cross in source)
         return StaticCache(layers, tf.constant(0))
 
-    def init_beam_cache(self, batch, beams, max_length):
-        """An empty cache of beam search, see `tf_pegasus.layers.cache`."""
+    def init_beam_cache(self, batch, beams, positions):
+        """An empty `BeamCache` with place for `positions` (int)."""
         attention = self.layers[0].self_attn
         return empty_beam_cache(
             len(self.layers),
             batch,
             beams,
             attention.num_heads,
-            max_length,
+            positions,
             attention.head_dim,
             self.compute_dtype,
         )
 
-    def step(self, input_ids, position, cache, cross, encoder_attention_mask):
-        """Decodes one new token of every beam.
+    def prepare(self, encoder_hidden_states, encoder_attention_mask):
+        """Makes ready what `step` needs: weights, and the source as keys and values.
 
         Args:
-            input_ids: int `(batch, beams)`.
-            position: int scalar.
-            cache: see `init_beam_cache`.
-            cross: see `cross_key_values`.
+            encoder_hidden_states: float32 `(batch, source_length, d_model)`.
             encoder_attention_mask: int or bool `(batch, source_length)`.
 
         Returns:
-            float32 `(batch, beams, d_model)` and the new cache.
+            `Prepared`.
         """
-        mask = padding_mask(encoder_attention_mask)
+        seen = padding_mask(encoder_attention_mask, "encoder_attention_mask")
+        mask = tf.where(seen, 0.0, HIDDEN)
+        return Prepared(
+            tuple(layer.projections() for layer in self.layers),
+            tuple(
+                (tf.transpose(keys, (0, 1, 3, 2)), values, mask)
+                for keys, values in self.cross_key_values(encoder_hidden_states)
+            ),
+        )
+
+    def step(self, input_ids, position, cache, prepared):
+        """Decodes one new token of every beam.
+
+        Args:
+            input_ids: int `(batch, beams)`, beams known when a graph is built.
+            position: int32 scalar, where the tokens stand.
+            cache: `BeamCache` with the positions before.
+            prepared: see `prepare`.
+
+        Returns:
+            `DecodedStep`.
+        """
         # All beams stand at one position: embed them as rows of one token.
         embedded = self.embed(tf.reshape(input_ids, (-1, 1)), start=position)
-        hidden_states = tf.reshape(
-            embedded, (*tf.unstack(tf.shape(input_ids)), self.config.d_model)
+        hidden_states = tf.reshape(embedded, (-1, input_ids.shape[1], self.config.d_model))
+        origins = own_slots(cache.origins, position)
+        block_views = views(origins, position)
+        states, outputs = [hidden_states], []
+        for layer, projections, blocks, source in zip(
+            self.layers, prepared.projections, cache.layers, prepared.sources, strict=True
+        ):
+            outputs.append(layer.step(states[-1], projections, blocks, block_views, source))
+            states.append(outputs[-1].hidden_states)
+        states[-1] = self.layer_norm(states[-1])
+        return DecodedStep(
+            hidden_states=tuple(states),
+            cache=BeamCache(tuple(output.blocks for output in outputs), origins),
+            attentions=tuple(output.attentions for output in outputs),
+            cross_attentions=tuple(output.cross_attentions for output in outputs),
         )
-        new_cache = []
-        for layer, cached, source in zip(self.layers, cache, cross, strict=True):
-            hidden_states, cached = layer.step(hidden_states, position, cached, source, mask)
-            new_cache.append(cached)
-        return self.layer_norm(hidden_states), tuple(new_cache)

@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_pegasus.layers.replace_weight import replace_weight
+from tf_pegasus.layers.projection import int8_product
+from tf_pegasus.layers.replace_weight import add_weight, replace_weight
 
 
 @keras.saving.register_keras_serializable(package="tf_pegasus")
@@ -40,13 +41,26 @@ class PegasusSharedEmbedding(keras.layers.Layer):
             # The residual stream and the logits are float32 whatever the compute dtype.
             autocast=False,
         )
+        self.scale = None
         self.built = True
 
     def _draw(self, shape, dtype):
         return keras.initializers.TruncatedNormal(stddev=self.init_std)(shape, dtype=dtype)
 
+    def to_int8(self):
+        """Keeps each row as int8, times what makes its greatest entry 127."""
+        rows, scale = keras.quantizers.abs_max_quantize(self.embeddings, axis=1, to_numpy=True)
+        replace_weight(self, "embeddings", rows, "int8", trainable=False)
+        self.scale = add_weight(self, "scale", tf.cast(scale[:, 0], tf.float32), "float32", False)
+
     def resize(self, vocab_size):
-        """Makes the table `vocab_size` rows long; rows that stay keep their values."""
+        """Makes the table `vocab_size` rows long; rows that stay keep their values.
+
+        Raises:
+            ValueError: the table was quantized.
+        """
+        if self.scale is not None:
+            raise ValueError("the embedding is quantized to int8: resize it before")
         rows = self.embeddings.value[:vocab_size]
         missing = vocab_size - rows.shape[0]
         if missing > 0:
@@ -57,17 +71,47 @@ class PegasusSharedEmbedding(keras.layers.Layer):
     def call(self, input_ids):
         """Maps int ids of any shape to float32 `(*shape, d_model)`."""
         check_ids(input_ids, self.vocab_size)
-        return tf.cast(tf.gather(self.embeddings.value, input_ids), tf.float32)
+        rows = tf.cast(tf.gather(self.embeddings.value, input_ids), tf.float32)
+        if self.scale is None:
+            return rows
+        return rows / tf.gather(self.scale.value, input_ids)[..., None]
 
     def logits(self, hidden_states):
         """Projects `(..., d_model)` on the vocabulary, in float32: `(..., vocab_size)`."""
-        table = tf.cast(self.embeddings.value, tf.float32)
         states = tf.reshape(tf.cast(hidden_states, tf.float32), (-1, self.d_model))
-        scores = tf.matmul(states, table, transpose_b=True)
+        if self.scale is not None:
+            scores = self._int8_logits(states)
+        else:
+            table = tf.cast(self.embeddings.value, tf.float32)
+            scores = tf.matmul(states, table, transpose_b=True)
         shape = tf.concat([tf.shape(hidden_states)[:-1], [self.vocab_size]], axis=0)
         scores = tf.reshape(scores, shape)
         scores.set_shape([*hidden_states.shape[:-1], self.vocab_size])
         return scores
+
+    def _int8_logits(self, rows):
+        return int8_product(rows, self.embeddings.value, self.scale.value, transpose_kernel=True)
+
+    def next_logits(self, hidden_states, bias):
+        """`logits` of few rows, plus a bias: faster where a step has tens of them.
+
+        Args:
+            hidden_states: float32 `(batch, beams, d_model)`.
+            bias: float32 `(vocab_size,)`.
+
+        Returns:
+            float32 `(batch, beams, vocab_size)`.
+        """
+        rows = tf.reshape(hidden_states, (-1, self.d_model))
+        if self.scale is not None:
+            scores = self._int8_logits(rows) + bias
+        else:
+            table = tf.cast(self.embeddings.value, tf.float32)
+            # The table on the left is read as it lies; on the right it would be transposed and
+            # repacked at every step. XLA turns the product round again unless something (the
+            # bias) stands between it and the transposition.
+            scores = tf.transpose(tf.matmul(table, rows, transpose_b=True) + bias[:, None])
+        return tf.reshape(scores, (-1, hidden_states.shape[1], self.vocab_size))
 
     def compute_output_spec(self, input_ids):
         return keras.KerasTensor((*input_ids.shape, self.d_model), dtype="float32")

@@ -17,6 +17,13 @@ def finite(tensor):
     return tf.clip_by_value(tensor, tensor.dtype.min, tensor.dtype.max)
 
 
+def narrowed(tensor, dtype):
+    """Casts float32; what float16 cannot hold becomes its largest number."""
+    if tf.as_dtype(dtype) == tf.float16:
+        tensor = tf.clip_by_value(tensor, tf.float16.min, tf.float16.max)
+    return tf.cast(tensor, dtype)
+
+
 def widened(dense, inputs):
     """Applies a linear Keras layer, and returns float32 that float16 could not hold.
 

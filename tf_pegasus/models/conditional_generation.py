@@ -142,3 +142,8 @@ class TFPegasusForConditionalGeneration(
         """Projects decoder states `(..., d_model)` to float32 `(..., vocab_size)`."""
         bias = tf.cast(self.final_logits_bias.value[0], tf.float32)
         return self.model.shared.logits(hidden_states) + bias
+
+    def next_logits(self, hidden_states):
+        """`logits` of one position of every beam, `(batch, beams, d_model)`."""
+        bias = tf.cast(self.final_logits_bias.value[0], tf.float32)
+        return self.model.shared.next_logits(hidden_states, bias)
