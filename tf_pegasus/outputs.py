@@ -144,10 +144,37 @@ class TFCausalLMOutputWithCrossAttentions(ModelOutput):
 class GenerateOutput(ModelOutput):
     """Output of `generate(..., return_dict_in_generate=True)`.
 
+    Where rows are `batch * num_beams` (without beams, `batch * num_return_sequences`), what is
+    there for each step is a tuple with one entry a generated token; inside a `tf.function` it
+    has all `max_length` - prompt entries, zeros behind the last step.
+
     Fields:
         sequences: int32 `(batch * num_return_sequences, max_length)`, padded with pad.
         sequences_scores: float32 `(batch * num_return_sequences,)`, sum of the tokens'
             log-probabilities over length ** length_penalty.
+        scores: with `output_scores`, for each step float32 `(rows, vocab_size)`: what the next
+            token was chosen by, as the options changed it: log-probabilities in beam search,
+            else logits.
+        logits: with `output_logits`, the same as the model gave them.
+        beam_indices: with `output_scores`, int32 `(batch * num_return_sequences, steps)`, the
+            row that each token of a sequence was chosen from, -1 behind its end; beam search.
+        encoder_attentions, encoder_hidden_states: see `TFBaseModelOutput`, one row a source.
+        decoder_attentions: with `output_attentions`, for each step a tuple with one float32
+            `(rows, heads, 1, step's length)` a layer.
+        cross_attentions: the same, `(rows, heads, 1, source_length)`.
+        decoder_hidden_states: with `output_hidden_states`, for each step a tuple of float32
+            `(rows, 1, d_model)`: the embeddings and one a layer.
     """
 
-    fields = ("sequences", "sequences_scores")
+    fields = (
+        "sequences",
+        "sequences_scores",
+        "scores",
+        "logits",
+        "beam_indices",
+        "encoder_attentions",
+        "encoder_hidden_states",
+        "decoder_attentions",
+        "cross_attentions",
+        "decoder_hidden_states",
+    )

@@ -1,4 +1,7 @@
-"""Beam search, with `transformers`' rules for what is finished and when to stop.
+"""Beam search, with `transformers`' rules for what is finished and when to stop, or the authors'.
+
+Theirs (`length_penalty_type="gnmt"`) let any of the 2 * beams candidates end, prefer what ended
+to what did not, whatever the scores, and stop when no better one is possible.
 
 Groups of beams (Vijayakumar et al., 2016) are searches of their own that take a step together:
 each is kept from choosing what the groups before it chose in the same step.
@@ -35,7 +38,9 @@ class _State(NamedTuple):
     records: Records
 
 
-def beam_search(model, input_ids, attention_mask, prompt, options, seed):
+def beam_search(
+    model, input_ids, attention_mask, prompt, options, seed, prefix_allowed_tokens_fn=None
+):
     """Generates `num_return_sequences` outputs a source, best first.
 
     Args:
@@ -44,13 +49,16 @@ def beam_search(model, input_ids, attention_mask, prompt, options, seed):
         prompt: see `Decoding`.
         options: `GenerationConfig`.
         seed: int32 `(2,)`, of what is drawn.
+        prefix_allowed_tokens_fn: see `generate`.
 
     Returns:
         `Hypotheses`, `num_return_sequences` of them; scores have the length penalty applied. A
         row whose mask is all zero gets no tokens and the score 0. Also the `Decoding`, the
         `Records` and the number of steps.
     """
-    decoding = Decoding(model, input_ids, attention_mask, prompt, options, seed)
+    decoding = Decoding(
+        model, input_ids, attention_mask, prompt, options, seed, prefix_allowed_tokens_fn
+    )
     search = _BeamSearch(decoding)
     final = _State(
         *tf.while_loop(
@@ -60,9 +68,9 @@ def beam_search(model, input_ids, attention_mask, prompt, options, seed):
             maximum_iterations=decoding.steps,
         )
     )
-    finished = final.groups[0].finished
+    finished = search.results(final.groups[0])
     for group in final.groups[1:]:
-        finished = finished.joined(group.finished)
+        finished = finished.joined(search.results(group))
     if len(final.groups) > 1:
         finished = finished.select(tf.math.top_k(finished.scores, decoding.beams)[1])
     best = Hypotheses(*(part[:, : options.num_return_sequences] for part in finished))
@@ -76,6 +84,7 @@ class _BeamSearch:
         self.beams = decoding.group_size
         self.eos = decoding.model.config.eos_token_id
         self.pad = decoding.model.config.pad_token_id
+        self.follows_authors = self.options.length_penalty_type == "gnmt"
 
     def first_state(self):
         decoding = self.decoding
@@ -100,6 +109,19 @@ class _BeamSearch:
             records=decoding.first_records(),
         )
 
+    def results(self, group):
+        """The `Hypotheses` of a group at the end, best first."""
+        if not self.follows_authors:
+            return group.finished
+
+        def completed(finished, running):
+            places = tf.reshape(
+                group.is_finished, (-1, self.beams, *[1] * (len(finished.shape) - 2))
+            )
+            return tf.where(places, finished, running)
+
+        return Hypotheses(*map(completed, group.finished, group.running))
+
     def improvable(self, state):
         """bool `(groups, batch)`."""
         return tf.stack([group.improvable for group in state.groups])
@@ -107,8 +129,7 @@ class _BeamSearch:
     def step(self, state):
         decoding, length = self.decoding, state.length
         sequences = tf.concat([group.running.sequences for group in state.groups], axis=1)
-        tokens = tf.gather(sequences, length - 1, axis=2)
-        logits, decoded = decoding.step(tokens, length, state.cache)
+        logits, decoded = decoding.step(sequences, length, state.cache)
         groups, origins, all_scores = [], [], []
         chosen_before = None
         for number, group in enumerate(state.groups):
@@ -166,7 +187,9 @@ class _BeamSearch:
             origins=write_at(candidates.origins, length - self.decoding.prompt_length, origins)
         )
         last_tokens = tf.gather(candidates.sequences, length, axis=2)
-        stops = (last_tokens == self.eos) | (length + 1 == self.options.max_length)
+        stops = last_tokens == self.eos
+        if not self.follows_authors:
+            stops |= length + 1 == self.options.max_length
         # Of 2 * beams candidates at most half end in eos, so enough remain to go on with.
         open_scores = candidates.scores + tf.where(stops, NEVER, 0.0)
         open_scores, chosen = tf.math.top_k(open_scores, self.beams)
@@ -176,7 +199,14 @@ class _BeamSearch:
             running=running,
             finished=finished,
             is_finished=is_finished,
-            improvable=self._still_improvable(group, length + 1, running, finished, is_finished),
+            improvable=self._still_improvable(
+                # A search with groups also looks at what has just ended, in `transformers`.
+                candidates if self.options.num_beam_groups > 1 else running,
+                group.improvable,
+                length + 1,
+                finished,
+                is_finished,
+            ),
         )
         return advanced, tf.gather(origins, chosen, axis=1, batch_dims=1)
 
@@ -204,8 +234,10 @@ class _BeamSearch:
 
     def _finish(self, group, candidates, stops, length):
         """Merges the candidates that just ended into the best finished hypotheses."""
-        # Only the best half may end: the rest is there to go on with.
-        ends = stops & (tf.range(2 * self.beams) < self.beams) & group.improvable[:, None]
+        ends = stops & group.improvable[:, None]
+        if not self.follows_authors:
+            # Only the best half may end: the rest is there to go on with.
+            ends &= tf.range(2 * self.beams) < self.beams
         scores = self.decoding.normalized(
             candidates.scores, length + 1 - self.decoding.prompt_length
         )
@@ -214,16 +246,16 @@ class _BeamSearch:
         is_finished = tf.concat([group.is_finished, ends], axis=1)
         return merged.select(best), tf.gather(is_finished, best, axis=1, batch_dims=1)
 
-    def _still_improvable(self, group, length, running, finished, is_finished):
+    def _still_improvable(self, running, improvable, length, finished, is_finished):
         """Whether each source's best running hypothesis may beat its worst finished one."""
         options = self.options
-        improvable = group.improvable
         if options.early_stopping is True:
             improvable &= ~tf.reduce_all(is_finished, axis=1)
         # A positive penalty exponent favours long outputs: the bound that is certain takes
         # the greatest length, the usual heuristic the present one.
         bound_length = length - self.decoding.prompt_length
-        if options.early_stopping == "never" and options.length_penalty > 0:
+        is_certain = options.early_stopping == "never" or self.follows_authors
+        if is_certain and options.length_penalty > 0:
             bound_length = self.decoding.steps
         bound = self.decoding.normalized(running.scores[:, 0], bound_length)
         worst = tf.where(is_finished, tf.reduce_min(finished.scores, axis=1)[:, None], NEVER)

@@ -5,11 +5,13 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from tf_pegasus.generation.logits_processors import (
+    allow_only,
     logits_processors,
     logits_warpers,
     penalize_repetition,
 )
 from tf_pegasus.generation.records import Records
+from tf_pegasus.layers.decoder import DecodedStep
 
 
 class Decoding:
@@ -23,9 +25,12 @@ class Decoding:
             known when a graph is built.
         options: `GenerationConfig`.
         seed: int32 `(2,)`, of what is drawn.
+        prefix_allowed_tokens_fn: see `generate`, or None.
     """
 
-    def __init__(self, model, input_ids, attention_mask, prompt, options, seed):
+    def __init__(
+        self, model, input_ids, attention_mask, prompt, options, seed, prefix_allowed_tokens_fn
+    ):
         self.model = model
         self.decoder = model.get_decoder()
         self.options = options
@@ -35,6 +40,7 @@ class Decoding:
         self.is_beam_search = options.num_beams > 1
         self.beams = options.num_beams if self.is_beam_search else options.num_return_sequences
         self.batch = tf.shape(input_ids)[0]
+        self.attention_mask = attention_mask
         # A row that has nothing to attend to (padding of the batch) is not worked on.
         self.active = tf.reduce_any(attention_mask != 0, axis=1)
         self.encoded = model.get_encoder()(
@@ -50,6 +56,8 @@ class Decoding:
         self.processors = logits_processors(
             options, model.config.eos_token_id, self.prompt_length, input_ids, self.group_size
         )
+        if prefix_allowed_tokens_fn is not None:
+            self.processors.append(allow_only(prefix_allowed_tokens_fn, self.group_size))
         self.warpers = logits_warpers(options)
 
     @property
@@ -78,19 +86,35 @@ class Decoding:
         """Empty `Records` of what the options ask to be returned of every step."""
         return Records.empty(self.options, self.steps)
 
-    def step(self, tokens, length, cache):
+    def step(self, sequences, length, cache):
         """Runs the model on the last token of every hypothesis.
 
         Args:
-            tokens: int32 `(batch, beams)`, those at position `length` - 1.
-            length: int32 scalar, of the hypotheses.
+            sequences: int32 `(batch, beams, max_length)`, the first `length` filled.
+            length: int32 scalar.
             cache: `BeamCache` with the positions before `length` - 1.
 
         Returns:
             float32 logits `(batch, beams, vocab_size)` of the next token, and a `DecodedStep`.
         """
+        if not self.options.use_cache:
+            states = self._last_states(sequences, length)
+            return self.model.next_logits(states), DecodedStep((states,), cache, (), ())
+        tokens = tf.gather(sequences, length - 1, axis=2)
         step = self.decoder.step(tokens, length - 1, cache, self.prepared)
         return self.model.next_logits(step.hidden_states[-1]), step
+
+    def _last_states(self, sequences, length):
+        """Runs whole sequences, and returns the states at `length` - 1: `(batch, beams, d_model)`."""
+        outputs = self.decoder(
+            tf.reshape(sequences[:, :, :-1], (-1, self.options.max_length - 1)),
+            encoder_hidden_states=tf.repeat(self.encoded.last_hidden_state, self.beams, axis=0),
+            encoder_attention_mask=tf.repeat(self.attention_mask, self.beams, axis=0),
+            use_cache=False,
+            return_dict=True,
+        )
+        states = tf.gather(outputs.last_hidden_state, length - 1, axis=1)
+        return tf.reshape(states, (-1, self.beams, states.shape[-1]))
 
     def scored(self, logits, sequences, length, diversity=None):
         """Turns logits into scores, with what the options forbid or force.

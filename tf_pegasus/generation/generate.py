@@ -4,13 +4,14 @@ import tensorflow as tf
 
 from tf_pegasus.generation.beam_search import beam_search
 from tf_pegasus.generation.buckets import pad_to_bucket
+from tf_pegasus.generation.generate_output import as_output, tensors_of
 from tf_pegasus.generation.generation_config import GenerationConfig
 from tf_pegasus.generation.greedy_and_sampling import greedy_or_sampled
 from tf_pegasus.layers.embeddings import check_ids
 from tf_pegasus.layers.inputs import as_ids, named_inputs
-from tf_pegasus.outputs import GenerateOutput
 
 ENGINES = ("xla", "graph", "eager")
+_RECORDS = ("output_scores", "output_logits", "output_attentions", "output_hidden_states")
 
 
 class GenerationMixin:
@@ -34,9 +35,9 @@ class GenerationMixin:
         attention_mask=None,
         decoder_input_ids=None,
         generation_config=None,
-        engine="xla",
-        return_dict_in_generate=False,
+        engine="auto",
         seed=None,
+        prefix_allowed_tokens_fn=None,
         **options,
     ):
         """Generates output ids with greedy search, beam search, or sampling in either.
@@ -54,11 +55,15 @@ class GenerationMixin:
             decoder_input_ids: int `(batch, prompt_length)`, what the outputs begin with; by
                 default, and where it is missing from all rows, the decoder's start token.
             generation_config: `GenerationConfig`; by default the model's.
-            engine: `"xla"` (compiled for each bucket, fastest), `"graph"` or `"eager"`.
-            return_dict_in_generate: bool.
+            engine: `"xla"` (compiled for each bucket, fastest), `"graph"`, `"eager"`, or
+                `"auto"`: graph where the model computes in bfloat16 or float16 on a CPU, and
+                with `prefix_allowed_tokens_fn`; else XLA.
             seed: int or int tensor, of what sampling draws: the same one draws the same, in
                 all engines. By default each call draws something else, as
                 `keras.utils.set_random_seed` determines.
+            prefix_allowed_tokens_fn: function of a source's number and an output's ids so far
+                (int, int numpy array) that returns the ids that may come next. Python: not
+                for XLA, nor in a SavedModel.
             **options: fields of `GenerationConfig` to replace, such as `num_beams`,
                 `length_penalty`, `max_length`, `min_length`, `early_stopping`,
                 `no_repeat_ngram_size`, `num_return_sequences`.
@@ -71,8 +76,13 @@ class GenerationMixin:
             ValueError: an option or input is out of range; the message names it.
             TypeError: an unknown option.
         """
-        if engine not in ENGINES:
-            raise ValueError(f"engine={engine!r} must be one of {', '.join(ENGINES)}")
+        if engine not in ("auto", *ENGINES):
+            raise ValueError(f"engine={engine!r} must be one of auto, {', '.join(ENGINES)}")
+        if prefix_allowed_tokens_fn is not None and engine == "xla":
+            raise ValueError(
+                "prefix_allowed_tokens_fn is a Python function, which engine='xla' cannot "
+                "call: use engine='graph' or 'eager'"
+            )
         settings = (generation_config or self.generation_config).updated(**options)
         inputs = named_inputs(
             ("input_ids", "attention_mask"), input_ids, attention_mask=attention_mask
@@ -82,21 +92,32 @@ class GenerationMixin:
         if settings.max_new_tokens is not None:
             settings = settings.updated(max_length=prompt.shape[1] + settings.max_new_tokens)
         self._check_options(settings, prompt.shape[1])
+        if not settings.return_dict_in_generate:
+            # What is not returned is not recorded either.
+            settings = settings.updated(**dict.fromkeys(_RECORDS, False))
+        arguments = (settings, prefix_allowed_tokens_fn)
         if not tf.executing_eagerly():
-            sequences, scores = self._search(ids, mask, prompt, _seed(seed, settings), settings)
+            tensors = self._search(ids, mask, prompt, _seed(seed, settings), *arguments)
+            output = as_output(tensors, settings, prompt.shape[1])
         else:
-            rows = int(tf.shape(ids)[0]) * settings.num_return_sequences
+            batch, length = ids.shape
             padded = pad_to_bucket(
                 ids, mask, self.config.pad_token_id, self.config.max_position_embeddings
             )
-            missing = tf.shape(padded[0])[0] - tf.shape(prompt)[0]
-            prompt = tf.pad(prompt, [[0, missing], [0, 0]])
-            program = self._program(settings, engine, prompt.shape[1])
-            sequences, scores = program(*padded, prompt, _seed(seed, settings))
-            sequences, scores = self._cut(sequences[:rows]), scores[:rows]
-        if return_dict_in_generate:
-            return GenerateOutput(sequences=sequences, sequences_scores=scores)
-        return sequences
+            padded_prompt = tf.pad(prompt, [[0, padded[0].shape[0] - batch], [0, 0]])
+            if engine == "auto":
+                engine = self._best_engine(prefix_allowed_tokens_fn)
+            program = self._program(engine, prompt.shape[1], *arguments)
+            tensors = program(*padded, padded_prompt, _seed(seed, settings))
+            output = as_output(tensors, settings, prompt.shape[1], batch, length)
+            output["sequences"] = self._cut(output.sequences)
+        return output if settings.return_dict_in_generate else output.sequences
+
+    def _best_engine(self, prefix_allowed_tokens_fn):
+        on_cpu = not tf.config.list_logical_devices("GPU")
+        # XLA widens half-precision products on CPUs, where TensorFlow's own run at full speed.
+        is_slow = on_cpu and self.compute_dtype != "float32"
+        return "graph" if is_slow or prefix_allowed_tokens_fn is not None else "xla"
 
     def _source(self, input_ids, attention_mask):
         ids = as_ids("input_ids", input_ids)
@@ -173,21 +194,20 @@ class GenerationMixin:
                     f"{name}={index} must be below vocab_size={self.config.vocab_size}"
                 )
 
-    def _search(self, ids, mask, prompt, seed, options):
+    def _search(self, ids, mask, prompt, seed, options, prefix_allowed_tokens_fn):
         search = greedy_or_sampled if options.num_beams == 1 else beam_search
-        best, *_ = search(self, ids, mask, prompt, options, seed)
-        return tf.reshape(best.sequences, (-1, options.max_length)), tf.reshape(best.scores, (-1,))
+        return tensors_of(*search(self, ids, mask, prompt, options, seed, prefix_allowed_tokens_fn))
 
-    def _program(self, options, engine, prompt_length):
+    def _program(self, engine, prompt_length, options, prefix_allowed_tokens_fn=None):
         """The search as a function of tensors, traced once for each set of options."""
 
         def search(ids, mask, prompt, seed):
-            return self._search(ids, mask, prompt, seed, options)
+            return self._search(ids, mask, prompt, seed, options, prefix_allowed_tokens_fn)
 
         if engine == "eager":
             return search
         programs = self.__dict__.setdefault("_generation_programs", {})
-        key = (options, engine, prompt_length)
+        key = (engine, prompt_length, options, prefix_allowed_tokens_fn)
         if key not in programs:
             matrix = tf.TensorSpec((None, None), tf.int32)
             programs[key] = tf.function(

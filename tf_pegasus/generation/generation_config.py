@@ -20,6 +20,10 @@ class GenerationConfig:
         min_length, min_new_tokens: int, eos is forbidden before.
         do_sample: bool, draw tokens instead of taking the most probable ones.
         num_beams: int, 1 is greedy search or plain sampling.
+        num_beam_groups: int, divides `num_beams`: groups are searched one after the other
+            (Vijayakumar et al., 2016).
+        diversity_penalty: float, taken from the score of a token for each time that an
+            earlier group chose it in the same step.
         num_return_sequences: int, at most `num_beams`; any number for plain sampling.
         temperature, top_k, top_p, typical_p: the distribution that is sampled from; 1.0, 0,
             1.0 and 1.0 leave it as it is.
@@ -27,7 +31,9 @@ class GenerationConfig:
         length_penalty: float, the exponent of what scores are divided by.
         length_penalty_type: `"length"` (length ** length_penalty, Hugging Face's) or
             `"gnmt"` (((5 + length) / 6) ** length_penalty, the authors', after Wu et al.,
-            2016, equation 14). Unknown to `transformers`, which ignores it.
+            2016, equation 14; with it beam search prefers what ended in eos to what did not,
+            as theirs does, and scores the latter without penalty). Unknown to
+            `transformers`, which ignores it.
         early_stopping: True (stop when `num_beams` outputs are finished), False (stop when
             a better one is unlikely) or `"never"` (when it is impossible).
         no_repeat_ngram_size: int, n-grams of this size occur once; 0 allows all.
@@ -36,6 +42,11 @@ class GenerationConfig:
         suppress_tokens, begin_suppress_tokens: ids that do not occur, or not first.
         forced_bos_token_id, forced_eos_token_id: int or None, the first token, and the one
             at `max_length`.
+        use_cache: bool, keep keys and values of earlier positions; without, each step reads
+            the whole output again, which is slow and gives the same.
+        return_dict_in_generate: bool, return a `GenerateOutput`.
+        output_scores, output_logits, output_attentions, output_hidden_states: bool, what it
+            holds besides sequences and their scores.
         extra: dict of unknown keys, kept.
 
     Raises:
@@ -83,7 +94,7 @@ class GenerationConfig:
                 raise TypeError(f"{name}={value!r} must be an int")
             if value < least:
                 raise ValueError(f"{name}={value!r} must be at least {least}")
-        for name in ("length_penalty", *_POSITIVE):
+        for name in ("length_penalty", "diversity_penalty", *_POSITIVE):
             value = getattr(self, name)
             if not isinstance(value, (int, float)) or isinstance(value, bool):
                 raise TypeError(f"{name}={value!r} must be a float")
@@ -93,8 +104,9 @@ class GenerationConfig:
                     f"{name}={getattr(self, name)!r} must be above 0"
                     + (f" and at most {most:g}" if most < math.inf else "")
                 )
-        if not isinstance(self.do_sample, bool):
-            raise TypeError(f"do_sample={self.do_sample!r} must be a bool")
+        for name in _FLAGS:
+            if not isinstance(getattr(self, name), bool):
+                raise TypeError(f"{name}={getattr(self, name)!r} must be a bool")
         if self.length_penalty_type not in LENGTH_PENALTY_TYPES:
             raise ValueError(
                 f"length_penalty_type={self.length_penalty_type!r} must be one of "
@@ -125,11 +137,33 @@ class GenerationConfig:
                 f"min_new_tokens={self.min_new_tokens} must not be above "
                 f"max_new_tokens={self.max_new_tokens}"
             )
+        self._check_groups()
+        for name in ("output_attentions", "output_hidden_states"):
+            if getattr(self, name) and not self.use_cache:
+                raise ValueError(f"{name}=True needs use_cache=True: steps are recorded with it")
         samples_alone = self.do_sample and self.num_beams == 1
         if self.num_return_sequences > self.num_beams and not samples_alone:
             raise ValueError(
                 f"num_return_sequences={self.num_return_sequences} must not be above "
                 f"num_beams={self.num_beams}, unless do_sample=True and num_beams=1"
+            )
+
+    def _check_groups(self):
+        if self.num_beams % self.num_beam_groups:
+            raise ValueError(
+                f"num_beam_groups={self.num_beam_groups} must divide num_beams={self.num_beams}"
+            )
+        if self.num_beam_groups > 1 and self.do_sample:
+            raise ValueError(
+                f"num_beam_groups={self.num_beam_groups} excludes do_sample=True: groups are "
+                "searched, not drawn"
+            )
+        if self.diversity_penalty < 0:
+            raise ValueError(f"diversity_penalty={self.diversity_penalty!r} must be at least 0")
+        if self.diversity_penalty > 0 and self.num_beam_groups == 1:
+            raise ValueError(
+                f"diversity_penalty={self.diversity_penalty!r} needs num_beam_groups above 1, "
+                f"got num_beam_groups={self.num_beam_groups}"
             )
 
     def updated(self, **options):
@@ -186,6 +220,15 @@ class GenerationConfig:
 
 
 _NAMES = frozenset(f.name for f in fields(GenerationConfig)) - {"extra"}
+_FLAGS = (
+    "do_sample",
+    "use_cache",
+    "return_dict_in_generate",
+    "output_scores",
+    "output_logits",
+    "output_attentions",
+    "output_hidden_states",
+)
 _OPTIONAL = ("max_new_tokens", "forced_bos_token_id", "forced_eos_token_id")
 _POSITIVE = {
     "temperature": math.inf,
@@ -203,6 +246,7 @@ _LEAST = {
     "max_length": 2,
     "min_length": 0,
     "num_beams": 1,
+    "num_beam_groups": 1,
     "num_return_sequences": 1,
     "no_repeat_ngram_size": 0,
 }

@@ -19,7 +19,9 @@ class _State(NamedTuple):
     records: Records
 
 
-def greedy_or_sampled(model, input_ids, attention_mask, prompt, options, seed):
+def greedy_or_sampled(
+    model, input_ids, attention_mask, prompt, options, seed, prefix_allowed_tokens_fn=None
+):
     """Generates `num_return_sequences` outputs a source, one with greedy search.
 
     Args:
@@ -28,19 +30,21 @@ def greedy_or_sampled(model, input_ids, attention_mask, prompt, options, seed):
         prompt: see `Decoding`.
         options: `GenerationConfig` with `num_beams=1`.
         seed: int32 `(2,)`, of what is drawn.
+        prefix_allowed_tokens_fn: see `generate`.
 
     Returns:
         See `beam_search`; no hypothesis continues another one.
     """
-    decoding = Decoding(model, input_ids, attention_mask, prompt, options, seed)
+    decoding = Decoding(
+        model, input_ids, attention_mask, prompt, options, seed, prefix_allowed_tokens_fn
+    )
     eos = model.config.eos_token_id
     shape = (decoding.batch, decoding.beams)
 
     def step(*state):
         state = _State(*state)
         length, sequences = state.length, state.sequences
-        tokens = tf.gather(sequences, length - 1, axis=2)
-        logits, decoded = decoding.step(tokens, length, state.cache)
+        logits, decoded = decoding.step(sequences, length, state.cache)
         scores = decoding.scored(logits, sequences, length)
         choice = decoding.perturbed(decoding.warped(sequences, length, scores.values), length)
         best = tf.argmax(choice, axis=2, output_type=tf.int32)

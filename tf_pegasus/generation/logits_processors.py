@@ -7,6 +7,7 @@ float32 `(rows, vocab_size)`: log-probabilities, or what earlier processors made
 
 import math
 
+import numpy as np
 import tensorflow as tf
 
 FORBIDDEN = -math.inf
@@ -175,6 +176,30 @@ def force_at(token_id, position):
     def process(sequences, length, scores):
         forced = tf.where(tf.range(scores.shape[1]) == token_id, 0.0, FORBIDDEN)
         return tf.where(length == position, forced[None], scores)
+
+    return process
+
+
+def allow_only(allowed_tokens, beams):
+    """Allows only what a Python function returns for the number of a row's source and the
+    row's ids so far (De Cao et al., 2021)."""
+
+    def allowed(sequences, length, vocab_size):
+        mask = np.zeros((len(sequences), vocab_size), bool)
+        for row, sequence in enumerate(sequences):
+            tokens = np.asarray(allowed_tokens(row // beams, sequence[:length]), int)
+            if not np.all((tokens >= 0) & (tokens < vocab_size)):
+                raise ValueError(
+                    f"prefix_allowed_tokens_fn returned ids outside [0, {vocab_size}): {tokens}"
+                )
+            mask[row, tokens] = True
+        return mask
+
+    def process(sequences, length, scores):
+        mask = tf.numpy_function(
+            allowed, (sequences, length, scores.shape[1]), tf.bool, stateful=False
+        )
+        return tf.where(tf.ensure_shape(mask, scores.shape), scores, FORBIDDEN)
 
     return process
 

@@ -29,13 +29,17 @@ class ServedSummarizer(tf.Module):
         self._weights = [variable.value for variable in model.variables]
         matrix = tf.TensorSpec((None, None), tf.int32)
         # Strings cannot enter XLA: only the search is compiled, nested in the signature.
+        options = {
+            **options,
+            "num_return_sequences": 1,
+            "return_dict_in_generate": True,
+            "output_scores": False,
+            "output_logits": False,
+            "output_attentions": False,
+            "output_hidden_states": False,
+        }
         self._search = tf.function(
-            lambda ids, mask: model.generate(
-                ids,
-                mask,
-                return_dict_in_generate=True,
-                **{**options, "num_return_sequences": 1},
-            ).to_tuple(),
+            lambda ids, mask: model.generate(ids, mask, **options).to_tuple(),
             input_signature=(matrix, matrix),
             jit_compile=engine == "xla",
             autograph=False,

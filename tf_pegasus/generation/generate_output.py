@@ -1,0 +1,81 @@
+"""From the tensors that a search ends with to the `GenerateOutput` that was asked for."""
+
+import tensorflow as tf
+
+from tf_pegasus.outputs import GenerateOutput
+
+
+def tensors_of(best, decoding, records, steps):
+    """What a traced search returns: a dict of tensors.
+
+    Args:
+        best: `Hypotheses`, the `num_return_sequences` best of each source.
+        decoding: `Decoding`.
+        records: `Records`.
+        steps: int32 scalar, those that were taken.
+    """
+    options = decoding.options
+    tensors = {
+        "steps": steps,
+        "sequences": tf.reshape(best.sequences, (-1, options.max_length)),
+        "sequences_scores": tf.reshape(best.scores, (-1,)),
+        **records.stacked(),
+    }
+    if options.output_scores and decoding.is_beam_search:
+        first_rows = tf.range(decoding.batch)[:, None, None] * decoding.beams
+        rows = tf.where(best.origins >= 0, best.origins + first_rows, -1)
+        tensors["beam_indices"] = tf.reshape(rows, (-1, decoding.steps))
+    for name in ("attentions", "hidden_states"):
+        if getattr(options, f"output_{name}"):
+            tensors[f"encoder_{name}"] = decoding.encoded[name]
+    return tensors
+
+
+def as_output(tensors, options, prompt_length, batch=None, source_length=None):
+    """Makes a `GenerateOutput`.
+
+    Args:
+        tensors: see `tensors_of`.
+        options: `GenerationConfig`.
+        prompt_length: int.
+        batch, source_length: int, those of the sources before they were padded to buckets; None
+            where they were not, inside a `tf.function`: then every step there can be is kept.
+    """
+    tensors = dict(tensors)
+    steps = tensors.pop("steps")
+    steps = options.max_length - prompt_length if batch is None else int(steps)
+    beams = options.num_beams if options.num_beams > 1 else options.num_return_sequences
+    rows = None if batch is None else batch * beams
+    outputs = None if batch is None else batch * options.num_return_sequences
+    values = {
+        "sequences": tensors["sequences"][:outputs],
+        "sequences_scores": tensors["sequences_scores"][:outputs],
+    }
+    if "beam_indices" in tensors:
+        values["beam_indices"] = tensors["beam_indices"][:outputs, :steps]
+    for name in ("scores", "logits"):
+        if name in tensors:
+            values[name] = tuple(tensors[name][step, :rows] for step in range(steps))
+    for name, last in (
+        ("decoder_hidden_states", None),
+        ("decoder_attentions", "positions"),
+        ("cross_attentions", source_length),
+    ):
+        if name in tensors:
+            values[name] = tuple(
+                tuple(
+                    layer[:rows, ..., : prompt_length + step if last == "positions" else last]
+                    for layer in tf.unstack(tensors[name][step])
+                )
+                for step in range(steps)
+            )
+    if "encoder_hidden_states" in tensors:
+        values["encoder_hidden_states"] = tuple(
+            layer[:batch, :source_length] for layer in tensors["encoder_hidden_states"]
+        )
+    if "encoder_attentions" in tensors:
+        values["encoder_attentions"] = tuple(
+            layer[:batch, :, :source_length, :source_length]
+            for layer in tensors["encoder_attentions"]
+        )
+    return GenerateOutput(values)
