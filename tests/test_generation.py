@@ -444,6 +444,32 @@ def test_old_options_in_the_model_configuration():
             ValueError,
             "num_return_sequences=3 must not be above num_beams=2",
         ),
+        (
+            {"num_beams": 4, "num_beam_groups": 3},
+            ValueError,
+            "num_beam_groups=3 must divide num_beams=4",
+        ),
+        (
+            {"num_beams": 4, "num_beam_groups": 2, "do_sample": True},
+            ValueError,
+            "num_beam_groups=2 excludes do_sample=True",
+        ),
+        (
+            {"num_beams": 4, "diversity_penalty": 0.5},
+            ValueError,
+            "diversity_penalty=0.5 needs num_beam_groups above 1",
+        ),
+        (
+            {"num_beams": 4, "num_beam_groups": 2, "diversity_penalty": -1.0},
+            ValueError,
+            "diversity_penalty=-1.0 must be at least 0",
+        ),
+        (
+            {"use_cache": False, "output_attentions": True},
+            ValueError,
+            "output_attentions=True needs use_cache=True",
+        ),
+        ({"output_scores": 1}, TypeError, "output_scores=1 must be a bool"),
         ({"num_beems": 2}, TypeError, "unknown generation option 'num_beems'"),
         ({"engine": "onnx"}, ValueError, "engine='onnx'"),
     ],

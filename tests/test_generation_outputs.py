@@ -158,7 +158,7 @@ def test_only_allowed_prefixes(golden, num_beams, engine):
 
 def test_bad_prefixes(model):
     ids = np.array([[5, 6]])
-    with pytest.raises(ValueError, match="prefix_allowed_tokens_fn .* engine='xla'"):
+    with pytest.raises(ValueError, match=r"prefix_allowed_tokens_fn .* engine='xla'"):
         model.generate(ids, engine="xla", prefix_allowed_tokens_fn=lambda number, ids: [5])
     with pytest.raises(Exception, match=r"outside \[0, 60\)"):
         model.generate(ids, engine="eager", prefix_allowed_tokens_fn=lambda number, ids: [60])

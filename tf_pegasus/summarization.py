@@ -1,5 +1,6 @@
 """From texts to summaries in Python: tokenize, batch by length, generate, detokenize."""
 
+import itertools
 from dataclasses import dataclass
 
 from tf_pegasus.checkpoints.hub import local_directory
@@ -9,12 +10,23 @@ from tf_pegasus.tokenizers.sentencepiece_tokenizer import PegasusTokenizer
 
 @dataclass(frozen=True)
 class Summary:
-    """A summary, its score (length-normalized log-probability), and how many tokens of the
-    document were beyond the model's limit and not read."""
+    """A summary.
+
+    Attributes:
+        text: str; "" where there was an error.
+        score: float, length-normalized log-probability.
+        tokens_dropped: int, tokens of the document beyond the model's limit, not read.
+        error: str, what is wrong with the document; None where nothing is.
+    """
 
     text: str
     score: float
     tokens_dropped: int
+    error: str | None = None
+
+
+# How many batches are sorted by length together, where texts come as a stream.
+_WINDOW = 32
 
 
 class Summarizer:
@@ -55,53 +67,104 @@ class Summarizer:
         longest = self.model.config.max_position_embeddings
         return min(longest, self.tokenizer.model_max_length or longest)
 
-    def summarize(self, texts, batch_size=8, engine="xla", progress=None, **options):
+    def summarize(self, texts, **options):
         """Summarizes texts, long ones together with long ones, and returns them in order.
 
         Args:
-            texts: list of str, none of them blank.
-            batch_size: int, texts generated at a time.
-            engine: see `generate`.
-            progress: function that is called with the number of texts of each finished
-                batch, or None.
-            **options: see `generate`, such as `num_beams`.
+            texts: list of str.
+            **options: see `stream`.
 
         Returns:
             list of `Summary`, one a text.
 
         Raises:
+            See `stream`; bad texts are reported before anything is generated.
+        """
+        texts = list(texts)
+        batches = max(1, len(texts))
+        return list(self.stream(texts, window=batches, **options))
+
+    def stream(
+        self,
+        texts,
+        batch_size=8,
+        engine="auto",
+        progress=None,
+        errors="raise",
+        window=_WINDOW,
+        **options,
+    ):
+        """Summarizes texts as they come, in order.
+
+        Args:
+            texts: iterable of str.
+            batch_size: int, texts generated at a time.
+            engine: see `generate`.
+            progress: function that is called with the number of texts of each finished
+                batch, or None.
+            errors: `"raise"`, or `"keep"`: a text that is blank or no str gets a `Summary`
+                with an `error`, and the others theirs.
+            window: int, batches that are read ahead, and sorted by length together.
+            **options: see `generate`, such as `num_beams`.
+
+        Yields:
+            `Summary`, one a text.
+
+        Raises:
             ValueError: a text is blank, or an option is out of range.
             TypeError: a text is no str, or an unknown option.
         """
-        texts = list(texts)
-        if batch_size < 1:
-            raise ValueError(f"batch_size={batch_size!r} must be at least 1")
-        rows = self.tokenizer.encode_batch(texts)
-        for index, text in enumerate(texts):
-            if not text.strip():
-                raise ValueError(f"texts[{index}] is blank, there is nothing to summarize")
+        if errors not in ("raise", "keep"):
+            raise ValueError(f"errors={errors!r} must be 'raise' or 'keep'")
+        for name, value in (("batch_size", batch_size), ("window", window)):
+            if value < 1:
+                raise ValueError(f"{name}={value!r} must be at least 1")
+        options = {**options, "engine": engine, "num_return_sequences": 1}
+        texts, read = iter(texts), 0
+        while ahead := list(itertools.islice(texts, batch_size * window)):
+            summaries = [self._complaint(text, read + i) for i, text in enumerate(ahead)]
+            bad = [summary for summary in summaries if summary is not None]
+            if bad and errors == "raise":
+                raise (TypeError if "must be a str" in bad[0].error else ValueError)(bad[0].error)
+            good = [i for i, summary in enumerate(summaries) if summary is None]
+            rows = dict(
+                zip(good, self.tokenizer.encode_batch([ahead[i] for i in good]), strict=True)
+            )
+            order = sorted(good, key=lambda i: len(rows[i]))
+            for start in range(0, len(order), batch_size):
+                batch = order[start : start + batch_size]
+                for i, summary in zip(
+                    batch, self._batch([rows[i] for i in batch], options), strict=True
+                ):
+                    summaries[i] = summary
+                if progress is not None:
+                    progress(len(batch))
+            yield from summaries
+            read += len(ahead)
+
+    def _complaint(self, text, number):
+        """A `Summary` with an error where a text cannot be summarized, else None."""
+        if not isinstance(text, str):
+            message = f"texts[{number}] must be a str, got {type(text).__name__}"
+        elif not text.strip():
+            message = f"texts[{number}] is blank, there is nothing to summarize"
+        else:
+            return None
+        return Summary("", 0.0, 0, message)
+
+    def _batch(self, rows, options):
+        """Summarizes lists of ids together."""
         limit = self.max_source_length
-        results = [None] * len(texts)
-        order = sorted(range(len(texts)), key=lambda index: len(rows[index]))
-        for start in range(0, len(order), batch_size):
-            batch = order[start : start + batch_size]
-            outputs = self.model.generate(
-                **self.tokenizer.pad(
-                    {"input_ids": [self.tokenizer.truncate(rows[i], limit) for i in batch]},
-                    return_tensors="np",
-                ),
-                engine=engine,
-                return_dict_in_generate=True,
-                **{**options, "num_return_sequences": 1},
-            )
-            summaries = self.tokenizer.batch_decode(
-                outputs.sequences.numpy(), skip_special_tokens=True
-            )
-            for index, text, score in zip(
-                batch, summaries, outputs.sequences_scores.numpy(), strict=True
-            ):
-                dropped = max(0, len(rows[index]) - limit)
-                results[index] = Summary(text, float(score), dropped)
-            if progress is not None:
-                progress(len(batch))
-        return results
+        outputs = self.model.generate(
+            **self.tokenizer.pad(
+                {"input_ids": [self.tokenizer.truncate(row, limit) for row in rows]},
+                return_tensors="np",
+            ),
+            **{**options, "return_dict_in_generate": True},
+        )
+        texts = self.tokenizer.batch_decode(outputs.sequences.numpy(), skip_special_tokens=True)
+        scores = outputs.sequences_scores.numpy().tolist()
+        return [
+            Summary(text, score, max(0, len(row) - limit))
+            for text, score, row in zip(texts, scores, rows, strict=True)
+        ]

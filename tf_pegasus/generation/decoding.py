@@ -105,7 +105,7 @@ class Decoding:
         return self.model.next_logits(step.hidden_states[-1]), step
 
     def _last_states(self, sequences, length):
-        """Runs whole sequences, and returns the states at `length` - 1: `(batch, beams, d_model)`."""
+        """Runs whole sequences: the states at `length` - 1, `(batch, beams, d_model)`."""
         outputs = self.decoder(
             tf.reshape(sequences[:, :, :-1], (-1, self.options.max_length - 1)),
             encoder_hidden_states=tf.repeat(self.encoded.last_hidden_state, self.beams, axis=0),

@@ -9,6 +9,7 @@ from tf_pegasus.models.language_model import LanguageModelMixin
 from tf_pegasus.models.losses import ignore_padding, shift_tokens_right
 from tf_pegasus.models.pegasus_model import INPUT_NAMES, TFPegasusModel
 from tf_pegasus.models.pretrained import TFPegasusPreTrainedModel
+from tf_pegasus.models.summarize import SummarizeMixin
 from tf_pegasus.models.two_steps import EncodeDecodeMixin
 from tf_pegasus.outputs import TFCausalLMOutputWithCrossAttentions, TFSeq2SeqLMOutput
 
@@ -17,7 +18,11 @@ LM_INPUT_NAMES = (*INPUT_NAMES, "labels")
 
 @keras.saving.register_keras_serializable(package="tf_pegasus")
 class TFPegasusForConditionalGeneration(
-    GenerationMixin, LanguageModelMixin, EncodeDecodeMixin, TFPegasusPreTrainedModel
+    GenerationMixin,
+    SummarizeMixin,
+    LanguageModelMixin,
+    EncodeDecodeMixin,
+    TFPegasusPreTrainedModel,
 ):
     """PEGASUS with the language-model head: trains, scores and generates summaries.
 
@@ -34,6 +39,8 @@ class TFPegasusForConditionalGeneration(
         >>> model.compile("adafactor")
         >>> model.fit({"input_ids": sources, "labels": targets})
         >>> model.generate(sources, num_beams=4)
+        >>> model = TFPegasusForConditionalGeneration.from_pretrained("google/pegasus-xsum")
+        >>> model.summarize(texts)
     """
 
     call_names = LM_INPUT_NAMES

@@ -5,7 +5,7 @@ import copy
 import keras
 import tensorflow as tf
 
-from tf_pegasus.checkpoints.loading import load_pretrained
+from tf_pegasus.checkpoints.loading import find_source, load_pretrained
 from tf_pegasus.checkpoints.saving import MAX_SHARD_SIZE, save_weights
 from tf_pegasus.config import PegasusConfig
 from tf_pegasus.layers.replace_weight import replace_weight
@@ -318,4 +318,7 @@ class TFPegasusPreTrainedModel(keras.Model):
             "local_files_only": local_files_only,
         }
         model, info = load_pretrained(cls, path, strict, dtype, config, hub, overrides)
+        # Where its tokenizer is found too, should it be asked for (a closure: Keras saves what
+        # it finds in attributes).
+        model.__dict__["_find_directory"] = lambda: find_source(path, **hub).directory
         return (model, info) if output_loading_info else model
