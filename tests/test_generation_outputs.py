@@ -259,6 +259,16 @@ def body_of_the_search(model, **options):
     return traced.graph._get_function(loops[0].get_attr("body").name).graph
 
 
+def test_a_long_prompt_is_no_longer_program(model):
+    """Its tokens go through one loop."""
+    sizes = []
+    for length in (2, 12):
+        settings = GenerationConfig(num_beams=2, max_length=16)
+        traced = model._program("graph", length, settings).get_concrete_function()
+        sizes.append(len(traced.graph.as_graph_def().SerializeToString()))
+    assert sizes[1] < 1.05 * sizes[0]
+
+
 def sizes_of(graph, types, static):
     """Sizes of the outputs of a graph's operations, unknown dimensions counted as `static`."""
     sizes = {}

@@ -130,11 +130,10 @@ class _BeamSearch:
         decoding, length = self.decoding, state.length
         sequences = tf.concat([group.running.sequences for group in state.groups], axis=1)
         logits, decoded = decoding.step(sequences, length, state.cache)
-        groups, origins, all_scores = [], [], []
-        chosen_before = None
+        groups, origins, all_scores, chosen = [], [], [], []
         for number, group in enumerate(state.groups):
             start = number * self.beams
-            diversity = self._diversity(chosen_before, logits.shape[-1])
+            diversity = self._diversity(chosen, logits.shape[-1])
             scores = decoding.scored(
                 logits[:, start : start + self.beams], group.running.sequences, length, diversity
             )
@@ -142,13 +141,9 @@ class _BeamSearch:
             advanced, group_origins = self._advanced(group, scores, length, start)
             groups.append(advanced)
             origins.append(group_origins)
-            if diversity is not None or self.options.num_beam_groups > 1:
-                chosen = tf.gather(advanced.running.sequences, length, axis=2)
-                # A group that is done chooses nothing more.
-                chosen = tf.where(group.improvable[:, None], chosen, self.pad)
-                chosen_before = (
-                    chosen if chosen_before is None else tf.concat([chosen_before, chosen], axis=1)
-                )
+            tokens = tf.gather(advanced.running.sequences, length, axis=2)
+            # A group that is done chooses nothing more.
+            chosen.append(tf.where(group.improvable[:, None], tokens, self.pad))
         return _State(
             length=length + 1,
             groups=tuple(groups),
@@ -161,11 +156,12 @@ class _BeamSearch:
             ),
         )
 
-    def _diversity(self, tokens, vocab_size):
-        """What is subtracted for the `tokens` `(batch, n)` that earlier groups chose in this
-        step: float32 `(batch, 1, vocab_size)`, or None."""
-        if tokens is None or self.options.diversity_penalty == 0.0:
+    def _diversity(self, chosen, vocab_size):
+        """What is subtracted for the tokens, one `(batch, group_size)` a group, that earlier
+        groups chose in this step: float32 `(batch, 1, vocab_size)`, or None."""
+        if not chosen or self.options.diversity_penalty == 0.0:
             return None
+        tokens = tf.concat(chosen, axis=1)
         counts = tf.reduce_sum(tf.one_hot(tokens, vocab_size), axis=1, keepdims=True)
         return self.options.diversity_penalty * counts
 

@@ -75,12 +75,19 @@ class Decoding:
     def first_cache(self):
         """The prompt's keys and values, but of its last token: a `BeamCache`."""
         cache = self.decoder.init_beam_cache(self.batch, self.beams, self.options.max_length - 1)
+        if self.prompt_length == 1:
+            return cache
         sequences = self.first_sequences(self.beams)
-        for position in range(self.prompt_length - 1):
-            tokens = sequences[:, :, position]
-            step = self.decoder.step(tokens, tf.constant(position), cache, self.prepared)
-            cache = step.cache
-        return cache
+
+        def step(position, cache):
+            tokens = tf.gather(sequences, position, axis=2)
+            return position + 1, self.decoder.step(tokens, position, cache, self.prepared).cache
+
+        return tf.while_loop(
+            lambda position, cache: position < self.prompt_length - 1,
+            step,
+            (tf.constant(0), cache),
+        )[1]
 
     def first_records(self):
         """Empty `Records` of what the options ask to be returned of every step."""
