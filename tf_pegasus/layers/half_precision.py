@@ -24,6 +24,22 @@ def narrowed(tensor, dtype):
     return tf.cast(tensor, dtype)
 
 
+def product(inputs, kernel):
+    """Multiplies in the kernel's dtype.
+
+    Args:
+        inputs: `(..., in_dim)`.
+        kernel: float `(in_dim, out_dim)`.
+
+    Returns:
+        float32 `(..., out_dim)`, also where float16 could not hold it.
+    """
+    if kernel.dtype != tf.float16:
+        return tf.cast(tf.matmul(tf.cast(inputs, kernel.dtype), kernel), tf.float32)
+    shrunk = tf.cast(tf.cast(inputs, tf.float32) * _SHRINK, tf.float16)
+    return tf.cast(finite(tf.matmul(shrunk, kernel)), tf.float32) / _SHRINK
+
+
 def widened(dense, inputs):
     """Applies a linear Keras layer, and returns float32 that float16 could not hold.
 
@@ -39,8 +55,5 @@ def widened(dense, inputs):
     """
     if dense.compute_dtype != "float16":
         return tf.cast(dense(inputs), tf.float32)
-    product = tf.matmul(
-        tf.cast(inputs, tf.float16) * _SHRINK, tf.cast(dense.kernel.value, tf.float16)
-    )
-    product = tf.cast(finite(product), tf.float32) / _SHRINK
-    return product + tf.cast(dense.bias.value, tf.float32)
+    kernel = tf.cast(dense.kernel.value, tf.float16)
+    return product(inputs, kernel) + tf.cast(dense.bias.value, tf.float32)

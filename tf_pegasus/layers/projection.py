@@ -5,9 +5,7 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
-# Shrinks what enters a float16 product, so that sums up to 65,504 * 64 come out right. A power
-# of two loses nothing but the smallest 4e-6 of float16's range.
-SHRINK = 1 / 64
+from tf_pegasus.layers.half_precision import product
 
 
 class Projection(NamedTuple):
@@ -34,16 +32,7 @@ class Projection(NamedTuple):
     def __call__(self, inputs):
         if self.scale is not None:
             return int8_product(inputs, self.kernel, self.scale) + self.bias
-        return float_product(inputs, self.kernel) + self.bias
-
-
-def float_product(inputs, kernel):
-    """Multiplies in the kernel's dtype: float32, also where float16 could not hold it."""
-    if kernel.dtype != tf.float16:
-        return tf.cast(tf.matmul(tf.cast(inputs, kernel.dtype), kernel), tf.float32)
-    product = tf.matmul(tf.cast(inputs * SHRINK, tf.float16), kernel)
-    product = tf.clip_by_value(product, product.dtype.min, product.dtype.max)
-    return tf.cast(product, tf.float32) / SHRINK
+        return product(inputs, self.kernel) + self.bias
 
 
 def int8_product(inputs, kernel, scale, transpose_kernel=False):
@@ -55,5 +44,5 @@ def int8_product(inputs, kernel, scale, transpose_kernel=False):
         scale: float32 `(out_dim,)`, what the kernel was multiplied by.
     """
     quantized, input_scale = keras.quantizers.abs_max_quantize(inputs, axis=-1)
-    product = tf.matmul(quantized, kernel, transpose_b=transpose_kernel, output_type=tf.int32)
-    return tf.cast(product, tf.float32) / (input_scale * scale)
+    sums = tf.matmul(quantized, kernel, transpose_b=transpose_kernel, output_type=tf.int32)
+    return tf.cast(sums, tf.float32) / (input_scale * scale)
