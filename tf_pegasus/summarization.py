@@ -122,11 +122,12 @@ class Summarizer:
         options = {**options, "engine": engine, "num_return_sequences": 1}
         texts, read = iter(texts), 0
         while ahead := list(itertools.islice(texts, batch_size * window)):
-            summaries = [self._complaint(text, read + i) for i, text in enumerate(ahead)]
-            bad = [summary for summary in summaries if summary is not None]
+            complaints = [_complaint(text, read + i) for i, text in enumerate(ahead)]
+            bad = [complaint for complaint in complaints if complaint is not None]
             if bad and errors == "raise":
-                raise (TypeError if "must be a str" in bad[0].error else ValueError)(bad[0].error)
-            good = [i for i, summary in enumerate(summaries) if summary is None]
+                raise bad[0]
+            summaries = [Summary("", 0.0, 0, str(complaint)) for complaint in complaints]
+            good = [i for i, complaint in enumerate(complaints) if complaint is None]
             rows = dict(
                 zip(good, self.tokenizer.encode_batch([ahead[i] for i in good]), strict=True)
             )
@@ -141,16 +142,6 @@ class Summarizer:
                     progress(len(batch))
             yield from summaries
             read += len(ahead)
-
-    def _complaint(self, text, number):
-        """A `Summary` with an error where a text cannot be summarized, else None."""
-        if not isinstance(text, str):
-            message = f"texts[{number}] must be a str, got {type(text).__name__}"
-        elif not text.strip():
-            message = f"texts[{number}] is blank, there is nothing to summarize"
-        else:
-            return None
-        return Summary("", 0.0, 0, message)
 
     def _batch(self, rows, options):
         """Summarizes lists of ids together."""
@@ -168,3 +159,12 @@ class Summarizer:
             Summary(text, score, max(0, len(row) - limit))
             for text, score, row in zip(texts, scores, rows, strict=True)
         ]
+
+
+def _complaint(text, number):
+    """The error of a text that cannot be summarized; None where it can."""
+    if not isinstance(text, str):
+        return TypeError(f"texts[{number}] must be a str, got {type(text).__name__}")
+    if not text.strip():
+        return ValueError(f"texts[{number}] is blank, there is nothing to summarize")
+    return None

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from tf_pegasus.generation.decoding import Decoding, Hypotheses, write_at
+from tf_pegasus.generation.decoding import Hypotheses, write_at
 from tf_pegasus.generation.records import Records
 from tf_pegasus.generation.top_k import best_continuations
 from tf_pegasus.layers.beam_cache import BeamCache
@@ -38,27 +38,17 @@ class _State(NamedTuple):
     records: Records
 
 
-def beam_search(
-    model, input_ids, attention_mask, prompt, options, seed, prefix_allowed_tokens_fn=None
-):
+def beam_search(decoding):
     """Generates `num_return_sequences` outputs a source, best first.
 
     Args:
-        model: `TFPegasusForConditionalGeneration`.
-        input_ids, attention_mask: int `(batch, source_length)`.
-        prompt: see `Decoding`.
-        options: `GenerationConfig`.
-        seed: int32 `(2,)`, of what is drawn.
-        prefix_allowed_tokens_fn: see `generate`.
+        decoding: `Decoding`.
 
     Returns:
         `Hypotheses`, `num_return_sequences` of them; scores have the length penalty applied. A
-        row whose mask is all zero gets no tokens and the score 0. Also the `Decoding`, the
+        row whose mask is all zero gets no tokens and the score 0. Also the
         `Records` and the number of steps.
     """
-    decoding = Decoding(
-        model, input_ids, attention_mask, prompt, options, seed, prefix_allowed_tokens_fn
-    )
     search = _BeamSearch(decoding)
     final = _State(
         *tf.while_loop(
@@ -73,8 +63,9 @@ def beam_search(
         finished = finished.joined(search.results(group))
     if len(final.groups) > 1:
         finished = finished.select(tf.math.top_k(finished.scores, decoding.beams)[1])
-    best = Hypotheses(*(part[:, : options.num_return_sequences] for part in finished))
-    return best, decoding, final.records, final.length - decoding.prompt_length
+    asked_for = decoding.options.num_return_sequences
+    best = Hypotheses(*(part[:, :asked_for] for part in finished))
+    return best, final.records, final.length - decoding.prompt_length
 
 
 class _BeamSearch:

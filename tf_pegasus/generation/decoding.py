@@ -38,7 +38,7 @@ class Decoding:
         self.prompt_length = prompt.shape[1]
         self.seed = seed
         self.is_beam_search = options.num_beams > 1
-        self.beams = options.num_beams if self.is_beam_search else options.num_return_sequences
+        self.beams = options.rows_a_source
         self.batch = tf.shape(input_ids)[0]
         self.attention_mask = attention_mask
         # A row that has nothing to attend to (padding of the batch) is not worked on.
@@ -52,7 +52,7 @@ class Decoding:
         )
         self.prepared = self.decoder.prepare(self.encoded.last_hidden_state, attention_mask)
         # Groups of beams are searched one after the other: rows for each source at a time.
-        self.group_size = self.beams // (options.num_beam_groups if self.is_beam_search else 1)
+        self.group_size = self.beams // options.num_beam_groups
         self.processors = logits_processors(
             options, model.config.eos_token_id, self.prompt_length, input_ids, self.group_size
         )
@@ -144,7 +144,7 @@ class Decoding:
                 processors = [penalize, *processors]
             else:
                 changed = self._processed([penalize], sequences, length, logits)
-        normalizer = log_normalizer(logits)
+        normalizer = tf.reduce_logsumexp(logits, axis=-1, keepdims=True)
         if not (processors or self.warpers or diversity is not None):
             # Left as they are, the vocabulary is not gone through once more to subtract.
             return Scores(changed, normalizer)
@@ -210,12 +210,6 @@ class Scores(NamedTuple):
 
     values: tf.Tensor
     normalizer: tf.Tensor
-
-
-def log_normalizer(logits):
-    """The logarithm of the sum of exp(logits), over the last axis, which is kept."""
-    greatest = tf.reduce_max(logits, axis=-1, keepdims=True)
-    return greatest + tf.math.log(tf.reduce_sum(tf.exp(logits - greatest), axis=-1, keepdims=True))
 
 
 class Hypotheses(NamedTuple):

@@ -4,14 +4,14 @@ import tensorflow as tf
 
 from tf_pegasus.generation.beam_search import beam_search
 from tf_pegasus.generation.buckets import pad_to_bucket
+from tf_pegasus.generation.decoding import Decoding
 from tf_pegasus.generation.generate_output import as_output, tensors_of
-from tf_pegasus.generation.generation_config import GenerationConfig
+from tf_pegasus.generation.generation_config import OUTPUT_FLAGS, GenerationConfig
 from tf_pegasus.generation.greedy_and_sampling import greedy_or_sampled
 from tf_pegasus.layers.embeddings import check_ids
 from tf_pegasus.layers.inputs import as_ids, named_inputs
 
 ENGINES = ("xla", "graph", "eager")
-_RECORDS = ("output_scores", "output_logits", "output_attentions", "output_hidden_states")
 
 
 class GenerationMixin:
@@ -94,7 +94,7 @@ class GenerationMixin:
         self._check_options(settings, prompt.shape[1])
         if not settings.return_dict_in_generate:
             # What is not returned is not recorded either.
-            settings = settings.updated(**dict.fromkeys(_RECORDS, False))
+            settings = settings.updated(**dict.fromkeys(OUTPUT_FLAGS, False))
         arguments = (settings, prefix_allowed_tokens_fn)
         if not tf.executing_eagerly():
             tensors = self._search(ids, mask, prompt, _seed(seed, settings), *arguments)
@@ -195,8 +195,9 @@ class GenerationMixin:
                 )
 
     def _search(self, ids, mask, prompt, seed, options, prefix_allowed_tokens_fn):
-        search = greedy_or_sampled if options.num_beams == 1 else beam_search
-        return tensors_of(*search(self, ids, mask, prompt, options, seed, prefix_allowed_tokens_fn))
+        decoding = Decoding(self, ids, mask, prompt, options, seed, prefix_allowed_tokens_fn)
+        search = beam_search if decoding.is_beam_search else greedy_or_sampled
+        return tensors_of(decoding, *search(decoding))
 
     def _program(self, engine, prompt_length, options, prefix_allowed_tokens_fn=None):
         """The search as a function of tensors, traced once for each set of options."""

@@ -5,12 +5,12 @@ import tensorflow as tf
 from tf_pegasus.outputs import GenerateOutput
 
 
-def tensors_of(best, decoding, records, steps):
+def tensors_of(decoding, best, records, steps):
     """What a traced search returns: a dict of tensors.
 
     Args:
-        best: `Hypotheses`, the `num_return_sequences` best of each source.
         decoding: `Decoding`.
+        best: `Hypotheses`, the `num_return_sequences` best of each source.
         records: `Records`.
         steps: int32 scalar, those that were taken.
     """
@@ -44,8 +44,7 @@ def as_output(tensors, options, prompt_length, batch=None, source_length=None):
     tensors = dict(tensors)
     steps = tensors.pop("steps")
     steps = options.max_length - prompt_length if batch is None else int(steps)
-    beams = options.num_beams if options.num_beams > 1 else options.num_return_sequences
-    rows = None if batch is None else batch * beams
+    rows = None if batch is None else batch * options.rows_a_source
     outputs = None if batch is None else batch * options.num_return_sequences
     values = {
         "sequences": tensors["sequences"][:outputs],

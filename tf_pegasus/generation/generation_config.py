@@ -8,6 +8,8 @@ from tf_pegasus.files import read_json_object, write_json_atomically
 
 GENERATION_CONFIG_FILE = "generation_config.json"
 LENGTH_PENALTY_TYPES = ("length", "gnmt")
+# The options that ask for a record of every step.
+OUTPUT_FLAGS = ("output_scores", "output_logits", "output_attentions", "output_hidden_states")
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,12 @@ class GenerationConfig:
                 f"num_beams={self.num_beams}, unless do_sample=True and num_beams=1"
             )
 
+    @property
+    def rows_a_source(self):
+        """int, hypotheses that each source has at a time: its beams, or, without, as many as
+        sequences are asked for."""
+        return self.num_beams if self.num_beams > 1 else self.num_return_sequences
+
     def _check_groups(self):
         if self.num_beams % self.num_beam_groups:
             raise ValueError(
@@ -224,10 +232,7 @@ _FLAGS = (
     "do_sample",
     "use_cache",
     "return_dict_in_generate",
-    "output_scores",
-    "output_logits",
-    "output_attentions",
-    "output_hidden_states",
+    *OUTPUT_FLAGS,
 )
 _OPTIONAL = ("max_new_tokens", "forced_bos_token_id", "forced_eos_token_id")
 _POSITIVE = {

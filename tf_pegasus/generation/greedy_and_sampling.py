@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from tf_pegasus.generation.decoding import Decoding, Hypotheses, write_at
+from tf_pegasus.generation.decoding import Hypotheses, write_at
 from tf_pegasus.generation.records import Records
 from tf_pegasus.layers.beam_cache import BeamCache
 
@@ -19,26 +19,16 @@ class _State(NamedTuple):
     records: Records
 
 
-def greedy_or_sampled(
-    model, input_ids, attention_mask, prompt, options, seed, prefix_allowed_tokens_fn=None
-):
+def greedy_or_sampled(decoding):
     """Generates `num_return_sequences` outputs a source, one with greedy search.
 
     Args:
-        model: `TFPegasusForConditionalGeneration`.
-        input_ids, attention_mask: int `(batch, source_length)`.
-        prompt: see `Decoding`.
-        options: `GenerationConfig` with `num_beams=1`.
-        seed: int32 `(2,)`, of what is drawn.
-        prefix_allowed_tokens_fn: see `generate`.
+        decoding: `Decoding` without beams.
 
     Returns:
         See `beam_search`; no hypothesis continues another one.
     """
-    decoding = Decoding(
-        model, input_ids, attention_mask, prompt, options, seed, prefix_allowed_tokens_fn
-    )
-    eos = model.config.eos_token_id
+    config = decoding.model.config
     shape = (decoding.batch, decoding.beams)
 
     def step(*state):
@@ -49,14 +39,14 @@ def greedy_or_sampled(
         choice = decoding.perturbed(decoding.warped(sequences, length, scores.values), length)
         best = tf.argmax(choice, axis=2, output_type=tf.int32)
         gains = tf.gather(scores.values, best, axis=2, batch_dims=2) - scores.normalizer[:, :, 0]
-        tokens = tf.where(state.unfinished, best, model.config.pad_token_id)
+        tokens = tf.where(state.unfinished, best, config.pad_token_id)
         return tuple(
             _State(
                 length=length + 1,
                 sequences=write_at(sequences, length, tokens),
                 scores=state.scores + tf.where(state.unfinished, gains, 0.0),
                 generated=state.generated + tf.cast(state.unfinished, tf.int32),
-                unfinished=state.unfinished & (tokens != eos),
+                unfinished=state.unfinished & (tokens != config.eos_token_id),
                 cache=decoded.cache,
                 records=state.records.written(
                     length - decoding.prompt_length,
@@ -91,4 +81,4 @@ def greedy_or_sampled(
         decoding.normalized(final.scores, tf.maximum(final.generated, 1)),
         tf.where(is_generated, own, -1),
     )
-    return hypotheses, decoding, final.records, final.length - decoding.prompt_length
+    return hypotheses, final.records, final.length - decoding.prompt_length

@@ -19,7 +19,7 @@ from tf_pegasus.layers.beam_cache import (
 )
 from tf_pegasus.layers.blocks import PegasusFeedForward, layer_norm, residual_dropout
 from tf_pegasus.layers.cache import StaticCache, extend, past_length
-from tf_pegasus.layers.half_precision import narrowed
+from tf_pegasus.layers.half_precision import finite
 from tf_pegasus.layers.inputs import as_embeddings, flag, named_inputs
 from tf_pegasus.layers.projection import Projection
 from tf_pegasus.layers.stack import PegasusStack, padding_mask
@@ -154,28 +154,31 @@ class PegasusDecoderLayer(keras.layers.Layer):
         Returns:
             `StepOutput`.
         """
-        weights = projections
         normed = self.self_attn_layer_norm(hidden_states)
         query, keys, values = (
             self._split_heads(projection(normed))
-            for projection in (weights.query, weights.key, weights.value)
+            for projection in (projections.query, projections.key, projections.value)
         )
         new = (tf.transpose(keys, (0, 1, 3, 2)), values)
         blocks = tuple(write(block, view, *new) for block, view in zip(blocks, views, strict=True))
         context, own_weights = attend_to_blocks(self._scaled(query), blocks, views)
-        hidden_states += weights.out(self._joined(context))
-        query = self._split_heads(weights.cross_query(self.encoder_attn_layer_norm(hidden_states)))
+        hidden_states += projections.out(self._joined(context))
+        query = self._split_heads(
+            projections.cross_query(self.encoder_attn_layer_norm(hidden_states))
+        )
         part = attend_to(self._scaled(query), *source)
-        hidden_states += weights.cross_out(self._joined(part.context))
+        hidden_states += projections.cross_out(self._joined(part.context))
         activation = ACTIVATIONS[self.feed_forward.activation]
-        fed = weights.second(activation(weights.first(self.final_layer_norm(hidden_states))))
+        fed = projections.second(
+            activation(projections.first(self.final_layer_norm(hidden_states)))
+        )
         return StepOutput(hidden_states + fed, blocks, own_weights, part.weights)
 
     def _split_heads(self, states):
         """float32 `(batch, beams, d_model)` to `(batch, heads, beams, head_dim)` in the compute
         dtype."""
         heads = (self.self_attn.num_heads, self.self_attn.head_dim)
-        states = narrowed(states, self.compute_dtype)
+        states = finite(tf.cast(states, self.compute_dtype))
         split = tf.reshape(states, (-1, states.shape[1], *heads))
         return tf.transpose(split, (0, 2, 1, 3))
 

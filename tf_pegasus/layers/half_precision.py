@@ -17,13 +17,6 @@ def finite(tensor):
     return tf.clip_by_value(tensor, tensor.dtype.min, tensor.dtype.max)
 
 
-def narrowed(tensor, dtype):
-    """Casts float32; what float16 cannot hold becomes its largest number."""
-    if tf.as_dtype(dtype) == tf.float16:
-        tensor = tf.clip_by_value(tensor, tf.float16.min, tf.float16.max)
-    return tf.cast(tensor, dtype)
-
-
 def product(inputs, kernel):
     """Multiplies in the kernel's dtype.
 

@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from tf_pegasus.files import new_directory_atomically
 from tf_pegasus.generation.buckets import pad_to_bucket
+from tf_pegasus.generation.generation_config import OUTPUT_FLAGS
 from tf_pegasus.tokenizers.in_graph_tokenizer import TFPegasusTokenizer
 
 EXPORT_ENGINES = ("xla", "graph")
@@ -33,10 +34,7 @@ class ServedSummarizer(tf.Module):
             **options,
             "num_return_sequences": 1,
             "return_dict_in_generate": True,
-            "output_scores": False,
-            "output_logits": False,
-            "output_attentions": False,
-            "output_hidden_states": False,
+            **dict.fromkeys(OUTPUT_FLAGS, False),
         }
         self._search = tf.function(
             lambda ids, mask: model.generate(ids, mask, **options).to_tuple(),
