@@ -125,7 +125,8 @@ def main():
     for check, count in (
         ("requests", soak.done),
         ("rows", soak.rows),
-        ("rows of the texts that were cut", sum(t[2] for t in expected)),
+        ("different texts", len(texts)),
+        ("of them too long, so cut", sum(truncated for _, _, truncated in expected)),
         ("threads", arguments.threads),
         ("wrong rows", len(soak.wrong)),
         ("rows with another summary of the same score", soak.ties),
@@ -152,7 +153,8 @@ def plot(memory, path):
     figure = Figure(figsize=(7, 3), layout="constrained")
     axes = figure.subplots()
     axes.plot([value / MEBIBYTE for value in memory])
-    axes.set(xlabel="requests", ylabel="resident memory, MiB", ylim=(0, None))
+    top = 1.25 * max(memory) / MEBIBYTE
+    axes.set(xlabel="requests", ylabel="resident memory, MiB", ylim=(0, top))
     figure.savefig(path, dpi=110)
 
 
