@@ -4,6 +4,7 @@ Imports Beam, of the extra `beam`: to be imported where it is used.
 """
 
 import json
+import os
 from collections.abc import Iterable
 
 import apache_beam as beam
@@ -100,8 +101,9 @@ def summarize_files(
     Blank lines are no input.
 
     Args:
-        input_pattern: path with wildcards, of a file system that Beam knows.
-        output_prefix: path.
+        input_pattern: path with wildcards; local, or with the scheme of a file system that Beam
+            knows, such as `gs://`.
+        output_prefix: path, likewise.
         model: path of the exported model, as the workers see it.
         num_shards: int, files that the output is divided into.
         signature: see `SummaryModelHandler`.
@@ -118,6 +120,7 @@ def summarize_files(
     """
     if not isinstance(num_shards, int) or num_shards < 1:
         raise ValueError(f"num_shards={num_shards!r} must be an int of at least 1")
+    input_pattern, output_prefix, model = map(_absolute, (input_pattern, output_prefix, model))
     if not FileSystems.match([input_pattern])[0].metadata_list:
         raise FileNotFoundError(f"no file matches {input_pattern!r}")
     _check_shards(output_prefix, num_shards)
@@ -157,6 +160,12 @@ def summarize_files(
         name: sum(c.result for c in counters if c.key.metric.name == name)
         for name in ("summarized", "rejected")
     }
+
+
+def _absolute(path):
+    """Local paths from the root: Beam matches no pattern without a directory."""
+    path = str(path)
+    return path if "://" in path else os.path.abspath(path)
 
 
 def _check_shards(prefix, num_shards):
