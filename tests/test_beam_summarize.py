@@ -93,14 +93,15 @@ def test_killed_and_run_again(served_directory, tmp_path):
     assert read(tmp_path, "out-rejected-*.jsonl") == []
 
 
-def test_relative_paths(served_directory, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("prefix", ["out/summaries", "out/", "out"])
+def test_relative_paths(served_directory, tmp_path, monkeypatch, capsys, prefix):
     (tmp_path / "docs-1.jsonl").write_text('{"document": "x"}\n')
     (tmp_path / "served").symlink_to(served_directory)
     monkeypatch.chdir(tmp_path)
-    command = ["beam-summarize", "--input", "docs-*.jsonl", "--output", "out/summaries"]
+    command = ["beam-summarize", "--input", "docs-*.jsonl", "--output", prefix]
     assert main([*command, "--saved-model", "served"]) == 0
     assert capsys.readouterr().out == "summarized 1, rejected 0\n"
-    assert len(read(tmp_path, "out/summaries-0*-of-00001.jsonl")) == 1
+    assert len(read(tmp_path, f"{prefix}-0*-of-00001.jsonl")) == 1
 
 
 def test_bad_arguments(served_directory, tmp_path, capsys):

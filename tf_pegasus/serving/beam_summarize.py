@@ -120,7 +120,7 @@ def summarize_files(
     """
     if not isinstance(num_shards, int) or num_shards < 1:
         raise ValueError(f"num_shards={num_shards!r} must be an int of at least 1")
-    input_pattern, output_prefix, model = map(_absolute, (input_pattern, output_prefix, model))
+    input_pattern, output_prefix = _from_root(input_pattern), _from_root(output_prefix)
     if not FileSystems.match([input_pattern])[0].metadata_list:
         raise FileNotFoundError(f"no file matches {input_pattern!r}")
     _check_shards(output_prefix, num_shards)
@@ -162,10 +162,11 @@ def summarize_files(
     }
 
 
-def _absolute(path):
-    """Local paths from the root: Beam matches no pattern without a directory."""
-    path = str(path)
-    return path if "://" in path else os.path.abspath(path)
+def _from_root(path):
+    """A path with its directory, if it is local: Beam matches no pattern without one."""
+    path = os.fspath(path)
+    # Not normalized: a prefix may end in a slash.
+    return path if FileSystems.get_scheme(path) else os.path.join(os.getcwd(), path)
 
 
 def _check_shards(prefix, num_shards):
