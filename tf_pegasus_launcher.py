@@ -32,6 +32,6 @@ def main():
     """The `tf-pegasus` command."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _standard_error_held_back():
-        from tf_pegasus.cli import main as run
+        from tf_pegasus.cli.main import main as run
 
     return run()

@@ -4,48 +4,19 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import json
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
+from helpers.tiny import GOLDEN_MODELS, SENTENCES, Golden, tiny_config
 
 from tf_pegasus import (
     GenerationConfig,
-    PegasusConfig,
     PegasusTokenizer,
     Summarizer,
     TFPegasusForConditionalGeneration,
     export_saved_model,
 )
 from tf_pegasus.tokenizers.vocabulary import train_vocabulary
-
-GOLDENS = Path(__file__).parent / "goldens"
-GOLDEN_MODELS = ("tiny-relu", "tiny-gelu")
-
-SENTENCES = [
-    "The quick brown fox jumps over the lazy dog.",
-    "A small program keeps track of the hours you spend on your projects.",
-    "Reports can be written as plain text or as a table for a spreadsheet.",
-    "This library reads and writes pictures in many formats, quickly and safely.",
-    "Tools to convert between file formats; no network connection is needed.",
-    'Numbers such as 1, 22, 333 and 4,444 appear; so do (brackets) and "quotes".',
-    "The server answers requests from many clients at the same time.",
-    "Fonts, themes and icons for the desktop, drawn by hand.",
-]
-
-
-class Golden:
-    """A tiny checkpoint written by the peer, and what the peer computed with it."""
-
-    def __init__(self, name):
-        self.path = GOLDENS / name
-        self.arrays = dict(np.load(GOLDENS / f"{name}.npz"))
-        self.cases = json.loads((GOLDENS / f"{name}.json").read_text())
-        self.model = TFPegasusForConditionalGeneration.from_pretrained(self.path)
-        self.source = {k: self.arrays[k] for k in ("input_ids", "attention_mask")}
-        self.inputs = {**self.source, "labels": self.arrays["labels"]}
 
 
 @pytest.fixture(scope="session")
@@ -73,24 +44,6 @@ def tokenizer(vocab_file):
 @pytest.fixture(autouse=True)
 def _seeded():
     keras.utils.set_random_seed(0)
-
-
-def tiny_config(**overrides):
-    return PegasusConfig(
-        **{
-            "vocab_size": 60,
-            "max_position_embeddings": 32,
-            "d_model": 16,
-            "encoder_layers": 1,
-            "decoder_layers": 2,
-            "encoder_attention_heads": 2,
-            "decoder_attention_heads": 2,
-            "encoder_ffn_dim": 24,
-            "decoder_ffn_dim": 24,
-            "activation_function": "relu",
-            **overrides,
-        }
-    )
 
 
 @pytest.fixture

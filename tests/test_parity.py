@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from conftest import GOLDENS
+from helpers.tiny import GOLDENS
 from parity import (
     CHECKPOINTS,
     COLUMNS,

@@ -7,7 +7,7 @@ import pytest
 
 import tf_pegasus
 from tf_pegasus import Summarizer, summarization
-from tf_pegasus.cli import main
+from tf_pegasus.cli.main import main
 
 PACKAGE = Path(tf_pegasus.__file__).parent
 SOURCES = sorted(PACKAGE.rglob("*.py"))

@@ -8,23 +8,23 @@ if _keras.backend.backend() != "tensorflow":
         "set the environment variable KERAS_BACKEND=tensorflow before Keras is imported"
     )
 
-from tf_pegasus.config import PegasusConfig
-from tf_pegasus.generation.generation_config import GenerationConfig
+from tf_pegasus.config.model import PegasusConfig
+from tf_pegasus.generation.config import GenerationConfig
 from tf_pegasus.layers.decoder import TFPegasusDecoder
 from tf_pegasus.layers.embeddings import PegasusSharedEmbedding
 from tf_pegasus.layers.encoder import TFPegasusEncoder
-from tf_pegasus.models.causal_lm import TFPegasusForCausalLM
-from tf_pegasus.models.conditional_generation import TFPegasusForConditionalGeneration
-from tf_pegasus.models.pegasus_model import TFPegasusModel
-from tf_pegasus.outputs import (
+from tf_pegasus.layers.outputs import (
     TFBaseModelOutput,
     TFBaseModelOutputWithPastAndCrossAttentions,
     TFCausalLMOutputWithCrossAttentions,
     TFSeq2SeqLMOutput,
     TFSeq2SeqModelOutput,
 )
+from tf_pegasus.models.backbone import TFPegasusModel
+from tf_pegasus.models.causal_lm import TFPegasusForCausalLM
+from tf_pegasus.models.conditional_generation import TFPegasusForConditionalGeneration
 from tf_pegasus.serving.export import export_saved_model
-from tf_pegasus.summarization import Summarizer, Summary
+from tf_pegasus.summarization.summarizer import Summarizer, Summary
 from tf_pegasus.tokenizers.fast_tokenizer import PegasusTokenizerFast
 from tf_pegasus.tokenizers.in_graph_tokenizer import TFPegasusTokenizer
 from tf_pegasus.tokenizers.sentencepiece_tokenizer import PegasusTokenizer

@@ -7,16 +7,20 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from tf_pegasus.checkpoints.flax_file import FlaxFile
-from tf_pegasus.checkpoints.hub import local_directory
-from tf_pegasus.checkpoints.keras_h5_file import KerasH5File
 from tf_pegasus.checkpoints.names import EMBEDDINGS, LOGITS_BIAS, POSITIONS, huggingface_weights
-from tf_pegasus.checkpoints.original import OriginalCheckpoint, find_original, original_config
-from tf_pegasus.checkpoints.pytorch_file import PytorchFile
-from tf_pegasus.checkpoints.safetensors_file import SafetensorsFile
-from tf_pegasus.checkpoints.shards import ShardedWeights, shard_paths
-from tf_pegasus.config import CONFIG_FILE, PegasusConfig
-from tf_pegasus.generation.generation_config import GENERATION_CONFIG_FILE, GenerationConfig
+from tf_pegasus.checkpoints.readers.flax_file import FlaxFile
+from tf_pegasus.checkpoints.readers.keras_h5_file import KerasH5File
+from tf_pegasus.checkpoints.readers.original import (
+    OriginalCheckpoint,
+    find_original,
+    original_config,
+)
+from tf_pegasus.checkpoints.readers.pytorch_file import PytorchFile
+from tf_pegasus.checkpoints.readers.safetensors_file import SafetensorsFile
+from tf_pegasus.checkpoints.readers.shards import ShardedWeights, shard_paths
+from tf_pegasus.config.model import CONFIG_FILE, PegasusConfig
+from tf_pegasus.generation.config import GENERATION_CONFIG_FILE, GenerationConfig
+from tf_pegasus.utils.hub import local_directory
 
 # In the order in which they are preferred.
 _READERS = (

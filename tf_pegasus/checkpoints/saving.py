@@ -10,13 +10,13 @@ from pathlib import Path
 import ml_dtypes  # noqa: F401  (registers bfloat16 with numpy)
 import numpy as np
 
-from tf_pegasus.checkpoints.flax_file import write_flax
-from tf_pegasus.checkpoints.keras_h5_file import write_keras_h5
 from tf_pegasus.checkpoints.names import huggingface_weights, position_tables
-from tf_pegasus.checkpoints.original import write_original
-from tf_pegasus.checkpoints.pytorch_file import write_pytorch
-from tf_pegasus.checkpoints.safetensors_file import write_safetensors
-from tf_pegasus.files import make_readable
+from tf_pegasus.checkpoints.readers.flax_file import write_flax
+from tf_pegasus.checkpoints.readers.keras_h5_file import write_keras_h5
+from tf_pegasus.checkpoints.readers.original import write_original
+from tf_pegasus.checkpoints.readers.pytorch_file import write_pytorch
+from tf_pegasus.checkpoints.readers.safetensors_file import write_safetensors
+from tf_pegasus.utils.files import make_readable
 
 WEIGHTS_FILE = "model.safetensors"
 FILE_DTYPES = ("float32", "float16", "bfloat16")

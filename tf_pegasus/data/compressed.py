@@ -6,7 +6,7 @@ import io
 import lzma
 from pathlib import Path
 
-from tf_pegasus.extras import require
+from tf_pegasus.utils.extras import require
 
 _OPENERS = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
 

@@ -4,7 +4,7 @@ import csv
 import json
 from pathlib import Path
 
-from tf_pegasus.files import write_text_atomically
+from tf_pegasus.utils.files import write_text_atomically
 
 FIELDS = ("document", "summary")
 

@@ -2,7 +2,7 @@
 
 import re
 
-from tf_pegasus.extras import require
+from tf_pegasus.utils.extras import require
 
 METRICS = ("rouge1", "rouge2", "rougeL")
 

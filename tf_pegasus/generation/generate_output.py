@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tf_pegasus.outputs import GenerateOutput
+from tf_pegasus.layers.outputs import GenerateOutput
 
 
 def tensors_of(decoding, best, records, steps):

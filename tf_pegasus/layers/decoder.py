@@ -18,12 +18,12 @@ from tf_pegasus.layers.beam_cache import (
     write,
 )
 from tf_pegasus.layers.blocks import PegasusFeedForward, layer_norm, residual_dropout
-from tf_pegasus.layers.cache import StaticCache, extend, past_length
 from tf_pegasus.layers.half_precision import finite
-from tf_pegasus.layers.inputs import as_embeddings, flag, named_inputs
+from tf_pegasus.layers.kv_cache import StaticCache, extend, past_length
+from tf_pegasus.layers.outputs import TFBaseModelOutputWithPastAndCrossAttentions
 from tf_pegasus.layers.projection import Projection
 from tf_pegasus.layers.stack import PegasusStack, padding_mask
-from tf_pegasus.outputs import TFBaseModelOutputWithPastAndCrossAttentions
+from tf_pegasus.layers.unpack_inputs import as_embeddings, flag, named_inputs
 
 
 def _check_room(needed, room):
@@ -311,7 +311,7 @@ class TFPegasusDecoder(PegasusStack):
             encoder_attention_mask: int or bool `(batch, source_length)`.
             head_mask, cross_attn_head_mask: `(layers, heads)`, 0 switches a head off.
             past_key_values: what an earlier call returned, or a
-                `tf_pegasus.layers.cache.StaticCache`; `input_ids` then hold only what
+                `tf_pegasus.layers.kv_cache.StaticCache`; `input_ids` then hold only what
                 follows.
             inputs_embeds: float `(batch, length, d_model)`, instead of `input_ids`.
             use_cache, output_attentions, output_hidden_states, return_dict: bool; by

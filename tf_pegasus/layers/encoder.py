@@ -6,9 +6,9 @@ import keras
 
 from tf_pegasus.layers.attention import PegasusAttention
 from tf_pegasus.layers.blocks import PegasusFeedForward, layer_norm, residual_dropout
-from tf_pegasus.layers.inputs import flag, named_inputs
+from tf_pegasus.layers.outputs import TFBaseModelOutput
 from tf_pegasus.layers.stack import PegasusStack, padding_mask
-from tf_pegasus.outputs import TFBaseModelOutput
+from tf_pegasus.layers.unpack_inputs import flag, named_inputs
 
 
 class PegasusEncoderLayer(keras.layers.Layer):

@@ -5,14 +5,14 @@ import math
 import keras
 import tensorflow as tf
 
-from tf_pegasus.config import PegasusConfig
+from tf_pegasus.config.model import PegasusConfig
 from tf_pegasus.layers.blocks import LayerDrop, layer_norm, residual_dropout
-from tf_pegasus.layers.checkpointing import checkpointed
 from tf_pegasus.layers.embeddings import (
     PegasusSharedEmbedding,
     PegasusSinusoidalPositionalEmbedding,
 )
-from tf_pegasus.layers.inputs import as_embeddings, as_ids
+from tf_pegasus.layers.recompute import checkpointed
+from tf_pegasus.layers.unpack_inputs import as_embeddings, as_ids
 
 
 class PegasusStack(keras.layers.Layer):

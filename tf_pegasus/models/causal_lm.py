@@ -3,10 +3,10 @@
 import keras
 
 from tf_pegasus.layers.decoder import DECODER_INPUT_NAMES, TFPegasusDecoder
-from tf_pegasus.layers.inputs import as_ids, named_inputs
+from tf_pegasus.layers.outputs import TFCausalLMOutputWithCrossAttentions
+from tf_pegasus.layers.unpack_inputs import as_ids, named_inputs
 from tf_pegasus.models.language_model import LanguageModelMixin
 from tf_pegasus.models.pretrained import TFPegasusPreTrainedModel
-from tf_pegasus.outputs import TFCausalLMOutputWithCrossAttentions
 
 CAUSAL_LM_INPUT_NAMES = (*DECODER_INPUT_NAMES[:8], "labels", *DECODER_INPUT_NAMES[8:])
 

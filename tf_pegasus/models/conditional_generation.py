@@ -4,14 +4,14 @@ import keras
 import tensorflow as tf
 
 from tf_pegasus.generation.generate import GenerationMixin
-from tf_pegasus.layers.inputs import as_ids, named_inputs
+from tf_pegasus.layers.outputs import TFCausalLMOutputWithCrossAttentions, TFSeq2SeqLMOutput
+from tf_pegasus.layers.unpack_inputs import as_ids, named_inputs
+from tf_pegasus.models.backbone import INPUT_NAMES, TFPegasusModel
+from tf_pegasus.models.encode_decode import EncodeDecodeMixin
 from tf_pegasus.models.language_model import LanguageModelMixin
 from tf_pegasus.models.losses import ignore_padding, shift_tokens_right
-from tf_pegasus.models.pegasus_model import INPUT_NAMES, TFPegasusModel
 from tf_pegasus.models.pretrained import TFPegasusPreTrainedModel
 from tf_pegasus.models.summarize import SummarizeMixin
-from tf_pegasus.models.two_steps import EncodeDecodeMixin
-from tf_pegasus.outputs import TFCausalLMOutputWithCrossAttentions, TFSeq2SeqLMOutput
 
 LM_INPUT_NAMES = (*INPUT_NAMES, "labels")
 

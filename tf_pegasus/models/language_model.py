@@ -2,7 +2,7 @@
 
 import keras
 
-from tf_pegasus.layers.inputs import flag, named_inputs
+from tf_pegasus.layers.unpack_inputs import flag, named_inputs
 from tf_pegasus.models.losses import masked_cross_entropy
 
 

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-IGNORED_LABEL = -100
+from tf_pegasus.tokenizers.padding import IGNORED_LABEL
 
 
 def ignore_padding(labels, pad_token_id):

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tf_pegasus.checkpoints.loading import find_source, load_pretrained
 from tf_pegasus.checkpoints.saving import MAX_SHARD_SIZE, save_weights
-from tf_pegasus.config import PegasusConfig
+from tf_pegasus.config.model import PegasusConfig
 from tf_pegasus.layers.replace_weight import replace_weight
 from tf_pegasus.layers.stack import as_config
 

@@ -41,7 +41,7 @@ class SummarizeMixin:
             TypeError: an unknown option.
         """
         # Here, because a summarizer is made of a model.
-        from tf_pegasus.summarization import Summarizer
+        from tf_pegasus.summarization.summarizer import Summarizer
 
         tokenizer = tokenizer or self.tokenizer
         if tokenizer is None:

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tf_pegasus.extras import require
 from tf_pegasus.serving.transports import (
     EXTRA,
     GrpcTransport,
@@ -15,6 +14,7 @@ from tf_pegasus.serving.transports import (
     ServingError,
     UnavailableError,
 )
+from tf_pegasus.utils.extras import require
 
 # What requests to an adjustable export may bring.
 ADJUSTABLE = {"num_beams": np.int32, "max_length": np.int32, "length_penalty": np.float32}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from tf_pegasus.files import read_json_object
+from tf_pegasus.utils.files import read_json_object
 
 EXTRA = "assets.extra"
 MANIFEST_FILE = f"{EXTRA}/tf_pegasus.json"

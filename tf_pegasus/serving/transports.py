@@ -6,7 +6,7 @@ import time
 import numpy as np
 import tensorflow as tf
 
-from tf_pegasus.extras import require
+from tf_pegasus.utils.extras import require
 
 EXTRA = "serving"
 # Of arrays, not of documents: 64 rows of 8 summaries are far below.

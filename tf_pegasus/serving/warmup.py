@@ -4,7 +4,7 @@ import importlib.util
 
 import tensorflow as tf
 
-from tf_pegasus.extras import require
+from tf_pegasus.utils.extras import require
 
 # TF Serving looks for this name.
 WARMUP_FILE = "tf_serving_warmup_requests"

@@ -5,8 +5,6 @@ import inspect
 import json
 from pathlib import Path
 
-from tf_pegasus.extras import require
-from tf_pegasus.files import write_text_atomically
 from tf_pegasus.tokenizers.sentencepiece_tokenizer import VOCAB_FILE, PegasusTokenizer
 from tf_pegasus.tokenizers.special_tokens import (
     SENTENCEPIECE_EOS,
@@ -14,6 +12,8 @@ from tf_pegasus.tokenizers.special_tokens import (
     SENTENCEPIECE_UNK,
     special_tokens,
 )
+from tf_pegasus.utils.extras import require
+from tf_pegasus.utils.files import write_text_atomically
 
 TOKENIZER_FILE = "tokenizer.json"
 

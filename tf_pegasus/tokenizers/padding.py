@@ -21,8 +21,10 @@ def pad_rows(rows, value, multiple=1):
     return padded
 
 
+# The label of a position that is not learnt.
+IGNORED_LABEL = -100
 # What each part of an encoding is padded with; ids with the tokenizer's pad.
-PADDING_VALUES = {"attention_mask": 0, "special_tokens_mask": 1, "labels": -100}
+PADDING_VALUES = {"attention_mask": 0, "special_tokens_mask": 1, "labels": IGNORED_LABEL}
 
 
 def widen_rows(rows, value, width):

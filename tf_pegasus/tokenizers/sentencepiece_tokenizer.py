@@ -5,13 +5,13 @@ from pathlib import Path
 
 import sentencepiece
 
-from tf_pegasus.files import write_bytes_atomically
 from tf_pegasus.tokenizers.special_tokens import (
     SENTENCEPIECE_EOS,
     SENTENCEPIECE_PAD,
     SENTENCEPIECE_UNK,
 )
 from tf_pegasus.tokenizers.tokenizer import PegasusTokenizerBase
+from tf_pegasus.utils.files import write_bytes_atomically
 
 VOCAB_FILE = "spiece.model"
 

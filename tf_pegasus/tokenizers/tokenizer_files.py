@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tf_pegasus.checkpoints.hub import local_directory
-from tf_pegasus.files import read_json_object, write_json_atomically
+from tf_pegasus.utils.files import read_json_object, write_json_atomically
+from tf_pegasus.utils.hub import local_directory
 
 TOKENIZER_CONFIG_FILE = "tokenizer_config.json"
 SPECIAL_TOKENS_FILE = "special_tokens_map.json"

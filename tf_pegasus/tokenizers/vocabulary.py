@@ -4,12 +4,12 @@ import io
 
 import sentencepiece
 
-from tf_pegasus.files import write_bytes_atomically
 from tf_pegasus.tokenizers.special_tokens import (
     SENTENCEPIECE_EOS,
     SENTENCEPIECE_PAD,
     SENTENCEPIECE_UNK,
 )
+from tf_pegasus.utils.files import write_bytes_atomically
 
 
 def train_vocabulary(texts, vocab_file, vocab_size=8000, newline_token=None):

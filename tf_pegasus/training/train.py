@@ -9,21 +9,21 @@ from pathlib import Path
 import keras
 
 from tf_pegasus.checkpoints.saving import FILE_DTYPES
-from tf_pegasus.config import PegasusConfig
-from tf_pegasus.data.batching import (
+from tf_pegasus.config.model import PegasusConfig
+from tf_pegasus.data.dataset import (
     Examples,
     steps_per_epoch,
     training_dataset,
     validation_dataset,
 )
 from tf_pegasus.data.readers import read_records
-from tf_pegasus.files import read_json_object, write_json_atomically
-from tf_pegasus.generation.generation_config import GenerationConfig
+from tf_pegasus.generation.config import GenerationConfig
 from tf_pegasus.models.conditional_generation import TFPegasusForConditionalGeneration
 from tf_pegasus.tokenizers.sentencepiece_tokenizer import VOCAB_FILE, PegasusTokenizer
 from tf_pegasus.tokenizers.vocabulary import train_vocabulary
 from tf_pegasus.training.callbacks import Resume, SaveBest
-from tf_pegasus.training.optimizer import create_optimizer
+from tf_pegasus.training.optimizers import create_optimizer
+from tf_pegasus.utils.files import read_json_object, write_json_atomically
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 ARGUMENTS_FILE = "arguments.json"

@@ -1,0 +1,160 @@
+import json
+
+import pytest
+
+from tf_pegasus import GenerationConfig, PegasusConfig
+from tf_pegasus.config.presets import PRESETS
+
+PUBLISHED_DEFAULTS = {
+    "vocab_size": 50265,
+    "max_position_embeddings": 1024,
+    "encoder_layers": 12,
+    "encoder_ffn_dim": 4096,
+    "encoder_attention_heads": 16,
+    "decoder_layers": 12,
+    "decoder_ffn_dim": 4096,
+    "decoder_attention_heads": 16,
+    "encoder_layerdrop": 0.0,
+    "decoder_layerdrop": 0.0,
+    "use_cache": True,
+    "is_encoder_decoder": True,
+    "activation_function": "gelu",
+    "d_model": 1024,
+    "dropout": 0.1,
+    "attention_dropout": 0.0,
+    "activation_dropout": 0.0,
+    "init_std": 0.02,
+    "decoder_start_token_id": 0,
+    "scale_embedding": False,
+    "pad_token_id": 0,
+    "eos_token_id": 1,
+    "forced_eos_token_id": 1,
+}
+
+
+def test_defaults_are_the_published_ones():
+    config = PegasusConfig()
+    assert {name: getattr(config, name) for name in PUBLISHED_DEFAULTS} == PUBLISHED_DEFAULTS
+
+
+def test_arguments_have_the_published_order():
+    config = PegasusConfig(*PUBLISHED_DEFAULTS.values())
+    assert config == PegasusConfig()
+
+
+def test_reads_what_the_peer_wrote(golden):
+    config = golden.model.config
+    stored = json.loads((golden.path / "config.json").read_text())
+    assert config.d_model == stored["d_model"]
+    assert config.extra["transformers_version"] == stored["transformers_version"]
+    assert {name: config.to_dict()[name] for name in stored} == stored
+
+
+def test_round_trip_keeps_unknown_keys(tmp_path):
+    config = PegasusConfig(d_model=64, num_beams=8, task_specific_params={"a": [1]})
+    config.save_pretrained(tmp_path)
+    again = PegasusConfig.from_pretrained(tmp_path)
+    assert again == config
+    assert again.num_beams == 8
+    assert again.extra["task_specific_params"] == {"a": [1]}
+    assert [p.name for p in tmp_path.iterdir()] == ["config.json"]
+
+
+def test_aliases_read_and_write():
+    config = PegasusConfig(hidden_size=64, num_attention_heads=8)
+    assert (config.d_model, config.encoder_attention_heads) == (64, 8)
+    config.hidden_size = 32
+    assert config.d_model == config.hidden_size == 32
+    assert config.num_hidden_layers == config.encoder_layers
+
+
+def test_overrides_win_over_the_file(tmp_path):
+    PegasusConfig(encoder_layers=2, d_model=64).save_pretrained(tmp_path)
+    changed = PegasusConfig.from_pretrained(tmp_path, encoder_layers=12, hidden_size=32)
+    assert (changed.encoder_layers, changed.num_hidden_layers) == (12, 12)
+    assert changed.d_model == 32
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"d_model": 100}, "encoder_attention_heads=16 must divide d_model=100"),
+        ({"d_model": 64, "decoder_attention_heads": 7}, "decoder_attention_heads=7"),
+        ({"d_model": 7, "num_attention_heads": 7, "decoder_attention_heads": 7}, "even"),
+        ({"dropout": 1.5}, "dropout=1.5 must be between 0 and 1"),
+        ({"encoder_layerdrop": -0.1}, "encoder_layerdrop=-0.1"),
+        ({"activation_function": "relux"}, "activation_function='relux'"),
+        ({"position_embedding_type": "rotary"}, "position_embedding_type='rotary'"),
+        ({"vocab_size": 0}, "vocab_size=0 must be at least 1"),
+        ({"eos_token_id": 50265}, "eos_token_id=50265"),
+        ({"init_std": float("nan")}, "init_std=nan"),
+        ({"model_type": "bart"}, "model_type='bart'"),
+        ({"d_model": 64, "hidden_size": 32}, "hidden_size=32 contradicts d_model=64"),
+    ],
+)
+def test_values_out_of_range(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        PegasusConfig(**arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"vocab_size": "8000"}, {"d_model": 64.0}, {"dropout": "0.1"}, {"use_cache": 1}]
+)
+def test_values_of_a_wrong_type(arguments):
+    with pytest.raises(TypeError, match=next(iter(arguments))):
+        PegasusConfig(**arguments)
+
+
+def test_unknown_attribute():
+    with pytest.raises(AttributeError, match="no attribute 'd_modl'"):
+        _ = PegasusConfig().d_modl
+
+
+@pytest.mark.parametrize("text", ["{", "[1, 2]", ""])
+def test_damaged_file(tmp_path, text):
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(ValueError, match="JSON"):
+        PegasusConfig.from_pretrained(tmp_path)
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"config\.json"):
+        PegasusConfig.from_pretrained(tmp_path)
+
+
+# Presets
+
+PUBLISHED = {
+    "xsum": (0.6, 64, 512),
+    "cnn_dailymail": (0.8, 128, 1024),
+    "newsroom": (0.8, 128, 512),
+    "wikihow": (0.6, 256, 512),
+    "multi_news": (0.8, 256, 1024),
+    "reddit_tifu": (0.6, 128, 512),
+    "big_patent": (0.7, 256, 1024),
+    "arxiv": (0.8, 256, 1024),
+    "pubmed": (0.8, 256, 1024),
+    "gigaword": (0.6, 32, 128),
+    "aeslc": (0.6, 32, 512),
+    "billsum": (0.6, 256, 1024),
+    "large": (0.8, 256, 1024),
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_presets_are_the_published_checkpoints(name):
+    config = PegasusConfig.from_preset(name)
+    assert (config.vocab_size, config.d_model, config.encoder_layers) == (96103, 1024, 16)
+    assert (config.activation_function, config.scale_embedding) == ("relu", True)
+    options = GenerationConfig.from_model_config(config)
+    found = (options.length_penalty, options.max_length, config.max_position_embeddings)
+    assert found == PUBLISHED[name]
+    assert (options.num_beams, options.forced_eos_token_id) == (8, 1)
+    assert PegasusConfig.from_preset(f"google/pegasus-{name}") == config
+
+
+def test_presets_by_other_names():
+    assert set(PRESETS) == set(PUBLISHED)
+    assert PegasusConfig.from_preset("xsum", encoder_layers=2).encoder_layers == 2
+    with pytest.raises(ValueError, match="name='t5' must be one of aeslc, arxiv"):
+        PegasusConfig.from_preset("t5")

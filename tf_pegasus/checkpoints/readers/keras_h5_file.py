@@ -1,0 +1,93 @@
+"""`tf_model.h5`: weights as the TensorFlow classes of `transformers` saved them (Keras 2)."""
+
+import h5py
+import numpy as np
+
+from tf_pegasus.checkpoints.names import LOGITS_BIAS, from_keras_path, to_tensorflow_path
+from tf_pegasus.checkpoints.readers.weight_file import FLOAT_DTYPES, WeightFile
+
+# A Keras 2 reader takes at most this many bytes of names from one HDF5 attribute.
+_ATTRIBUTE_LIMIT = 64512
+
+
+class KerasH5File(WeightFile):
+    """Reads one Keras 2 weight file."""
+
+    kind = "h5"
+
+    def __init__(self, path):
+        super().__init__([path])
+        self._stored = {}
+        try:
+            with h5py.File(path, "r") as file:
+                for place, dataset in self._datasets(file):
+                    # The top group has the layer's name, the rest is the weight's.
+                    weight = place.split("/", 1)[-1]
+                    name, transposed = from_keras_path(weight.replace("/", "."))
+                    if str(dataset.dtype) not in FLOAT_DTYPES:
+                        raise self.damaged(f"{place} has the dtype {dataset.dtype}")
+                    self.add(name, dataset.shape, dataset.dtype, transposed)
+                    self._stored[name] = (place, transposed)
+        except (OSError, RuntimeError, KeyError, TypeError, UnicodeDecodeError) as error:
+            raise self.damaged(error) from error
+
+    def _datasets(self, group, prefix=""):
+        for key in group:
+            # A link could lead out of the file.
+            if not isinstance(group.get(key, getlink=True), h5py.HardLink):
+                raise self.damaged(f"{prefix}{key} is a link")
+            item = group[key]
+            if isinstance(item, h5py.Group):
+                if prefix.count("/") > 16:
+                    raise self.damaged("its groups are nested too deep")
+                yield from self._datasets(item, f"{prefix}{key}/")
+            elif isinstance(item, h5py.Dataset):
+                stored = item.id.get_storage_size()
+                if item.is_virtual or item.external or stored < item.nbytes or item.chunks:
+                    raise self.damaged(f"{prefix}{key} is not stored in one piece in this file")
+                yield f"{prefix}{key}", item
+
+    def read(self, name):
+        place, transposed = self._stored[name]
+        try:
+            with h5py.File(self.paths[0], "r") as file:
+                value = file[place][()]
+        except (OSError, RuntimeError, KeyError, MemoryError) as error:
+            raise self.damaged(f"{name}: {error}") from error
+        return value.T if transposed else value
+
+
+def write_keras_h5(path, tensors):
+    """Writes what `TFPegasusForConditionalGeneration` of `transformers` loads."""
+    groups = {"model": {}}
+    for name, array in tensors.items():
+        if name == LOGITS_BIAS:
+            groups[LOGITS_BIAS] = {f"{LOGITS_BIAS}:0": array}
+        else:
+            place, transposed = to_tensorflow_path(name, array.shape)
+            groups["model"][place] = array.T if transposed else array
+    with h5py.File(path, "w") as file:
+        file.attrs["backend"] = "tensorflow"
+        file.attrs["keras_version"] = "2.14.0"
+        file.attrs["layer_names"] = list(groups)
+        for layer, weights in groups.items():
+            group = file.create_group(layer)
+            _write_names(group, list(weights))
+            for place, array in weights.items():
+                # HDF5 knows no bfloat16.
+                exact = array.astype("float32") if array.dtype == "bfloat16" else array
+                group.create_dataset(place, data=np.ascontiguousarray(exact))
+        file.create_group("top_level_model_weights").attrs["weight_names"] = np.zeros(0)
+
+
+def _write_names(group, names):
+    """Writes the attribute `weight_names`, in pieces where HDF5 would refuse it whole."""
+    encoded = [name.encode() for name in names]
+    width = max(map(len, encoded), default=1)
+    per_piece = max(1, _ATTRIBUTE_LIMIT // width)
+    pieces = [encoded[start : start + per_piece] for start in range(0, len(encoded), per_piece)]
+    if len(pieces) <= 1:
+        group.attrs["weight_names"] = encoded
+        return
+    for index, piece in enumerate(pieces):
+        group.attrs[f"weight_names{index}"] = piece

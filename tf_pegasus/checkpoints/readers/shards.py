@@ -1,0 +1,45 @@
+"""Weights in several files, and the index that tells which is where."""
+
+from pathlib import Path
+
+from tf_pegasus.checkpoints.readers.weight_file import DamagedFileError, WeightFile
+from tf_pegasus.utils.files import read_json_object
+
+
+def shard_paths(index_path):
+    """Reads `….index.json`: the shards' paths, all beside it.
+
+    Raises:
+        DamagedFileError: no such index, or one that names files elsewhere.
+        FileNotFoundError: a shard is missing.
+    """
+    index_path = Path(index_path)
+    weight_map = read_json_object(index_path).get("weight_map")
+    if not isinstance(weight_map, dict) or not weight_map:
+        raise DamagedFileError(f"{str(index_path)!r} has no weight_map")
+    names = sorted({str(name) for name in weight_map.values()})
+    for name in names:
+        # Or else an index could make us read any file of the machine.
+        if name != Path(name).name or name in ("", ".", ".."):
+            raise DamagedFileError(
+                f"{str(index_path)!r} names {name!r}: shards must lie beside their index"
+            )
+        if not (index_path.parent / name).is_file():
+            raise FileNotFoundError(f"{str(index_path)!r} names {name!r}, which is missing")
+    return [index_path.parent / name for name in names]
+
+
+class ShardedWeights(WeightFile):
+    """Several files of one format as one."""
+
+    def __init__(self, files):
+        super().__init__([path for file in files for path in file.paths])
+        self.kind = files[0].kind
+        self._owners = {}
+        for file in files:
+            for name, info in file.tensors.items():
+                self.add(name, info.shape, info.dtype)
+                self._owners[name] = file
+
+    def read(self, name):
+        return self._owners[name].read(name)

@@ -1,0 +1,44 @@
+"""Finding texts that are nearly the same."""
+
+from tf_pegasus.utils.extras import require
+
+
+class DisjointSets:
+    """Union-find over 0 … size - 1."""
+
+    def __init__(self, size):
+        self._parents = list(range(size))
+
+    def find(self, item):
+        """Returns the smallest member of the set that holds `item`."""
+        while self._parents[item] != item:
+            self._parents[item] = self._parents[self._parents[item]]
+            item = self._parents[item]
+        return item
+
+    def union(self, a, b):
+        """Joins the sets that hold `a` and `b`."""
+        a, b = sorted((self.find(a), self.find(b)))
+        self._parents[b] = a
+
+
+def shingles(text, width=3):
+    """The set of word n-grams of a text, lower case, as bytes."""
+    words = text.lower().split()
+    return {" ".join(words[i : i + width]).encode() for i in range(max(len(words) - width + 1, 1))}
+
+
+def near_duplicate_pairs(texts, threshold=0.5, num_perm=64):
+    """Yields index pairs of texts whose 3-gram sets overlap by about `threshold` (Jaccard).
+
+    Locality-sensitive hashing of MinHash signatures (Broder, 1997): pairs well above the
+    threshold are found nearly always, pairs well below nearly never.
+    """
+    datasketch = require("datasketch", "train")
+    lsh = datasketch.MinHashLSH(threshold=threshold, num_perm=num_perm)
+    for index, signature in enumerate(
+        datasketch.MinHash.generator(map(shingles, texts), num_perm=num_perm)
+    ):
+        for other in lsh.query(signature):
+            yield other, index
+        lsh.insert(index, signature, check_duplication=False)

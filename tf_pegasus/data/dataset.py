@@ -1,0 +1,102 @@
+"""Tokenized examples, and the batches that training and validation see."""
+
+import numpy as np
+import tensorflow as tf
+
+from tf_pegasus.tokenizers.padding import IGNORED_LABEL, pad_rows
+
+# Batches are cut from a shuffled chunk of this many batches, sorted by length: long enough
+# for little padding, short enough for well mixed batches.
+BATCHES_PER_CHUNK = 50
+# Lengths are padded to a multiple of this, which suits vector units and compilers.
+LENGTH_MULTIPLE = 8
+
+
+class Examples:
+    """Tokenized (source, target) pairs.
+
+    Args:
+        records: dicts with `document` and `summary`.
+        tokenizer: `PegasusTokenizer`.
+        max_source_length, max_target_length: int, tokens kept, eos included.
+    """
+
+    def __init__(self, records, tokenizer, max_source_length, max_target_length):
+        records = list(records)
+        if not records:
+            raise ValueError("there is no example to train on or to validate with")
+        self.sources = _encode(tokenizer, [r["document"] for r in records], max_source_length)
+        self.targets = _encode(tokenizer, [r["summary"] for r in records], max_target_length)
+        self.lengths = np.array([len(source) for source in self.sources])
+        self.pad_token_id = tokenizer.pad_token_id
+
+    def __len__(self):
+        return len(self.sources)
+
+    def batch(self, indices):
+        """Returns the padded examples as int32 arrays: `input_ids`, `attention_mask`, `labels`."""
+        input_ids = pad_rows([self.sources[i] for i in indices], self.pad_token_id, LENGTH_MULTIPLE)
+        lengths = self.lengths[indices][:, None]
+        return {
+            "input_ids": input_ids,
+            "attention_mask": (np.arange(input_ids.shape[1]) < lengths).astype("int32"),
+            "labels": pad_rows([self.targets[i] for i in indices], IGNORED_LABEL, LENGTH_MULTIPLE),
+        }
+
+    def epoch(self, number, batch_size, seed):
+        """Lists the index arrays of one pass, in an order that (seed, number) determines."""
+        random = np.random.default_rng((seed, number))
+        order = random.permutation(len(self))
+        batches = []
+        chunk_size = batch_size * BATCHES_PER_CHUNK
+        for start in range(0, len(order), chunk_size):
+            chunk = order[start : start + chunk_size]
+            chunk = chunk[np.argsort(self.lengths[chunk], kind="stable")]
+            batches += [chunk[i : i + batch_size] for i in range(0, len(chunk), batch_size)]
+        return [batches[i] for i in random.permutation(len(batches))]
+
+
+def _encode(tokenizer, texts, max_length):
+    return [
+        np.array(tokenizer.truncate(ids, max_length), "int32")
+        for ids in tokenizer.encode_batch(texts)
+    ]
+
+
+def steps_per_epoch(examples, batch_size):
+    """How many batches `Examples.epoch` has."""
+    chunk_size = batch_size * BATCHES_PER_CHUNK
+    full, rest = divmod(len(examples), chunk_size)
+    return full * BATCHES_PER_CHUNK + -(-rest // batch_size)
+
+
+def training_dataset(examples, batch_size, seed=0, start_step=0):
+    """An endless `tf.data.Dataset` of batches, as if `start_step` had been taken already."""
+    per_epoch = steps_per_epoch(examples, batch_size)
+
+    def generate():
+        number, skip = divmod(start_step, per_epoch)
+        while True:
+            for indices in examples.epoch(number, batch_size, seed)[skip:]:
+                yield examples.batch(indices)
+            number, skip = number + 1, 0
+
+    return _dataset(generate, tf.data.INFINITE_CARDINALITY)
+
+
+def validation_dataset(examples, batch_size):
+    """A `tf.data.Dataset` of all examples, sorted by length."""
+    order = np.argsort(examples.lengths, kind="stable")
+
+    def generate():
+        for start in range(0, len(order), batch_size):
+            yield examples.batch(order[start : start + batch_size])
+
+    return _dataset(generate, -(-len(examples) // batch_size))
+
+
+def _dataset(generate, cardinality):
+    matrix = tf.TensorSpec((None, None), tf.int32)
+    signature = {"input_ids": matrix, "attention_mask": matrix, "labels": matrix}
+    dataset = tf.data.Dataset.from_generator(generate, output_signature=signature)
+    return dataset.apply(tf.data.experimental.assert_cardinality(cardinality)).prefetch(2)

@@ -1,0 +1,180 @@
+"""What the models return: named outputs that are also ordered dicts and tuples."""
+
+from collections import OrderedDict
+
+import optree
+
+
+class ModelOutput(OrderedDict):
+    """Ordered mapping of outputs; entries that are None are left out.
+
+    `output.logits`, `output["logits"]`, `output[0]` and `output.to_tuple()` all work. A
+    declared field that was left out reads as None through its attribute. Keras (through
+    `optree`) and TensorFlow (as a mapping) see the tensors inside.
+    """
+
+    fields = ()
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        optree.register_pytree_node(
+            cls,
+            lambda output: (tuple(output.values()), tuple(output), tuple(output)),
+            lambda names, values: cls(zip(names, values, strict=True)),
+            namespace="keras",
+        )
+
+    def __init__(self, *args, **kwargs):
+        values = dict(*args, **kwargs)
+        unknown = [name for name in values if name not in self.fields]
+        if unknown:
+            raise TypeError(f"{type(self).__name__} has no field {unknown[0]!r}")
+        super().__init__()
+        for name in self.fields:
+            if values.get(name) is not None:
+                self[name] = values[name]
+
+    def __getattr__(self, name):
+        if name in type(self).fields:
+            return self.get(name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __getitem__(self, key):
+        if isinstance(key, (int, slice)):
+            return self.to_tuple()[key]
+        return super().__getitem__(key)
+
+    def to_tuple(self):
+        """Returns the outputs that are present, in the order of `fields`."""
+        return tuple(self.values())
+
+    def in_form(self, return_dict):
+        """Returns the object itself, or its tuple where `return_dict` is False."""
+        return self if return_dict else self.to_tuple()
+
+
+class TFBaseModelOutput(ModelOutput):
+    """Output of `TFPegasusEncoder` and `encode`.
+
+    Fields:
+        last_hidden_state: float32 `(batch, length, d_model)`.
+        hidden_states: where asked for: float32 tensors of the same shape, the embeddings
+            and one a layer; the last is `last_hidden_state`.
+        attentions: where asked for: one float32 `(batch, heads, length, length)` a layer.
+    """
+
+    fields = ("last_hidden_state", "hidden_states", "attentions")
+
+
+class TFBaseModelOutputWithPastAndCrossAttentions(ModelOutput):
+    """Output of `TFPegasusDecoder` and of `TFPegasusModel.decode`.
+
+    Fields:
+        last_hidden_state: float32 `(batch, length, d_model)`.
+        past_key_values: with `use_cache`: what the next call takes, see
+            `tf_pegasus.layers.kv_cache`.
+        hidden_states: where asked for: the embeddings and one a layer.
+        attentions: where asked for: one float32 `(batch, heads, length, all_length)` a layer.
+        cross_attentions: the same, `(batch, heads, length, source_length)`.
+    """
+
+    fields = (
+        "last_hidden_state",
+        "past_key_values",
+        "hidden_states",
+        "attentions",
+        "cross_attentions",
+    )
+
+
+class TFSeq2SeqModelOutput(ModelOutput):
+    """Output of `TFPegasusModel`.
+
+    Fields:
+        last_hidden_state: float32 `(batch, target_length, d_model)`, of the decoder.
+        past_key_values, decoder_hidden_states, decoder_attentions, cross_attentions: see
+            `TFBaseModelOutputWithPastAndCrossAttentions`.
+        encoder_last_hidden_state: float32 `(batch, source_length, d_model)`.
+        encoder_hidden_states, encoder_attentions: see `TFBaseModelOutput`.
+    """
+
+    fields = (
+        "last_hidden_state",
+        "past_key_values",
+        "decoder_hidden_states",
+        "decoder_attentions",
+        "cross_attentions",
+        "encoder_last_hidden_state",
+        "encoder_hidden_states",
+        "encoder_attentions",
+    )
+
+
+class TFSeq2SeqLMOutput(ModelOutput):
+    """Output of `TFPegasusForConditionalGeneration`.
+
+    Fields:
+        loss: float32 scalar, present when labels were given.
+        logits: float32 `(batch, target_length, vocab_size)`.
+        The rest: see `TFSeq2SeqModelOutput`.
+    """
+
+    fields = ("loss", "logits", *TFSeq2SeqModelOutput.fields[1:])
+
+
+class TFCausalLMOutputWithCrossAttentions(ModelOutput):
+    """Output of `TFPegasusForCausalLM`, and of `TFPegasusForConditionalGeneration.decode`.
+
+    Fields:
+        loss: float32 scalar, present when labels were given.
+        logits: float32 `(batch, length, vocab_size)`.
+        The rest: see `TFBaseModelOutputWithPastAndCrossAttentions`.
+    """
+
+    fields = (
+        "loss",
+        "logits",
+        "past_key_values",
+        "hidden_states",
+        "attentions",
+        "cross_attentions",
+    )
+
+
+class GenerateOutput(ModelOutput):
+    """Output of `generate(..., return_dict_in_generate=True)`.
+
+    Where rows are `batch * num_beams` (without beams, `batch * num_return_sequences`), what is
+    there for each step is a tuple with one entry a generated token; inside a `tf.function` it
+    has all `max_length` - prompt entries, zeros behind the last step.
+
+    Fields:
+        sequences: int32 `(batch * num_return_sequences, max_length)`, padded with pad.
+        sequences_scores: float32 `(batch * num_return_sequences,)`, sum of the tokens'
+            log-probabilities over length ** length_penalty.
+        scores: with `output_scores`, for each step float32 `(rows, vocab_size)`: what the next
+            token was chosen by, as the options changed it: log-probabilities in beam search,
+            else logits.
+        logits: with `output_logits`, the same as the model gave them.
+        beam_indices: with `output_scores`, int32 `(batch * num_return_sequences, steps)`, the
+            row that each token of a sequence was chosen from, -1 behind its end; beam search.
+        encoder_attentions, encoder_hidden_states: see `TFBaseModelOutput`, one row a source.
+        decoder_attentions: with `output_attentions`, for each step a tuple with one float32
+            `(rows, heads, 1, step's length)` a layer.
+        cross_attentions: the same, `(rows, heads, 1, source_length)`.
+        decoder_hidden_states: with `output_hidden_states`, for each step a tuple of float32
+            `(rows, 1, d_model)`: the embeddings and one a layer.
+    """
+
+    fields = (
+        "sequences",
+        "sequences_scores",
+        "scores",
+        "logits",
+        "beam_indices",
+        "encoder_attentions",
+        "encoder_hidden_states",
+        "decoder_attentions",
+        "cross_attentions",
+        "decoder_hidden_states",
+    )

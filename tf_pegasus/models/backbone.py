@@ -1,0 +1,183 @@
+"""Encoder and decoder over one shared embedding."""
+
+import keras
+
+from tf_pegasus.layers.decoder import TFPegasusDecoder
+from tf_pegasus.layers.encoder import TFPegasusEncoder
+from tf_pegasus.layers.outputs import TFBaseModelOutput, TFSeq2SeqModelOutput
+from tf_pegasus.layers.stack import shared_embedding
+from tf_pegasus.layers.unpack_inputs import flag, named_inputs
+from tf_pegasus.models.encode_decode import EncodeDecodeMixin, as_encoder_output
+from tf_pegasus.models.pretrained import TFPegasusPreTrainedModel
+
+INPUT_NAMES = (
+    "input_ids",
+    "attention_mask",
+    "decoder_input_ids",
+    "decoder_attention_mask",
+    "decoder_position_ids",
+    "head_mask",
+    "decoder_head_mask",
+    "cross_attn_head_mask",
+    "encoder_outputs",
+    "past_key_values",
+    "inputs_embeds",
+    "decoder_inputs_embeds",
+    "use_cache",
+    "output_attentions",
+    "output_hidden_states",
+    "return_dict",
+)
+
+
+@keras.saving.register_keras_serializable(package="tf_pegasus")
+class TFPegasusModel(EncodeDecodeMixin, TFPegasusPreTrainedModel):
+    """The bare PEGASUS encoder-decoder (Zhang et al., 2020, section 3).
+
+    Args:
+        config: `PegasusConfig` or a dict that makes one.
+        **kwargs: of `keras.Model`.
+
+    Example:
+        >>> model = TFPegasusModel(PegasusConfig(vocab_size=1000, d_model=64))
+        >>> model(input_ids, decoder_input_ids=targets).last_hidden_state
+    """
+
+    def __init__(self, config, **kwargs):
+        super().__init__(config, **kwargs)
+        self.shared = shared_embedding(self.config)
+        stack = {"embed_tokens": self.shared, "dtype": self.dtype_policy}
+        self.encoder = TFPegasusEncoder(self.config, **stack, name="encoder")
+        self.decoder = TFPegasusDecoder(self.config, **stack, name="decoder")
+        self.built = True
+
+    def call(
+        self,
+        input_ids=None,
+        attention_mask=None,
+        decoder_input_ids=None,
+        decoder_attention_mask=None,
+        decoder_position_ids=None,
+        head_mask=None,
+        decoder_head_mask=None,
+        cross_attn_head_mask=None,
+        encoder_outputs=None,
+        past_key_values=None,
+        inputs_embeds=None,
+        decoder_inputs_embeds=None,
+        use_cache=None,
+        output_attentions=None,
+        output_hidden_states=None,
+        return_dict=None,
+        training=False,
+    ):
+        """Encodes the source and decodes known target ids.
+
+        Args:
+            input_ids: int `(batch, source_length)`; or a dict of the inputs, or a list or
+                tuple of them in this order.
+            attention_mask: int or bool `(batch, source_length)`, nonzero where a token
+                counts; by default all count.
+            decoder_input_ids: int `(batch, target_length)`; with a cache only what follows.
+            decoder_attention_mask: int or bool `(batch, target_length)`, the cache's
+                positions included.
+            decoder_position_ids: int `(batch, target_length)`; by default 0, 1, … behind
+                the cache's.
+            head_mask: `(encoder_layers, encoder_attention_heads)`, 0 switches a head off.
+            decoder_head_mask, cross_attn_head_mask: `(decoder_layers,
+                decoder_attention_heads)`.
+            encoder_outputs: what the encoder returned for this source, or its
+                `last_hidden_state`; the encoder is then not run.
+            past_key_values: what an earlier call returned, see `tf_pegasus.layers.kv_cache`.
+                Once they know the source, neither it nor `encoder_outputs` need be given.
+            inputs_embeds, decoder_inputs_embeds: float `(batch, length, d_model)` instead
+                of ids, see `TFPegasusEncoder.call`.
+            use_cache: bool, return `past_key_values`.
+            output_attentions, output_hidden_states: bool, return those of each layer.
+            return_dict: bool, False returns a tuple. These four have the configuration's
+                defaults.
+            training: bool, applies dropout.
+
+        Returns:
+            `TFSeq2SeqModelOutput`, or its tuple.
+
+        Raises:
+            ValueError: an input is missing, given twice, of a wrong shape or dtype, too
+                long, or holds ids outside the vocabulary.
+        """
+        inputs = named_inputs(
+            INPUT_NAMES,
+            input_ids,
+            attention_mask=attention_mask,
+            decoder_input_ids=decoder_input_ids,
+            decoder_attention_mask=decoder_attention_mask,
+            decoder_position_ids=decoder_position_ids,
+            head_mask=head_mask,
+            decoder_head_mask=decoder_head_mask,
+            cross_attn_head_mask=cross_attn_head_mask,
+            encoder_outputs=encoder_outputs,
+            past_key_values=past_key_values,
+            inputs_embeds=inputs_embeds,
+            decoder_inputs_embeds=decoder_inputs_embeds,
+            use_cache=use_cache,
+            output_attentions=output_attentions,
+            output_hidden_states=output_hidden_states,
+            return_dict=return_dict,
+        )
+        given = [
+            inputs[name] is not None for name in ("decoder_input_ids", "decoder_inputs_embeds")
+        ]
+        if sum(given) != 1:
+            raise ValueError(
+                "decoder_input_ids and decoder_inputs_embeds exclude each other, give one"
+                if any(given)
+                else "decoder_input_ids is missing: what should the decoder see?"
+            )
+        wanted = {name: inputs[name] for name in ("output_attentions", "output_hidden_states")}
+        encoded = self._encoded(inputs, wanted, training)
+        decoded = self.decoder(
+            inputs["decoder_input_ids"],
+            attention_mask=inputs["decoder_attention_mask"],
+            encoder_hidden_states=encoded.last_hidden_state,
+            encoder_attention_mask=inputs["attention_mask"],
+            head_mask=inputs["decoder_head_mask"],
+            cross_attn_head_mask=inputs["cross_attn_head_mask"],
+            past_key_values=inputs["past_key_values"],
+            inputs_embeds=inputs["decoder_inputs_embeds"],
+            use_cache=inputs["use_cache"],
+            return_dict=True,
+            position_ids=inputs["decoder_position_ids"],
+            training=training,
+            **wanted,
+        )
+        outputs = TFSeq2SeqModelOutput(
+            last_hidden_state=decoded.last_hidden_state,
+            past_key_values=decoded.past_key_values,
+            decoder_hidden_states=decoded.hidden_states,
+            decoder_attentions=decoded.attentions,
+            cross_attentions=decoded.cross_attentions,
+            encoder_last_hidden_state=encoded.last_hidden_state,
+            encoder_hidden_states=encoded.hidden_states,
+            encoder_attentions=encoded.attentions,
+        )
+        return outputs.in_form(flag(inputs["return_dict"], self.config.return_dict))
+
+    def _encoded(self, inputs, wanted, training):
+        """The encoder's output: given, or computed, or nothing where the cache has all."""
+        sources = ("input_ids", "inputs_embeds", "encoder_outputs")
+        given = [name for name in sources if inputs[name] is not None]
+        if len(given) > 1:
+            raise ValueError(f"{given[0]} and {given[1]} exclude each other, give one")
+        if inputs["encoder_outputs"] is not None:
+            return as_encoder_output(inputs["encoder_outputs"])
+        if not given and inputs["past_key_values"] is not None:
+            return TFBaseModelOutput()
+        return self.encoder(
+            inputs["input_ids"],
+            attention_mask=inputs["attention_mask"],
+            head_mask=inputs["head_mask"],
+            inputs_embeds=inputs["inputs_embeds"],
+            return_dict=True,
+            training=training,
+            **wanted,
+        )

@@ -1,0 +1,83 @@
+"""Encoding once and decoding in steps, as the Flax classes of `transformers` have it."""
+
+from tf_pegasus.layers.outputs import TFBaseModelOutput
+
+
+class EncodeDecodeMixin:
+    """Gives a model with encoder and decoder its `encode`, `decode` and `init_cache`."""
+
+    def encode(self, input_ids=None, attention_mask=None, **options):
+        """Runs the encoder alone: arguments and output of `TFPegasusEncoder.call`."""
+        return self.get_encoder()(input_ids, attention_mask=attention_mask, **options)
+
+    def init_cache(self, batch_size, max_length, encoder_outputs):
+        """Returns an empty cache of fixed size, for `decode`'s `past_key_values`.
+
+        Its shapes never change, so that a loop over `decode` can be compiled.
+
+        Args:
+            batch_size: int or int scalar tensor.
+            max_length: int, positions that there is place for.
+            encoder_outputs: see `decode`.
+
+        Returns:
+            `tf_pegasus.layers.kv_cache.StaticCache`.
+        """
+        states = encoder_hidden_states(encoder_outputs)
+        return self.get_decoder().init_cache(batch_size, max_length, states)
+
+    def decode(
+        self,
+        decoder_input_ids,
+        encoder_outputs,
+        encoder_attention_mask=None,
+        decoder_attention_mask=None,
+        decoder_position_ids=None,
+        past_key_values=None,
+        **options,
+    ):
+        """Runs the decoder over an encoded source.
+
+        Args:
+            decoder_input_ids: int `(batch, length)`, what follows the cache's positions.
+            encoder_outputs: what `encode` returned, or its `last_hidden_state`.
+            encoder_attention_mask: int or bool `(batch, source_length)`.
+            decoder_attention_mask: see `TFPegasusDecoder.call`.
+            decoder_position_ids: int `(batch, length)`; by default those that follow.
+            past_key_values: an earlier call's, or `init_cache`'s.
+            **options: `use_cache`, `output_attentions`, `output_hidden_states`,
+                `return_dict`, `training` and the head masks of `TFPegasusDecoder.call`.
+
+        Returns:
+            `TFBaseModelOutputWithPastAndCrossAttentions`, with a language-model head
+            `TFCausalLMOutputWithCrossAttentions`; tuples where `return_dict` is False.
+
+        Raises:
+            ValueError: see `TFPegasusDecoder.call`.
+        """
+        return self.get_decoder()(
+            decoder_input_ids,
+            attention_mask=decoder_attention_mask,
+            encoder_hidden_states=encoder_hidden_states(encoder_outputs),
+            encoder_attention_mask=encoder_attention_mask,
+            past_key_values=past_key_values,
+            position_ids=decoder_position_ids,
+            **options,
+        )
+
+
+def as_encoder_output(encoder_outputs):
+    """What an encoder returned, as a `TFBaseModelOutput`: it may be one, a tuple with hidden
+    states and attentions behind the first tensor, or that tensor alone."""
+    if isinstance(encoder_outputs, TFBaseModelOutput):
+        return encoder_outputs
+    if hasattr(encoder_outputs, "keys"):
+        return TFBaseModelOutput(encoder_outputs)
+    if isinstance(encoder_outputs, (list, tuple)):
+        return TFBaseModelOutput(zip(TFBaseModelOutput.fields, encoder_outputs, strict=False))
+    return TFBaseModelOutput(last_hidden_state=encoder_outputs)
+
+
+def encoder_hidden_states(encoder_outputs):
+    """The states in what an encoder returned."""
+    return as_encoder_output(encoder_outputs).last_hidden_state

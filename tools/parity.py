@@ -1,0 +1,287 @@
+"""Compares every output with the peers' golden arrays; writes `docs/parity.md`.
+
+python tools/parity.py
+"""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import tempfile
+import warnings
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from safetensors import safe_open
+
+from tf_pegasus import TFPegasusForCausalLM, TFPegasusForConditionalGeneration, TFPegasusModel
+from tf_pegasus.checkpoints.saving import WEIGHTS_FORMATS
+
+GOLDENS = Path(__file__).parents[1] / "tests" / "goldens"
+CHECKPOINTS = ("tiny-relu", "tiny-gelu", "tiny-formats")
+# The peers' files of `tiny-formats`, by directory.
+PEERS_FILES = {
+    "": "transformers 4.57, PyTorch",
+    "safetensors-shards": "transformers 4.57, PyTorch",
+    "safetensors-bare": "transformers 4.57, PyTorch",
+    "bin": "torch 2.13, zip",
+    "bin-legacy": "torch 2.13, legacy",
+    "bin-shards": "torch 2.13, shards",
+    "h5": "transformers 4.34.1, TensorFlow",
+    "msgpack": "transformers 4.34.1, Flax",
+}
+COLUMNS = (
+    "logits",
+    "loss",
+    "hidden states",
+    "attentions",
+    "head masks",
+    "cache",
+    "causal LM",
+)
+EVERYTHING = {"output_attentions": True, "output_hidden_states": True}
+
+
+def load_outputs(name):
+    """The peer's inputs and outputs for a checkpoint, by name."""
+    golden = dict(np.load(GOLDENS / f"{name}-outputs.npz"))
+    with safe_open(GOLDENS / name / "model.safetensors", framework="np") as file:
+        golden["final_logits_bias"] = file.get_tensor("final_logits_bias")
+    return golden
+
+
+def difference(ours, theirs):
+    """The largest absolute difference of two arrays of one shape."""
+    ours, theirs = np.asarray(ours), np.asarray(theirs)
+    if ours.shape != theirs.shape:
+        raise AssertionError(f"shape {ours.shape}, the peer's is {theirs.shape}")
+    return float(np.max(np.abs(ours - theirs), initial=0.0))
+
+
+def column_of(case, output):
+    """In which column of the table an output belongs."""
+    if case.startswith("causal"):
+        return "causal LM"
+    if case == "heads":
+        return "head masks"
+    if output == "past_key_values":
+        return "cache"
+    if output in ("logits", "loss"):
+        return output
+    return "attentions" if "attentions" in output else "hidden states"
+
+
+def peer_cases(directory, golden):
+    """What the models in `directory` compute for each of the peer's cases, by case."""
+    with warnings.catch_warnings():
+        # Foreign files warn of what they have besides; nothing may be missing.
+        warnings.simplefilter("ignore")
+        model, info = TFPegasusForConditionalGeneration.from_pretrained(
+            directory, output_loading_info=True
+        )
+        bare = TFPegasusModel.from_pretrained(directory)
+        causal = TFPegasusForCausalLM.from_pretrained(directory)
+    if directory.name == "safetensors-bare":
+        # The peer's bare model saves no head; the rest of the file is what is compared.
+        model.set_bias({"final_logits_bias": golden["final_logits_bias"]})
+    if info["missing_keys"]:
+        raise AssertionError(f"{directory}: {info['missing_keys']} are missing")
+    source = {name: golden[name] for name in ("input_ids", "attention_mask")}
+    target = {name: golden[name] for name in ("decoder_input_ids", "decoder_attention_mask")}
+    heads = {name: golden[name] for name in golden if name.endswith("head_mask")}
+    decoder = {
+        "input_ids": golden["decoder_input_ids"],
+        "attention_mask": golden["decoder_attention_mask"],
+    }
+    cross = {
+        "encoder_hidden_states": golden["encoder_hidden_states"],
+        "encoder_attention_mask": golden["attention_mask"],
+    }
+    cases = {
+        "full": model(**source, **target, **EVERYTHING),
+        "labels": model(**source, labels=golden["labels"]),
+        "heads": model(**source, **target, **heads, **EVERYTHING, use_cache=False),
+        "bare": bare(**source, **target, **EVERYTHING, use_cache=False),
+        "causal": causal(**decoder, labels=golden["labels"], **EVERYTHING),
+        "causal-cross": causal(**decoder, **cross, **EVERYTHING, use_cache=False),
+    }
+    return model, cases
+
+
+def peer_differences(directory, golden):
+    """Yields (column, where, largest difference) for every output of every case."""
+    model, cases = peer_cases(directory, golden)
+    for case, outputs in cases.items():
+        compared = set()
+        for output, value in outputs.items():
+            tensors = {f"{case}:{output}": value}
+            if output == "past_key_values":
+                flat = tf.nest.flatten(value)
+                tensors = {f"{case}:{output}_{i}": tensor for i, tensor in enumerate(flat)}
+            for key, tensor in tensors.items():
+                tensor = np.stack(tensor) if isinstance(tensor, tuple) else tensor
+                yield column_of(case, output), key, difference(tensor, golden[key])
+            compared.update(tensors)
+        expected = {key for key in golden if key.startswith(f"{case}:")}
+        if compared != expected:
+            raise AssertionError(f"{case}: not the same outputs: {compared ^ expected}")
+    for key, logits, expected in cached_logits(model, golden):
+        yield "cache", key, difference(logits, expected)
+
+
+def cached_logits(model, golden):
+    """Logits of the decoder in pieces, many tokens at once and one, against those at once."""
+    ids, mask = golden["decoder_input_ids"], golden["attention_mask"]
+    whole = model(golden["input_ids"], mask, decoder_input_ids=ids).logits
+    source = {"input_ids": golden["input_ids"]}
+    past, pieces = None, []
+    for start, end in ((0, 4), (4, 5), (5, 6), (6, 11)):
+        outputs = model(
+            attention_mask=mask,
+            decoder_input_ids=ids[:, start:end],
+            past_key_values=past,
+            **(source if past is None else {}),
+        )
+        past = outputs.past_key_values
+        pieces.append(outputs.logits)
+    yield "growing", np.concatenate(pieces, axis=1), whole
+    encoded = model.encode(golden["input_ids"], mask)
+    past, pieces = model.init_cache(len(ids), 16, encoded), []
+    for start, end in ((0, 4), (4, 5), (5, 11)):
+        outputs = model.decode(ids[:, start:end], encoded, mask, past_key_values=past)
+        past = outputs.past_key_values
+        pieces.append(outputs.logits)
+    yield "static", np.concatenate(pieces, axis=1), whole
+
+
+def rows():
+    """Yields (checkpoint, format, writer, {column: largest difference})."""
+    for name in CHECKPOINTS:
+        golden = load_outputs(name)
+        with tempfile.TemporaryDirectory() as temporary:
+            model = TFPegasusForConditionalGeneration.from_pretrained(GOLDENS / name)
+            sources = [(GOLDENS / name, "safetensors", "transformers 4.57, PyTorch")]
+            if name == "tiny-formats":
+                sources = [
+                    (GOLDENS / name / form, form or "safetensors", writer)
+                    for form, writer in PEERS_FILES.items()
+                ]
+            for form in WEIGHTS_FORMATS[:-1]:
+                model.save_pretrained(Path(temporary) / form, weights_format=form)
+                sources.append((Path(temporary) / form, form, "tf_pegasus"))
+            for directory, form, writer in sources:
+                worst = dict.fromkeys(COLUMNS, 0.0)
+                for column, _, value in peer_differences(directory, golden):
+                    worst[column] = max(worst[column], value)
+                yield name, form, writer, worst
+
+
+def original_differences():
+    """Differences to the authors' own graph, by output, where a token counts.
+
+    They feed a zero vector as the decoder's start where we embed pad, whose row conversion
+    zeroes: the logit of pad, and so the loss, cannot agree.
+    """
+    directory = GOLDENS / "tiny-original"
+    golden = dict(np.load(directory / "outputs.npz"))
+    model = TFPegasusForConditionalGeneration.from_pretrained(
+        directory, encoder_attention_heads=4, decoder_attention_heads=4
+    )
+    outputs = model(golden["input_ids"], golden["input_ids"] > 0, labels=golden["labels"])
+    source, target = golden["input_ids"] > 0, golden["labels"] > 0
+    return {
+        "logits": difference(
+            outputs.logits.numpy()[target][:, 1:], golden["logits"][target][:, 1:]
+        ),
+        "encoder states": difference(
+            outputs.encoder_last_hidden_state.numpy()[source],
+            golden["encoder_last_hidden_state"][source],
+        ),
+    }
+
+
+def tensorflow_differences():
+    """Differences to what only the TensorFlow peer has, by output."""
+    golden = load_outputs("tiny-formats")
+    theirs = dict(np.load(GOLDENS / "tiny-formats-tensorflow.npz"))
+    model = TFPegasusForConditionalGeneration.from_pretrained(GOLDENS / "tiny-formats")
+    source = {name: golden[name] for name in ("input_ids", "attention_mask")}
+    ids = golden["decoder_input_ids"]
+    positions = model(
+        **source, decoder_input_ids=ids, decoder_position_ids=theirs["decoder_position_ids"]
+    )
+    embeds = model(
+        attention_mask=source["attention_mask"],
+        inputs_embeds=theirs["inputs_embeds"],
+        decoder_inputs_embeds=theirs["decoder_inputs_embeds"],
+    )
+    padded = model(**source, labels=theirs["padded_labels"])
+    return {
+        "logits": difference(model(**source, decoder_input_ids=ids).logits, theirs["logits"]),
+        "decoder_position_ids": difference(positions.logits, theirs["logits:positions"]),
+        "inputs_embeds, decoder_inputs_embeds": difference(embeds.logits, theirs["logits:embeds"]),
+        "loss of labels padded with pad": difference(padded.loss, theirs["loss:padded_labels"][0]),
+    }
+
+
+def flax_differences():
+    """Differences to the Flax peer's encode, decode and cached decode, by output."""
+    golden = load_outputs("tiny-formats")
+    theirs = dict(np.load(GOLDENS / "tiny-formats-flax.npz"))
+    directory = GOLDENS / "tiny-formats" / "msgpack"
+    model = TFPegasusForConditionalGeneration.from_pretrained(directory)
+    ids, mask = golden["decoder_input_ids"], golden["attention_mask"]
+    encoded = model.encode(golden["input_ids"], mask)
+    pieces, past = [], model.init_cache(len(ids), 16, encoded)
+    for start, end in ((0, 4), (4, 5), (5, 11)):
+        outputs = model.decode(ids[:, start:end], encoded, mask, past_key_values=past)
+        past = outputs.past_key_values
+        pieces.append(outputs.logits)
+    visible = mask > 0
+    return {
+        "encode": difference(
+            encoded.last_hidden_state.numpy()[visible],
+            theirs["encoder_last_hidden_state"][visible],
+        ),
+        "decode": difference(model.decode(ids, encoded, mask).logits, theirs["logits"]),
+        "decode with init_cache": difference(
+            np.concatenate(pieces, axis=1), theirs["logits:cached"]
+        ),
+    }
+
+
+TITLE = """# Parity
+
+The largest absolute difference of each output to the peer's, in float32, for the seeded tiny
+checkpoints in `tests/goldens`; made by `python tools/parity.py`, and asserted to be at most
+1e-4 in `tests/test_parity.py`. "Hidden states" are those of every layer of encoder and decoder,
+"attentions" all self- and cross-attention weights; all cases have source and target masks;
+"head masks" are all outputs under three random head masks; "cache" is every key and value, and
+logits in pieces of 4, 1, 1 and 5 tokens against those at once, with growing and static cache;
+"causal LM" is `TFPegasusForCausalLM` with and without an encoder's states.
+
+The outputs are those of transformers 4.57 (PyTorch); "written by" is who wrote the weights.
+"""
+
+
+def main():
+    lines = [TITLE, "| checkpoint | format | written by | " + " | ".join(COLUMNS) + " |"]
+    lines.append("|---" * (3 + len(COLUMNS)) + "|")
+    for name, form, writer, worst in rows():
+        cells = " | ".join(f"{worst[column]:.1e}" for column in COLUMNS)
+        lines.append(f"| {name} | {form} | {writer} | {cells} |")
+    for title, differences in (
+        ("The TensorFlow peer (transformers 4.34.1)", tensorflow_differences()),
+        ("The Flax peer (transformers 4.34.1)", flax_differences()),
+        ("The authors' TF1 graph, its checkpoint read directly", original_differences()),
+    ):
+        lines += ["", f"## {title}", "", "| output | difference |", "|---|---|"]
+        lines += [f"| {output} | {value:.1e} |" for output, value in differences.items()]
+    path = Path(__file__).parent.parent / "docs" / "parity.md"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print(path.read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    main()
