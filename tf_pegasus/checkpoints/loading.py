@@ -20,6 +20,7 @@ from tf_pegasus.checkpoints.readers.safetensors_file import SafetensorsFile
 from tf_pegasus.checkpoints.readers.shards import ShardedWeights, shard_paths
 from tf_pegasus.config.model import CONFIG_FILE, PegasusConfig
 from tf_pegasus.generation.config import GENERATION_CONFIG_FILE, GenerationConfig
+from tf_pegasus.utils.compat import set_initializer
 from tf_pegasus.utils.hub import local_directory
 
 # In the order in which they are preferred.
@@ -89,7 +90,7 @@ def load_pretrained(model_class, path, strict, dtype, config, hub, overrides):
             info = fill(model, file, strict, errors)
         except BaseException:
             for variable in model.variables:
-                variable._initializer = keras.initializers.Zeros()
+                set_initializer(variable, keras.initializers.Zeros())
             raise
     if errors:
         raise errors[0]
@@ -165,7 +166,8 @@ def fill(model, file, strict, errors):
         warnings.warn(message, stacklevel=4)
     for name, stored in stored_names.items():
         if stored is not None:
-            weights[name].variable._initializer = _reader(weights[name], file, stored, errors)
+            reader = _reader(weights[name], file, stored, errors)
+            set_initializer(weights[name].variable, reader)
     return info
 
 

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import keras
 import tensorflow as tf
-from tensorflow.python.ops import control_flow_util
+
+from tf_pegasus.utils.compat import is_in_xla_context
 
 # More blocks waste less reading, but each is more operations at every step.
 _POSITIONS_A_BLOCK = 64
@@ -122,7 +123,7 @@ def write(block, view, keys, values):
 
 def _replace_slice(tensor, start, values):
     """`tensor` with `values`, of the same rank, from the place `start`."""
-    if control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph()):
+    if is_in_xla_context():
         return keras.ops.slice_update(tensor, start, values)
     # That is an op of XLA's, which TensorFlow compiles by itself wherever it runs, and TF Serving
     # refuses; this is TensorFlow's own, which XLA has only for starts that never change.

@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_pegasus.layers.projection import int8_product
-from tf_pegasus.layers.replace_weight import add_weight, replace_weight
+from tf_pegasus.utils.compat import add_weight, replace_weight
 
 
 @keras.saving.register_keras_serializable(package="tf_pegasus")

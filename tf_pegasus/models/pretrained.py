@@ -8,8 +8,8 @@ import tensorflow as tf
 from tf_pegasus.checkpoints.loading import find_source, load_pretrained
 from tf_pegasus.checkpoints.saving import MAX_SHARD_SIZE, save_weights
 from tf_pegasus.config.model import PegasusConfig
-from tf_pegasus.layers.replace_weight import replace_weight
 from tf_pegasus.layers.stack import as_config
+from tf_pegasus.utils.compat import all_layers, replace_weight
 
 
 class TFPegasusPreTrainedModel(keras.Model):
@@ -203,7 +203,7 @@ class TFPegasusPreTrainedModel(keras.Model):
             raise ValueError("config must not bring a weight_quantizer: kernels go by columns")
         if self.is_quantized:
             raise ValueError("the model is quantized already")
-        for layer in self._flatten_layers():
+        for layer in all_layers(self):
             if isinstance(layer, keras.layers.Dense):
                 layer.quantize(mode)
         embeddings = [stack.embed_tokens for stack in self.get_stacks().values()]

@@ -1,32 +1,14 @@
 """The in-graph tokenizer: a Keras layer from strings to ids and back, over tf-text."""
 
 import base64
-import hashlib
 import re
 
 import keras
 import tensorflow as tf
-import tensorflow_text as tf_text
-from tensorflow_text.python.ops import sentencepiece_tokenizer as tf_text_sentencepiece
 
 from tf_pegasus.tokenizers.sentencepiece_tokenizer import PegasusTokenizer
 from tf_pegasus.tokenizers.special_tokens import special_tokens, splitting_pattern
-
-
-class _LastingModelResource(tf_text_sentencepiece._SentencepieceModelResource):
-    """The sentencepiece model as a named resource.
-
-    tensorflow-text's own is nameless and belongs to the op's kernel, which TensorFlow throws
-    away when a random seed is set (`keras.utils.set_random_seed`): the tokenizer, and every
-    function traced with it, would then fail. Equal models share a name, and so the memory.
-    """
-
-    def _create_resource(self):
-        return tf_text_sentencepiece.gen_sentencepiece_tokenizer.sentencepiece_op(
-            model=self._model,
-            shared_name="tf_pegasus_" + hashlib.sha256(self._model).hexdigest(),
-        )
-
+from tf_pegasus.utils.compat import sentencepiece_tokenizer
 
 # A byte that no UTF-8 text contains.
 _MARK = b"\xff"
@@ -96,10 +78,9 @@ class TFPegasusTokenizer(keras.layers.Layer):
         spelled = {**self.special_tokens.ids, **self.added_tokens}
         # RE2, too, takes the first alternative that fits.
         self._splitting_pattern = splitting_pattern(spelled)
-        self._sentencepiece = tf_text.SentencepieceTokenizer(
+        self._sentencepiece = sentencepiece_tokenizer(
             model_proto, out_type=tf.int32, nbest_size=nbest_size, alpha=alpha
         )
-        self._sentencepiece._model_resource = _LastingModelResource(model_proto, None)
         self._spelled_table = _table(list(spelled), list(spelled.values()), -1)
         shown = {
             token: index

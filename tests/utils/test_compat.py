@@ -1,0 +1,77 @@
+"""Each test fails where a new TensorFlow or Keras has moved what `compat` relies on."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tf_pegasus.utils import compat
+
+
+def test_xla_context_is_seen_inside_a_compiled_function_only():
+    seen = {}
+
+    def look(name):
+        def function():
+            seen[name] = compat.is_in_xla_context()
+            return tf.constant(0)
+
+        return function
+
+    look("eager")()
+    tf.function(look("graph"))()
+    tf.function(look("xla"), jit_compile=True)()
+    assert seen == {"eager": False, "graph": False, "xla": True}
+
+
+def test_xla_context_is_seen_in_a_loop_of_a_compiled_function():
+    seen = []
+
+    @tf.function(jit_compile=True, autograph=False)
+    def loop():
+        def body(i):
+            seen.append(compat.is_in_xla_context())
+            return i + 1
+
+        return tf.while_loop(lambda i: i < 2, body, [tf.constant(0)])
+
+    loop()
+    assert all(seen)
+
+
+def test_a_built_layer_gets_one_more_weight_and_stays_locked():
+    layer = keras.layers.Dense(2)
+    layer.build((None, 3))
+    weight = compat.add_weight(layer, "extra", tf.ones((4,)), "float32", trainable=False)
+    assert any(weight is known for known in layer.non_trainable_weights)
+    np.testing.assert_array_equal(weight, np.ones(4))
+    with np.testing.assert_raises(ValueError):
+        layer.another = layer.add_weight(name="another", shape=())
+
+
+def test_a_weight_is_replaced_by_one_of_another_shape():
+    layer = keras.layers.Dense(2)
+    layer.build((None, 3))
+    compat.replace_weight(layer, "bias", tf.zeros((5,)))
+    assert {tuple(weight.shape) for weight in layer.trainable_weights} == {(3, 2), (5,)}
+
+
+def test_an_initializer_is_replaced_before_the_variable_has_a_value():
+    with keras.StatelessScope():
+        layer = keras.layers.Dense(2)
+        layer.build((None, 3))
+        compat.set_initializer(layer.kernel, lambda shape, dtype=None: np.full(shape, 7, dtype))
+    np.testing.assert_array_equal(layer.kernel, np.full((3, 2), 7))
+
+
+def test_all_layers_are_found_at_any_depth():
+    inner = keras.Sequential([keras.layers.Dense(1)])
+    outer = keras.Sequential([inner])
+    outer.build((None, 2))
+    assert inner.layers[0] in compat.all_layers(outer)
+
+
+def test_the_tokenizer_in_the_graph_survives_a_new_seed(vocab_file):
+    tokenizer = compat.sentencepiece_tokenizer(vocab_file.read_bytes(), out_type=tf.int32)
+    before = tokenizer.tokenize(["a small program"]).to_list()
+    keras.utils.set_random_seed(7)
+    assert tokenizer.tokenize(["a small program"]).to_list() == before

@@ -1,0 +1,118 @@
+"""What the package uses of TensorFlow, tensorflow-text and Keras beyond their public API.
+
+Each function says what it relies on, and in which versions that was seen;
+`tests/utils/test_compat.py` fails, and says which, where a new version has moved it.
+"""
+
+import hashlib
+
+import tensorflow as tf
+
+
+def is_in_xla_context():
+    """Whether the graph that is being built will be compiled by XLA as a whole.
+
+    Relies on `tensorflow.python.ops.control_flow_util.GraphOrParentsInXlaContext`, seen in
+    TensorFlow 2.20 and 2.21.
+    """
+    from tensorflow.python.ops import control_flow_util
+
+    return control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
+
+
+def add_weight(layer, name, value, dtype, trainable):
+    """Adds a weight that starts as `value` to a layer that is already built.
+
+    Keras locks a built layer against new weights. Relies on `Layer._tracker`, seen in Keras
+    3.13 to 3.15.
+
+    Args:
+        layer: built `keras.layers.Layer`.
+        name: str.
+        value: tensor, of any shape.
+        dtype: str.
+        trainable: bool.
+
+    Returns:
+        The new `keras.Variable`.
+    """
+    locked = layer._tracker.locked
+    layer._tracker.unlock()
+    weight = layer.add_weight(
+        name=name,
+        shape=value.shape,
+        initializer=lambda shape, dtype=None: tf.cast(value, dtype),
+        dtype=dtype,
+        trainable=trainable,
+        autocast=False,
+    )
+    if locked:
+        layer._tracker.lock()
+    return weight
+
+
+def replace_weight(layer, attribute, value, dtype=None, trainable=None):
+    """Replaces the weight at `layer.attribute` by a new one that starts as `value`.
+
+    Optimizers and traced functions that know the old one must be made anew. See `add_weight`.
+
+    Args:
+        layer: built `keras.layers.Layer`.
+        attribute: str.
+        value: tensor, of any shape.
+        dtype, trainable: of the new weight; by default the old one's.
+    """
+    old = getattr(layer, attribute)
+    delattr(layer, attribute)
+    dtype = old.dtype if dtype is None else dtype
+    trainable = old.trainable if trainable is None else trainable
+    setattr(layer, attribute, add_weight(layer, attribute, value, dtype, trainable))
+
+
+def set_initializer(variable, initializer):
+    """Replaces the initializer of a variable that has no value yet.
+
+    Variables made inside a `keras.StatelessScope` get their values when it ends. Relies on
+    `keras.Variable._initializer`, seen in Keras 3.13 to 3.15.
+
+    Args:
+        variable: `keras.Variable`, made inside a scope that is still open.
+        initializer: function `(shape, dtype)` that returns an array.
+    """
+    variable._initializer = initializer
+
+
+def all_layers(model):
+    """Lists a model and all layers inside it, at any depth.
+
+    Relies on `Layer._flatten_layers`, seen in Keras 3.13 to 3.15.
+    """
+    return list(model._flatten_layers())
+
+
+def sentencepiece_tokenizer(model_proto, **options):
+    """A `tensorflow_text.SentencepieceTokenizer` whose vocabulary is a named resource.
+
+    tensorflow-text's own resource is nameless and belongs to the op's kernel, which TensorFlow
+    throws away when a random seed is set (`keras.utils.set_random_seed`): the tokenizer, and
+    every function traced with it, would then fail. Equal vocabularies share a name, and so the
+    memory. Relies on `SentencepieceTokenizer._model_resource` and the op `sentencepiece_op`,
+    seen in tensorflow-text 2.20 and 2.21.
+
+    Args:
+        model_proto: bytes, the serialized sentencepiece model.
+        **options: of `tensorflow_text.SentencepieceTokenizer`.
+    """
+    import tensorflow_text as tf_text
+    from tensorflow_text.python.ops import sentencepiece_tokenizer as module
+
+    class NamedModelResource(module._SentencepieceModelResource):
+        def _create_resource(self):
+            return module.gen_sentencepiece_tokenizer.sentencepiece_op(
+                model=self._model,
+                shared_name="tf_pegasus_" + hashlib.sha256(self._model).hexdigest(),
+            )
+
+    tokenizer = tf_text.SentencepieceTokenizer(model_proto, **options)
+    tokenizer._model_resource = NamedModelResource(model_proto, None)
+    return tokenizer
