@@ -26,7 +26,7 @@ class Decoding:
         options: `GenerationConfig`.
         seed: int32 `(2,)`, of what is drawn.
         prefix_allowed_tokens_fn: see `generate`, or None.
-        adjusted: `Adjusted`, tensors that go before the options of their names, or None.
+        runtime: `RuntimeOptions` that replace options of their names, or None.
     """
 
     def __init__(
@@ -38,20 +38,18 @@ class Decoding:
         options,
         seed,
         prefix_allowed_tokens_fn=None,
-        adjusted=None,
+        runtime=None,
     ):
         self.model = model
         self.decoder = model.get_decoder()
         self.options = options
-        adjusted = adjusted or Adjusted()
-        self.adjusts_beams = adjusted.num_beams is not None
-        self.num_beams = options.num_beams if adjusted.num_beams is None else adjusted.num_beams
+        runtime = runtime or RuntimeOptions()
+        self.adjusts_beams = runtime.num_beams is not None
+        self.num_beams = options.num_beams if runtime.num_beams is None else runtime.num_beams
         # Outputs are `options.max_length` wide; this is where they end.
-        self.last_length = (
-            options.max_length if adjusted.max_length is None else adjusted.max_length
-        )
+        self.last_length = options.max_length if runtime.max_length is None else runtime.max_length
         self.length_penalty = (
-            options.length_penalty if adjusted.length_penalty is None else adjusted.length_penalty
+            options.length_penalty if runtime.length_penalty is None else runtime.length_penalty
         )
         self.prompt = prompt
         self.prompt_length = prompt.shape[1]
@@ -178,7 +176,7 @@ class Decoding:
         scores = self._processed(processors, sequences, length, scores)
         return Scores(scores, tf.zeros_like(normalizer))
 
-    def peers_scores(self, logits, scores, sequences, length):
+    def reported_scores(self, logits, scores, sequences, length):
         """`scores` as `transformers` returns them: of logits where there are no beams, and with
         what sampling changes."""
         processed = scores.values - scores.normalizer
@@ -228,7 +226,7 @@ class Decoding:
         return scores / length**self.length_penalty
 
 
-class Adjusted(NamedTuple):
+class RuntimeOptions(NamedTuple):
     """What may differ from call to call of one program: scalar tensors, within the options that
     the program was made for; None where it is the option's value.
 
@@ -257,13 +255,13 @@ class Hypotheses(NamedTuple):
     Fields:
         sequences: int32 `(batch, n, max_length)`.
         scores: float32 `(batch, n)`.
-        origins: int32 `(batch, n, steps)`, the beam that each generated token continued; -1
+        ancestors: int32 `(batch, n, steps)`, the beam that each generated token continued; -1
             where there is none.
     """
 
     sequences: tf.Tensor
     scores: tf.Tensor
-    origins: tf.Tensor
+    ancestors: tf.Tensor
 
     def select(self, indices):
         """The hypotheses at `indices`, int `(batch, n)`."""

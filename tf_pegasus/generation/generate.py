@@ -8,7 +8,7 @@ from tf_pegasus.generation.decoding import Decoding
 from tf_pegasus.generation.generate_output import as_output, tensors_of
 from tf_pegasus.generation.greedy import greedy_or_sampled
 from tf_pegasus.layers.embeddings import check_ids
-from tf_pegasus.layers.unpack_inputs import as_ids, named_inputs
+from tf_pegasus.layers.unpack_inputs import as_ids, gather_inputs
 from tf_pegasus.utils.shapes import pad_to_bucket
 
 ENGINES = ("xla", "graph", "eager")
@@ -84,8 +84,8 @@ class GenerationMixin:
                 "call: use engine='graph' or 'eager'"
             )
         settings = (generation_config or self.generation_config).updated(**options)
-        inputs = named_inputs(
-            ("input_ids", "attention_mask"), input_ids, attention_mask=attention_mask
+        inputs = gather_inputs(
+            ("input_ids", "attention_mask"), input_ids, {"attention_mask": attention_mask}
         )
         ids, mask = self._source(**inputs)
         prompt = self._prompt(decoder_input_ids, tf.shape(ids)[0])
@@ -113,14 +113,14 @@ class GenerationMixin:
             output["sequences"] = self._cut(output.sequences)
         return output if settings.return_dict_in_generate else output.sequences
 
-    def search(self, input_ids, attention_mask, options, adjusted=None):
+    def search(self, input_ids, attention_mask, options, runtime=None):
         """Builds the search alone, as `serving` does: without checks of the inputs.
 
         Args:
             input_ids, attention_mask: int32 `(batch, source_length)`.
             options: `GenerationConfig`.
-            adjusted: `tf_pegasus.generation.decoding.Adjusted`, what may differ from call to
-                call, or None.
+            runtime: `tf_pegasus.generation.decoding.RuntimeOptions`, what may differ from call
+                to call, or None.
 
         Returns:
             int32 `(batch * num_return_sequences, max_length)` and float32
@@ -132,7 +132,7 @@ class GenerationMixin:
         prompt = self._prompt(None, tf.shape(input_ids)[0])
         self._check_options(options, prompt.shape[1])
         seed = _seed(None, options)
-        tensors = self._search(input_ids, attention_mask, prompt, seed, options, None, adjusted)
+        tensors = self._search(input_ids, attention_mask, prompt, seed, options, None, runtime)
         return tensors["sequences"], tensors["sequences_scores"]
 
     def _best_engine(self, prefix_allowed_tokens_fn):
@@ -216,9 +216,9 @@ class GenerationMixin:
                     f"{name}={index} must be below vocab_size={self.config.vocab_size}"
                 )
 
-    def _search(self, ids, mask, prompt, seed, options, prefix_allowed_tokens_fn, adjusted=None):
+    def _search(self, ids, mask, prompt, seed, options, prefix_allowed_tokens_fn, runtime=None):
         decoding = Decoding(
-            self, ids, mask, prompt, options, seed, prefix_allowed_tokens_fn, adjusted
+            self, ids, mask, prompt, options, seed, prefix_allowed_tokens_fn, runtime
         )
         search = beam_search if decoding.is_beam_search else greedy_or_sampled
         return tensors_of(decoding, *search(decoding))

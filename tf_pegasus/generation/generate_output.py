@@ -23,7 +23,7 @@ def tensors_of(decoding, best, records, steps):
     }
     if options.output_scores and decoding.is_beam_search:
         first_rows = tf.range(decoding.batch)[:, None, None] * decoding.beams
-        rows = tf.where(best.origins >= 0, best.origins + first_rows, -1)
+        rows = tf.where(best.ancestors >= 0, best.ancestors + first_rows, -1)
         tensors["beam_indices"] = tf.reshape(rows, (-1, decoding.steps))
     for name in ("attentions", "hidden_states"):
         if getattr(options, f"output_{name}"):

@@ -52,7 +52,7 @@ def greedy_or_sampled(decoding):
                     length - decoding.prompt_length,
                     decoded,
                     logits,
-                    lambda: decoding.peers_scores(logits, scores, sequences, length),
+                    lambda: decoding.reported_scores(logits, scores, sequences, length),
                 ),
             )
         )

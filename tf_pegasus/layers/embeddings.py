@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_pegasus.layers.projection import int8_product
+from tf_pegasus.layers.dense import int8_product
 from tf_pegasus.utils.compat import add_weight, replace_weight
 
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 from tf_pegasus.checkpoints.loading import find_source, load_pretrained
 from tf_pegasus.checkpoints.saving import MAX_SHARD_SIZE, save_weights
 from tf_pegasus.config.model import PegasusConfig
+from tf_pegasus.layers.dense import PegasusDense
 from tf_pegasus.layers.stack import as_config
 from tf_pegasus.utils.compat import all_layers, replace_weight
 
@@ -204,7 +205,7 @@ class TFPegasusPreTrainedModel(keras.Model):
         if self.is_quantized:
             raise ValueError("the model is quantized already")
         for layer in all_layers(self):
-            if isinstance(layer, keras.layers.Dense):
+            if isinstance(layer, PegasusDense):
                 layer.quantize(mode)
         embeddings = [stack.embed_tokens for stack in self.get_stacks().values()]
         for embedding in {id(embedding): embedding for embedding in embeddings}.values():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_pegasus.generation.decoding import Adjusted
+from tf_pegasus.generation.decoding import RuntimeOptions
 
 MOST = {"num_beams": 6, "max_length": 20}
 VALUES = [(1, 20, 0.8), (2, 9, -1.0), (3, 20, 2.0), (5, 13, 0.0)]
@@ -30,8 +30,8 @@ def test_it_finds_what_generate_finds(goldens, options):
 
     @tf.function(input_signature=scalars, autograph=False)
     def search(num_beams, max_length, length_penalty):
-        adjusted = Adjusted(num_beams, max_length, length_penalty)
-        return golden.model.search(ids, mask, settings, adjusted)
+        runtime = RuntimeOptions(num_beams, max_length, length_penalty)
+        return golden.model.search(ids, mask, settings, runtime)
 
     for num_beams, max_length, length_penalty in VALUES:
         if num_beams == 1 and "length_penalty_type" in options:
