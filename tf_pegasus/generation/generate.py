@@ -9,25 +9,17 @@ from tf_pegasus.generation.generate_output import as_output, tensors_of
 from tf_pegasus.generation.greedy import greedy_or_sampled
 from tf_pegasus.layers.embeddings import check_ids
 from tf_pegasus.layers.unpack_inputs import as_ids, gather_inputs
-from tf_pegasus.utils.shapes import pad_to_bucket
+from tf_pegasus.utils.shapes import Buckets
 
 ENGINES = ("xla", "graph", "eager")
 
 
 class GenerationMixin:
-    """Gives a model with `get_encoder`, `get_decoder`, `logits` and `config` its `generate`."""
+    """Gives a model with `get_encoder`, `get_decoder`, `next_logits` and `config` its `generate`.
 
-    @property
-    def generation_config(self):
-        """`GenerationConfig`, the defaults of `generate`; may be replaced."""
-        stored = self.__dict__.get("_generation_config")
-        return stored or GenerationConfig.from_model_config(self.config)
-
-    @generation_config.setter
-    def generation_config(self, value):
-        if not isinstance(value, GenerationConfig):
-            raise TypeError(f"generation_config must be a GenerationConfig, got {value!r}")
-        self.__dict__["_generation_config"] = value
+    The model has the attributes `generation_config`, a `GenerationConfig` with the defaults of
+    `generate`, and `programs`, a `ProgramCache`.
+    """
 
     def generate(
         self,
@@ -83,7 +75,10 @@ class GenerationMixin:
                 "prefix_allowed_tokens_fn is a Python function, which engine='xla' cannot "
                 "call: use engine='graph' or 'eager'"
             )
-        settings = (generation_config or self.generation_config).updated(**options)
+        settings = self.generation_config if generation_config is None else generation_config
+        if not isinstance(settings, GenerationConfig):
+            raise TypeError(f"generation_config must be a GenerationConfig, got {settings!r}")
+        settings = settings.updated(**options)
         inputs = gather_inputs(
             ("input_ids", "attention_mask"), input_ids, {"attention_mask": attention_mask}
         )
@@ -101,9 +96,8 @@ class GenerationMixin:
             output = as_output(tensors, settings, prompt.shape[1])
         else:
             batch, length = ids.shape
-            padded = pad_to_bucket(
-                ids, mask, self.config.pad_token_id, self.config.max_position_embeddings
-            )
+            buckets = Buckets.many(self.config.max_position_embeddings)
+            padded = buckets.pad(ids, mask, self.config.pad_token_id)
             padded_prompt = tf.pad(prompt, [[0, padded[0].shape[0] - batch], [0, 0]])
             if engine == "auto":
                 engine = self._best_engine(prefix_allowed_tokens_fn)
@@ -231,11 +225,10 @@ class GenerationMixin:
 
         if engine == "eager":
             return search
-        programs = self.__dict__.setdefault("_generation_programs", {})
-        key = (engine, prompt_length, options, prefix_allowed_tokens_fn)
-        if key not in programs:
-            matrix = tf.TensorSpec((None, None), tf.int32)
-            programs[key] = tf.function(
+        matrix = tf.TensorSpec((None, None), tf.int32)
+
+        def traced():
+            return tf.function(
                 search,
                 input_signature=(
                     matrix,
@@ -246,7 +239,8 @@ class GenerationMixin:
                 jit_compile=engine == "xla",
                 autograph=False,
             )
-        return programs[key]
+
+        return self.programs.get((engine, prompt_length, options, prefix_allowed_tokens_fn), traced)
 
     def _cut(self, sequences):
         """Drops the columns at the end that hold pad in every row."""

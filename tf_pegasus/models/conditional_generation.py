@@ -3,7 +3,9 @@
 import keras
 import tensorflow as tf
 
+from tf_pegasus.generation.config import GenerationConfig
 from tf_pegasus.generation.generate import GenerationMixin
+from tf_pegasus.generation.program_cache import ProgramCache
 from tf_pegasus.layers.outputs import TFCausalLMOutputWithCrossAttentions, TFSeq2SeqLMOutput
 from tf_pegasus.layers.unpack_inputs import as_ids, unpack_inputs
 from tf_pegasus.models.backbone import TFPegasusModel
@@ -51,6 +53,8 @@ class TFPegasusForConditionalGeneration(
             trainable=False,
             autocast=False,
         )
+        self.generation_config = GenerationConfig.from_model_config(self.config)
+        self.programs = ProgramCache()
         self.built = True
 
     @unpack_inputs
@@ -130,6 +134,22 @@ class TFPegasusForConditionalGeneration(
         )
 
     decode.__doc__ = EncodeDecodeMixin.decode.__doc__
+
+    def forget_programs(self):
+        super().forget_programs()
+        self.programs.clear()
+
+    def get_config(self):
+        return {**super().get_config(), "generation_config": self.generation_config.to_dict()}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        generation_config = config.pop("generation_config", None)
+        model = super().from_config(config, custom_objects)
+        if generation_config is not None:
+            model.generation_config = GenerationConfig.from_dict(generation_config)
+        return model
 
     def prepare_decoder_input_ids_from_labels(self, labels):
         """Returns the decoder inputs, int32 `(batch, length)`, that predict `labels`."""
