@@ -48,6 +48,10 @@ class PegasusDense(keras.layers.Dense):
         self.init_std = init_std
         self.output_dtype = output_dtype
 
+    def add_weight(self, *args, **kwargs):
+        # Weights are cast in `freeze` alone, which gives the same inside and outside of a call.
+        return super().add_weight(*args, **{**kwargs, "autocast": False})
+
     def freeze(self) -> "FrozenDense":
         """Reads the weights once, for a loop that uses them at every step: adapters are merged
         into a float kernel, and the kernel is cast to the compute dtype."""
