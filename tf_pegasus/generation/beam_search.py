@@ -74,7 +74,7 @@ class _BeamSearch:
         self.options = decoding.options
         self.beams = decoding.group_size
         # Of these beams the first so many are used, where that may change from call to call.
-        self.used = decoding.num_beams if decoding.adjusts_beams else self.beams
+        self.used = decoding.num_beams if decoding.has_runtime_beams else self.beams
         self.eos = decoding.model.config.eos_token_id
         self.pad = decoding.model.config.pad_token_id
         self.follows_authors = self.options.length_penalty_type == "gnmt"
@@ -151,7 +151,7 @@ class _BeamSearch:
         )
 
     def _diversity(self, chosen, vocab_size):
-        """What is subtracted for the tokens, one `(batch, group_size)` a group, that earlier
+        """The penalty for the tokens, one `(batch, group_size)` a group, that earlier
         groups chose in this step: float32 `(batch, 1, vocab_size)`, or None."""
         if not chosen or self.options.diversity_penalty == 0.0:
             return None
@@ -230,7 +230,7 @@ class _BeamSearch:
     def _finish(self, group, candidates, ancestors, stops, length):
         """Merges the candidates that just ended into the best finished hypotheses."""
         ends = stops & group.improvable[:, None]
-        if self.decoding.adjusts_beams:
+        if self.decoding.has_runtime_beams:
             ends &= ancestors < self.used
         # The authors let all that may be chosen from end, else only the best half may: the rest
         # is there to go on with.
@@ -246,7 +246,7 @@ class _BeamSearch:
 
     def _of_used_beams(self, values, otherwise):
         """`values` `(batch, beams)`, with `otherwise` where a beam is not used."""
-        if not self.decoding.adjusts_beams:
+        if not self.decoding.has_runtime_beams:
             return values
         return tf.where(tf.range(self.beams) < self.used, values, otherwise)
 
@@ -256,11 +256,11 @@ class _BeamSearch:
         all_finished = tf.reduce_all(self._of_used_beams(is_finished, True), axis=1)
         if options.early_stopping is True:
             improvable &= ~all_finished
-        elif self.decoding.adjusts_beams:
+        elif self.decoding.has_runtime_beams:
             # One beam is greedy search, which ends with the first eos.
             improvable &= ~(all_finished & (self.used == 1))
         # A positive penalty exponent favours long outputs: the bound that is certain takes
-        # the greatest length, the usual heuristic the present one.
+        # the maximum length, the usual heuristic the current one.
         bound_length = length - self.decoding.prompt_length
         is_certain = options.early_stopping == "never" or self.follows_authors
         if is_certain:

@@ -1,4 +1,4 @@
-"""What all searches share: the source, prepared once, and one step over it."""
+"""The part that all searches share: the encoded source, and one decoder step."""
 
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from tf_pegasus.layers.decoder import DecodedStep
 
 class Decoding:
     """The next token's scores for the hypotheses of each source: as many as there are beams,
-    or, without, as sequences are asked for.
+    or, without beams, as sequences are returned.
 
     Args:
         model: `TFPegasusForConditionalGeneration`.
@@ -44,7 +44,7 @@ class Decoding:
         self.decoder = model.get_decoder()
         self.options = options
         runtime = runtime or RuntimeOptions()
-        self.adjusts_beams = runtime.num_beams is not None
+        self.has_runtime_beams = runtime.num_beams is not None
         self.num_beams = options.num_beams if runtime.num_beams is None else runtime.num_beams
         # Outputs are `options.max_length` wide; this is where they end.
         self.last_length = options.max_length if runtime.max_length is None else runtime.max_length
@@ -191,8 +191,8 @@ class Decoding:
         return self._processed(self.warpers, sequences, length, scores)
 
     def perturbed(self, scores, length):
-        """Adds Gumbel noise where tokens are drawn: whoever is greatest then is drawn from
-        the distribution (and the k greatest, k without replacement)."""
+        """Adds Gumbel noise when tokens are sampled: the largest entry is then a sample of the
+        distribution, and the k largest are k samples without replacement."""
         if not self.options.do_sample:
             return scores
         # XLA makes other floats than TensorFlow, but the same bits: so the floats are made here,
@@ -227,8 +227,8 @@ class Decoding:
 
 
 class RuntimeOptions(NamedTuple):
-    """What may differ from call to call of one program: scalar tensors, within the options that
-    the program was made for; None where it is the option's value.
+    """Options that may differ from call to call of one program: scalar tensors, within the
+    options that the program was traced for; None means the option's value.
 
     Fields:
         num_beams: int32, at most `num_beams` of the options; 1 is greedy search.

@@ -1,4 +1,4 @@
-"""`generate`: from source ids to output ids, by the options and the engine asked for."""
+"""`generate`: from source ids to output ids."""
 
 import tensorflow as tf
 
@@ -183,7 +183,7 @@ class GenerationMixin:
         longest = self.config.max_position_embeddings
         if prompt_length >= options.max_length:
             raise ValueError(
-                f"max_length={options.max_length} leaves nothing to generate behind "
+                f"max_length={options.max_length} leaves nothing to generate after "
                 f"decoder_input_ids of {prompt_length} tokens"
             )
         if options.max_length > longest:

@@ -1,7 +1,7 @@
 """Attention of beams, one new position each, to keys that they share.
 
 The softmax over all keys is taken in parts, which are merged at the end (Milakov and
-Gimelshein, 2018): parts that hold nothing yet are left out.
+Gimelshein, 2018); parts that hold no position yet are skipped.
 """
 
 from typing import NamedTuple
@@ -16,7 +16,7 @@ HIDDEN = -1e9
 
 
 class PartialSoftmax(NamedTuple):
-    """What one part of the keys contributes; all float32.
+    """The contribution of one part of the keys; all float32.
 
     Fields:
         context: `(batch, heads, beams, head_dim)`, the mean of its values by their weights.
@@ -41,7 +41,7 @@ def attend_to_part(query, keys, values, mask):
         mask: float32, added to the scores: broadcastable to `(batch, heads, beams, keys)`.
 
     Returns:
-        A `PartialSoftmax`. Where the mask hides all keys the context is some mean of the values.
+        A `PartialSoftmax`. Where the mask hides all keys, the context is a mean of the values.
     """
     scores = tf.cast(saturate(tf.matmul(query, keys)), tf.float32) + mask
     max_score = tf.reduce_max(scores, axis=-1, keepdims=True)

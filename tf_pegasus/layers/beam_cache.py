@@ -21,7 +21,7 @@ _MOST_BLOCKS = 8
 
 
 class BeamCache(NamedTuple):
-    """Keys and values of all beams and layers, and who may see which.
+    """Keys and values of all beams and layers, and the ancestor beams of each hypothesis.
 
     Fields:
         layers: a tuple with one tuple of blocks `(keys, values)` a layer; keys are
@@ -52,7 +52,7 @@ class BeamCache(NamedTuple):
         return BeamCache(self.layers, ancestors)
 
     def at(self, position):
-        """What a step at `position` (int32 scalar) attends to and writes.
+        """Prepares a step at `position` (int32 scalar).
 
         Returns:
             The cache, in which each beam's key of `position` stands in its own slot, and one

@@ -19,7 +19,7 @@ from tf_pegasus.layers.unpack_inputs import as_embeddings, unpack_inputs
 
 
 class PreparedDecoder(NamedTuple):
-    """What every step of one generation needs, made once.
+    """Inputs of every step of one generation, computed once.
 
     Fields:
         layers: a `FrozenLayer` for each layer.
@@ -31,11 +31,11 @@ class PreparedDecoder(NamedTuple):
 
 
 class DecodedStep(NamedTuple):
-    """What the decoder makes of one new position of every beam.
+    """Output of the decoder for one new position of every beam.
 
     Fields:
         hidden_states: the embeddings and one a layer, float32 `(batch, beams, d_model)`; the
-            last is behind the final layer norm.
+            last is after the final layer norm.
         cache: `BeamCache` with the position in it.
         attentions: one a layer, float32 `(batch, heads, beams, slots)`.
         cross_attentions: one a layer, float32 `(batch, heads, beams, source_length)`.
@@ -182,7 +182,7 @@ class TFPegasusDecoder(PegasusStack):
         return [GrowingCache(visible, *layer[:2]) for layer in past]
 
     def _known_memories(self, past, source_mask):
-        """The source's keys and values of each layer where a cache has them, else None."""
+        """The source's keys and values of each layer if a cache has them, else None."""
         layers = past.layers if isinstance(past, StaticCache) else past
         return [
             CrossAttentionMemory(source_mask, *layer[2:]) if len(layer) > 2 else None
@@ -261,7 +261,8 @@ class TFPegasusDecoder(PegasusStack):
         )
 
     def prepare(self, encoder_hidden_states, encoder_attention_mask) -> PreparedDecoder:
-        """Makes ready what `step` needs: the weights, and the source as keys and values.
+        """Computes the inputs that all calls of `step` share: weights, and keys and values of the
+        source.
 
         Args:
             encoder_hidden_states: float32 `(batch, source_length, d_model)`.
@@ -304,7 +305,7 @@ class TFPegasusDecoder(PegasusStack):
 
 
 def _check_room(needed, room):
-    message = "past_key_values is full: init_cache was asked for fewer positions than are needed"
+    message = "past_key_values is full: init_cache made room for fewer positions than are needed"
     if tf.executing_eagerly():
         if needed > room:
             raise ValueError(f"{message} ({int(room)}, {int(needed)})")
@@ -313,7 +314,7 @@ def _check_room(needed, room):
 
 
 def _present(outputs, past, length):
-    """What the next call's `past_key_values` are."""
+    """The `past_key_values` of the next call."""
     layers = tuple(
         (o.cache.keys, o.cache.values, *(() if o.memory is None else o.memory[1:])) for o in outputs
     )

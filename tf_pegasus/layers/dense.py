@@ -1,7 +1,7 @@
 """The dense layer of all attention and feed-forward blocks.
 
-Half precision, int8 and LoRA are its business alone: whoever needs a product calls the layer,
-or, inside a loop, what `freeze` returns.
+It alone handles half precision, int8 and LoRA. Other layers call it, or, inside a loop, what its
+`freeze` returns.
 """
 
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import keras
 import tensorflow as tf
 
-# What enters a float16 product is shrunk, so that sums up to 65,504 * 64 come out right. A power
-# of two loses nothing but the smallest 4e-6 of float16's range.
+# Inputs of a float16 product are scaled down, so that sums up to 65,504 * 64 are exact enough. A
+# power of two loses nothing but the smallest 4e-6 of float16's range.
 _FLOAT16_SHRINK = 1 / 64
 
 
@@ -73,7 +73,7 @@ class PegasusDense(keras.layers.Dense):
         return outputs if self.activation is None else self.activation(outputs)
 
     def quantized_call(self, inputs, training=None):
-        """The same: `freeze` knows how the kernel is stored."""
+        """Same as `call`: `freeze` handles both kinds of kernels."""
         return self.call(inputs, training)
 
     def quantize(self, mode=None, type_check=True, config=None):
@@ -84,7 +84,7 @@ class PegasusDense(keras.layers.Dense):
         """
         if mode != "int8":
             raise ValueError(f"mode={mode!r} must be 'int8'")
-        # Keras lets subclasses pass when they say that they know what they do.
+        # Keras quantizes a subclass only if it is told that the subclass supports it.
         super().quantize(mode, type_check=False, config=config)
 
     def stored_weights(self) -> dict:

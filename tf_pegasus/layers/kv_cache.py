@@ -1,7 +1,7 @@
-"""Keys and values of attention: how they are stored, and what attends to them.
+"""Caches of keys and values, and attention to them.
 
-An attention layer hands its query to a cache and does not know which kind it is. All kinds have
-one method, which returns `(context, weights, cache)`:
+An attention layer passes its query to a cache, whatever kind of cache it is. All kinds have one
+method, which returns `(context, weights, cache)`:
 
     cache.attend(query, project, modify)
 
@@ -13,8 +13,8 @@ one method, which returns `(context, weights, cache)`:
 - `weights`: float32 `(batch, heads, queries, keys)`;
 - `cache`: the cache with the new positions in it.
 
-The kinds here are of whole sequences and of loops over one position a row; those of beam search
-are in `beam_cache`.
+This module has the caches of whole sequences and of step-by-step decoding; `beam_cache` has those
+of beam search.
 """
 
 from typing import NamedTuple
@@ -128,7 +128,7 @@ class StaticCache(NamedTuple):
 
 
 def past_length(past_key_values):
-    """How many positions `past_key_values` (or None) hold: int, or int32 scalar tensor."""
+    """Returns the number of positions in a cache (or None): int, or int32 scalar tensor."""
     if past_key_values is None:
         return 0
     if isinstance(past_key_values, StaticCache):

@@ -33,7 +33,7 @@ class FrozenLayer(NamedTuple):
 
 
 class LayerOutput(NamedTuple):
-    """What a layer returns.
+    """Output of a layer.
 
     Fields:
         hidden_states: float32 `(batch, length, d_model)`.
@@ -52,8 +52,8 @@ class LayerOutput(NamedTuple):
 
 
 class PegasusLayer(keras.layers.Layer):
-    """Self-attention, in the decoder cross-attention, and feed-forward, each behind a layer norm
-    and inside a residual (Zhang et al., 2020, section 3).
+    """Self-attention, in the decoder cross-attention, and a feed-forward block, each after a layer
+    norm and with a residual connection (Zhang et al., 2020, section 3).
 
     Args:
         config: `PegasusConfig`.
@@ -119,7 +119,7 @@ class PegasusLayer(keras.layers.Layer):
         frozen=None,
         training=False,
     ):
-        """Runs the positions of `hidden_states` behind those in the cache.
+        """Runs new positions, which follow those in the cache.
 
         Args:
             hidden_states: float32 `(batch, length, d_model)`.

@@ -1,4 +1,4 @@
-"""What encoder and decoder have in common: embeddings, a stack of layers, a final layer norm."""
+"""The common base of encoder and decoder: embeddings, layers, a final layer norm."""
 
 import math
 
@@ -103,9 +103,9 @@ class PegasusStack(keras.layers.Layer):
             training: bool, applies dropout.
 
         Returns:
-            The embeddings and one tensor a layer, float32 `(batch, length, d_model)`, the last
-            behind the layer normalization; and the layers' `LayerOutput`s, which are empty where
-            they are recomputed.
+            The embeddings and one tensor per layer, float32 `(batch, length, d_model)`, the last
+            after the layer normalization; and the list of `LayerOutput`s, empty with
+            `recompute`.
         """
         hidden_states = self.dropout(embedded, training=training)
         states, outputs = [hidden_states], []

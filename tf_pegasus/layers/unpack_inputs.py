@@ -1,4 +1,4 @@
-"""What goes into a call: keywords, or a dict, list, tuple or tensor as first argument."""
+"""Inputs of a call: keywords, or a dict, list, tuple or tensor as the first argument."""
 
 import functools
 import inspect

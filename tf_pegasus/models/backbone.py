@@ -63,8 +63,8 @@ class TFPegasusModel(EncodeDecodeMixin, TFPegasusPreTrainedModel):
             decoder_input_ids: int `(batch, target_length)`; with a cache only what follows.
             decoder_attention_mask: int or bool `(batch, target_length)`, the cache's
                 positions included.
-            decoder_position_ids: int `(batch, target_length)`; by default 0, 1, … behind
-                the cache's.
+            decoder_position_ids: int `(batch, target_length)`; by default 0, 1, …, or
+                those that follow the cache's.
             head_mask: `(encoder_layers, encoder_attention_heads)`, 0 switches a head off.
             decoder_head_mask, cross_attn_head_mask: `(decoder_layers,
                 decoder_attention_heads)`.

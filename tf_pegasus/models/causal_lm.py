@@ -52,7 +52,7 @@ class TFPegasusForCausalLM(LanguageModelMixin, TFPegasusPreTrainedModel):
         position_ids=None,
         training=False,
     ):
-        """Scores the token behind each known one.
+        """Scores the next token at every position.
 
         Args:
             input_ids … position_ids: see `TFPegasusDecoder.call`.

@@ -135,8 +135,8 @@ class TFPegasusForConditionalGeneration(
 
     decode.__doc__ = EncodeDecodeMixin.decode.__doc__
 
-    def forget_programs(self):
-        super().forget_programs()
+    def clear_programs(self):
+        super().clear_programs()
         self.programs.clear()
 
     def get_config(self):

@@ -1,4 +1,4 @@
-"""What the models with a language-model head share: loss, outputs, and Keras training."""
+"""The common part of models with a language-model head: loss, outputs, Keras training."""
 
 import keras
 

@@ -1,4 +1,4 @@
-"""What all PEGASUS models share: configuration, embeddings, saving and loading."""
+"""The base class of all models: configuration, embeddings, saving and loading."""
 
 import copy
 from pathlib import Path
@@ -135,7 +135,7 @@ class TFPegasusPreTrainedModel(keras.Model):
             replace_weight(self, "final_logits_bias", tf.pad(bias, [[0, 0], [0, missing]]))
         for config in self._configs():
             config.vocab_size = new_num_tokens
-        self.forget_programs()
+        self.clear_programs()
         # An optimizer has its state in the old shape.
         self.compiled = False
         return embedding
@@ -154,7 +154,7 @@ class TFPegasusPreTrainedModel(keras.Model):
             config.max_position_embeddings = size
         for stack in self.get_stacks().values():
             stack.resize_position_embeddings(size)
-        self.forget_programs()
+        self.clear_programs()
 
     def get_position_embeddings(self):
         """Returns the tables of encoder and decoder, float32 `(positions, d_model)` each."""
@@ -178,9 +178,9 @@ class TFPegasusPreTrainedModel(keras.Model):
     def _set_gradient_checkpointing(self, value):
         for stack in self.get_stacks().values():
             stack.gradient_checkpointing = value
-        self.forget_programs()
+        self.clear_programs()
 
-    def forget_programs(self):
+    def clear_programs(self):
         """Drops all traced functions, which a change of the model's structure makes wrong."""
         self.train_function = self.test_function = self.predict_function = None
 
@@ -190,7 +190,7 @@ class TFPegasusPreTrainedModel(keras.Model):
         """Keeps kernels and token embedding as int8, for inference: a quarter of the memory.
 
         Kernels are scaled by their columns, embeddings by rows, and what a kernel is multiplied
-        with by its own greatest entry, at run time. `.keras` files keep a quantized model;
+        with by its own largest entry, at run time. `.keras` files keep a quantized model;
         `save_pretrained` refuses it, because the published formats have no place for scales.
 
         Args:
@@ -214,7 +214,7 @@ class TFPegasusPreTrainedModel(keras.Model):
         embeddings = [stack.embed_tokens for stack in self.get_stacks().values()]
         for embedding in {id(embedding): embedding for embedding in embeddings}.values():
             embedding.to_int8()
-        self.forget_programs()
+        self.clear_programs()
 
     @property
     def is_quantized(self):

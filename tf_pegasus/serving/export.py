@@ -173,7 +173,7 @@ def _save(served, summarizer, directory):
     # Keras keeps its variables in wrappers that a SavedModel does not look into.
     module.weights = [variable.value for variable in summarizer.model.variables]
     with tempfile.TemporaryDirectory() as scratch:
-        # The ops have the vocabulary in the graph; this is for whoever wants to look at it.
+        # The graph holds the vocabulary already; the asset is for people to look at.
         vocabulary = Path(scratch, "spiece.model")
         vocabulary.write_bytes(summarizer.tokenizer.model_proto)
         added = Path(scratch, "added_tokens.json")

@@ -33,7 +33,7 @@ class ServedSummarizer:
         options: `GenerationConfig`; `num_return_sequences` is the n of `summarize_n`.
         is_adjustable: bool, whether requests may bring `num_beams`, `max_length` and
             `length_penalty`.
-        max_text_bytes: int, what is behind is cut off before a text is tokenized.
+        max_text_bytes: int, longer texts are cut before they are tokenized.
 
     Attributes:
         signatures: dict of `tf.function` by name.
@@ -253,7 +253,7 @@ class ServedSummarizer:
         )
 
     def _checked(self, num_beams, max_length, length_penalty):
-        """What a request adjusts, or an error that names the input."""
+        """The runtime options of a request, or an error that names the input."""
         checks = [
             tf.debugging.Assert(
                 (value >= least) & (value <= most),
