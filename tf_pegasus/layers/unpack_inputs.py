@@ -98,7 +98,16 @@ def as_ids(name, ids):
 
 
 def check_no_strings(name, value):
-    """Raises TypeError where texts were given instead of ids; the message says what to call."""
+    """Raises TypeError where texts were given instead of ids; the message says what to call.
+
+    Args:
+        name: str, the argument's name.
+        value: an array, tensor or nested list, or a mapping of them.
+    """
+    if hasattr(value, "keys"):
+        for key in value:
+            check_no_strings(key, value[key])
+        return
     dtype = getattr(value, "dtype", None)
     first = value
     while isinstance(first, (list, tuple)) and first:
