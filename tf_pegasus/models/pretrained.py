@@ -246,7 +246,7 @@ class TFPegasusPreTrainedModel(keras.Model):
 
     def load_assets(self, directory):
         """Keras' hook: reads the tokenizer of a `.keras` file."""
-        if Path(directory).is_dir():
+        if directory is not None and Path(directory).is_dir():
             self.tokenizer = PegasusTokenizer.from_pretrained(directory)
 
     def save_pretrained(
