@@ -1,11 +1,16 @@
 """What all searches share: drawing, the prompt, decoding without cache, runtime options."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from helpers.fake_decoding import FakeDecoding, by_hand, log_softmax
 from helpers.generation import up_to_eos
 from helpers.tiny import GOLDEN_MODELS
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tf_pegasus import GenerationConfig
 from tf_pegasus.generation.decoding import Adjusted
@@ -151,3 +156,51 @@ def test_a_search_with_runtime_options_finds_what_generate_finds(goldens, option
         # The beams that are not used have found nothing.
         assert (scores[:, num_beams:] == -1e9).all()
     assert search.experimental_get_tracing_count() == 1
+
+
+def test_gumbel_noise_draws_with_the_frequencies_of_the_distribution():
+    probabilities = np.array([0.5, 0.3, 0.15, 0.05])
+    count = 20_000
+    decoding = FakeDecoding(by_hand({}), do_sample=True, seed=7)
+    scores = tf.tile(tf.math.log(tf.constant(probabilities, tf.float32))[None, None], (1, count, 1))
+    noisy = decoding.perturbed(scores, tf.constant(3)).numpy()[0]
+    order = np.argsort(-noisy, axis=1)
+    # Four standard deviations of a share.
+    tolerance = 4 * np.sqrt(0.25 / count)
+    first = np.bincount(order[:, 0], minlength=4) / count
+    np.testing.assert_allclose(first, probabilities, atol=tolerance)
+    # The two greatest are two draws without replacement.
+    for a, b in itertools.permutations(range(4), 2):
+        share = np.mean((order[:, 0] == a) & (order[:, 1] == b))
+        expected = probabilities[a] * probabilities[b] / (1 - probabilities[a])
+        np.testing.assert_allclose(share, expected, atol=tolerance)
+
+
+def test_noise_depends_on_seed_and_position_alone():
+    def noise(seed, length):
+        decoding = FakeDecoding(by_hand({}), do_sample=True, seed=seed)
+        return decoding.perturbed(tf.zeros((2, 3, 5)), tf.constant(length)).numpy()
+
+    np.testing.assert_array_equal(noise(1, 4), noise(1, 4))
+    assert np.isfinite(noise(1, 4)).all()
+    for other in (noise(2, 4), noise(1, 5)):
+        assert not np.any(noise(1, 4) == other)
+
+
+def test_without_sampling_nothing_is_perturbed():
+    scores = tf.ones((1, 2, 3))
+    np.testing.assert_array_equal(FakeDecoding(by_hand({})).perturbed(scores, 2), scores)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10**6), size=st.integers(2, 40))
+def test_scores_are_log_probabilities(seed, size):
+    logits = np.random.default_rng(seed).normal(size=(2, 3, size)).astype("float32") * 5
+    sequences = tf.zeros((2, 3, 20), tf.int32)
+    for options in ({"num_beams": 3}, {"num_beams": 3, "suppress_tokens": [0]}):
+        scores = FakeDecoding(by_hand({}), 2, **options).scored(logits, sequences, tf.constant(1))
+        found = np.array(scores.values - scores.normalizer)
+        expected = np.array([[log_softmax(row) for row in rows] for rows in logits])
+        if "suppress_tokens" in options:
+            expected[..., 0] = -np.inf
+        np.testing.assert_allclose(found, expected, atol=1e-4)
