@@ -1,4 +1,4 @@
-"""Shared fixtures: the peers' golden arrays, a tiny vocabulary, a tiny model with it."""
+"""Shared fixtures: goldens of the reference implementations, a tiny vocabulary and its model."""
 
 import os
 
@@ -64,6 +64,16 @@ def batch():
         "attention_mask": np.array([[1] * 7, [1] * 4 + [0] * 3, [1] * 6 + [0]], "int32"),
         "labels": np.array([[5, 6, 7, 1], [8, 1, -100, -100], [9, 10, 1, -100]], "int32"),
     }
+
+
+@pytest.fixture
+def source(batch):
+    return {name: batch[name] for name in ("input_ids", "attention_mask")}
+
+
+@pytest.fixture
+def target(batch):
+    return batch["labels"].clip(0)
 
 
 @pytest.fixture(scope="session")

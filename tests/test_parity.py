@@ -4,11 +4,11 @@ from helpers.tiny import GOLDENS
 from parity import (
     CHECKPOINTS,
     COLUMNS,
-    PEERS_FILES,
+    REFERENCE_FILES,
     flax_differences,
     load_outputs,
     original_differences,
-    peer_differences,
+    reference_differences,
     tensorflow_differences,
 )
 
@@ -27,28 +27,30 @@ def assert_small(differences):
 
 
 @pytest.mark.parametrize("name", CHECKPOINTS)
-def test_every_output_is_the_peers(name):
-    assert_small(peer_differences(GOLDENS / name, load_outputs(name)))
+def test_every_output_equals_the_reference(name):
+    assert_small(reference_differences(GOLDENS / name, load_outputs(name)))
 
 
-@pytest.mark.parametrize("form", [form for form in PEERS_FILES if form])
-def test_files_that_the_peers_wrote(form):
-    assert_small(peer_differences(GOLDENS / "tiny-formats" / form, load_outputs("tiny-formats")))
+@pytest.mark.parametrize("form", [form for form in REFERENCE_FILES if form])
+def test_files_of_the_reference_implementations_give_the_same_outputs(form):
+    assert_small(
+        reference_differences(GOLDENS / "tiny-formats" / form, load_outputs("tiny-formats"))
+    )
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("form", WEIGHTS_FORMATS[:-1])
 @pytest.mark.parametrize("name", CHECKPOINTS)
-def test_files_that_we_wrote(name, form, tmp_path):
+def test_files_of_ours_give_the_same_outputs(name, form, tmp_path):
     model = TFPegasusForConditionalGeneration.from_pretrained(GOLDENS / name)
     model.save_pretrained(tmp_path, weights_format=form)
-    assert_small(peer_differences(tmp_path, load_outputs(name)))
+    assert_small(reference_differences(tmp_path, load_outputs(name)))
 
 
 @pytest.mark.parametrize(
     "differences", [tensorflow_differences, flax_differences, original_differences]
 )
-def test_what_only_one_peer_has(differences):
+def test_what_only_one_reference_has_agrees(differences):
     found = differences()
     assert found
     assert all(difference <= TOLERANCE for difference in found.values()), found
@@ -63,4 +65,4 @@ def test_a_wrong_weight_is_noticed(tmp_path):
     kernel.assign(changed)
     model.save_pretrained(tmp_path)
     golden = load_outputs("tiny-formats")
-    assert max(value for _, _, value in peer_differences(tmp_path, golden)) > TOLERANCE
+    assert max(value for _, _, value in reference_differences(tmp_path, golden)) > TOLERANCE

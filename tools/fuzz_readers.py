@@ -2,8 +2,8 @@
 
     python tools/fuzz_readers.py --count 2000
 
-Each of the peers' files in `tests/goldens` is truncated, has bits flipped, runs of bytes
-replaced and numbers made huge. A reader may refuse a file with a `ValueError` or an
+Each file of the reference implementations in `tests/goldens` is truncated, has bits flipped, runs
+of bytes replaced and numbers made huge. A reader may refuse a file with a `ValueError` or an
 `OSError`, or read it (formats without checksums cannot know that a weight has changed);
 anything else is a failure: another exception, a crash, a hang, or gigabytes of memory.
 """

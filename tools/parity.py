@@ -1,4 +1,4 @@
-"""Compares every output with the peers' golden arrays; writes `docs/parity.md`.
+"""Compares every output with the goldens of the reference implementations; writes `docs/parity.md`.
 
 python tools/parity.py
 """
@@ -20,8 +20,8 @@ from tf_pegasus.checkpoints.saving import WEIGHTS_FORMATS
 
 GOLDENS = Path(__file__).parents[1] / "tests" / "goldens"
 CHECKPOINTS = ("tiny-relu", "tiny-gelu", "tiny-formats")
-# The peers' files of `tiny-formats`, by directory.
-PEERS_FILES = {
+# The reference implementations' files of `tiny-formats`, by directory.
+REFERENCE_FILES = {
     "": "transformers 4.57, PyTorch",
     "safetensors-shards": "transformers 4.57, PyTorch",
     "safetensors-bare": "transformers 4.57, PyTorch",
@@ -44,7 +44,7 @@ EVERYTHING = {"output_attentions": True, "output_hidden_states": True}
 
 
 def load_outputs(name):
-    """The peer's inputs and outputs for a checkpoint, by name."""
+    """Inputs and outputs of the reference implementation for a checkpoint, by name."""
     golden = dict(np.load(GOLDENS / f"{name}-outputs.npz"))
     with safe_open(GOLDENS / name / "model.safetensors", framework="np") as file:
         golden["final_logits_bias"] = file.get_tensor("final_logits_bias")
@@ -55,7 +55,7 @@ def difference(ours, theirs):
     """The largest absolute difference of two arrays of one shape."""
     ours, theirs = np.asarray(ours), np.asarray(theirs)
     if ours.shape != theirs.shape:
-        raise AssertionError(f"shape {ours.shape}, the peer's is {theirs.shape}")
+        raise AssertionError(f"shape {ours.shape}, the reference has {theirs.shape}")
     return float(np.max(np.abs(ours - theirs), initial=0.0))
 
 
@@ -72,8 +72,8 @@ def column_of(case, output):
     return "attentions" if "attentions" in output else "hidden states"
 
 
-def peer_cases(directory, golden):
-    """What the models in `directory` compute for each of the peer's cases, by case."""
+def reference_cases(directory, golden):
+    """What the models in `directory` compute for each case of the goldens, by case."""
     with warnings.catch_warnings():
         # Foreign files warn of what they have besides; nothing may be missing.
         warnings.simplefilter("ignore")
@@ -83,7 +83,7 @@ def peer_cases(directory, golden):
         bare = TFPegasusModel.from_pretrained(directory)
         causal = TFPegasusForCausalLM.from_pretrained(directory)
     if directory.name == "safetensors-bare":
-        # The peer's bare model saves no head; the rest of the file is what is compared.
+        # The bare reference model saves no head; the rest of the file is what is compared.
         model.set_bias({"final_logits_bias": golden["final_logits_bias"]})
     if info["missing_keys"]:
         raise AssertionError(f"{directory}: {info['missing_keys']} are missing")
@@ -109,9 +109,9 @@ def peer_cases(directory, golden):
     return model, cases
 
 
-def peer_differences(directory, golden):
+def reference_differences(directory, golden):
     """Yields (column, where, largest difference) for every output of every case."""
-    model, cases = peer_cases(directory, golden)
+    model, cases = reference_cases(directory, golden)
     for case, outputs in cases.items():
         compared = set()
         for output, value in outputs.items():
@@ -165,14 +165,14 @@ def rows():
             if name == "tiny-formats":
                 sources = [
                     (GOLDENS / name / form, form or "safetensors", writer)
-                    for form, writer in PEERS_FILES.items()
+                    for form, writer in REFERENCE_FILES.items()
                 ]
             for form in WEIGHTS_FORMATS[:-1]:
                 model.save_pretrained(Path(temporary) / form, weights_format=form)
                 sources.append((Path(temporary) / form, form, "tf_pegasus"))
             for directory, form, writer in sources:
                 worst = dict.fromkeys(COLUMNS, 0.0)
-                for column, _, value in peer_differences(directory, golden):
+                for column, _, value in reference_differences(directory, golden):
                     worst[column] = max(worst[column], value)
                 yield name, form, writer, worst
 
@@ -202,7 +202,7 @@ def original_differences():
 
 
 def tensorflow_differences():
-    """Differences to what only the TensorFlow peer has, by output."""
+    """Differences to what only the TensorFlow reference has, by output."""
     golden = load_outputs("tiny-formats")
     theirs = dict(np.load(GOLDENS / "tiny-formats-tensorflow.npz"))
     model = TFPegasusForConditionalGeneration.from_pretrained(GOLDENS / "tiny-formats")
@@ -226,7 +226,7 @@ def tensorflow_differences():
 
 
 def flax_differences():
-    """Differences to the Flax peer's encode, decode and cached decode, by output."""
+    """Differences to the Flax reference's encode, decode and cached decode, by output."""
     golden = load_outputs("tiny-formats")
     theirs = dict(np.load(GOLDENS / "tiny-formats-flax.npz"))
     directory = GOLDENS / "tiny-formats" / "msgpack"
@@ -253,13 +253,13 @@ def flax_differences():
 
 TITLE = """# Parity
 
-The largest absolute difference of each output to the peer's, in float32, for the seeded tiny
-checkpoints in `tests/goldens`; made by `python tools/parity.py`, and asserted to be at most
-1e-4 in `tests/test_parity.py`. "Hidden states" are those of every layer of encoder and decoder,
-"attentions" all self- and cross-attention weights; all cases have source and target masks;
-"head masks" are all outputs under three random head masks; "cache" is every key and value, and
-logits in pieces of 4, 1, 1 and 5 tokens against those at once, with growing and static cache;
-"causal LM" is `TFPegasusForCausalLM` with and without an encoder's states.
+The largest absolute difference of each output to that of the reference implementation, in
+float32, for the seeded tiny checkpoints in `tests/goldens`; made by `python tools/parity.py`, and
+asserted to be at most 1e-4 in `tests/test_parity.py`. "Hidden states" are those of every layer of
+encoder and decoder, "attentions" all self- and cross-attention weights; all cases have source and
+target masks; "head masks" are all outputs under three random head masks; "cache" is every key and
+value, and logits in pieces of 4, 1, 1 and 5 tokens against those at once, with growing and static
+cache; "causal LM" is `TFPegasusForCausalLM` with and without an encoder's states.
 
 The outputs are those of transformers 4.57 (PyTorch); "written by" is who wrote the weights.
 """
@@ -272,8 +272,8 @@ def main():
         cells = " | ".join(f"{worst[column]:.1e}" for column in COLUMNS)
         lines.append(f"| {name} | {form} | {writer} | {cells} |")
     for title, differences in (
-        ("The TensorFlow peer (transformers 4.34.1)", tensorflow_differences()),
-        ("The Flax peer (transformers 4.34.1)", flax_differences()),
+        ("The TensorFlow reference (transformers 4.34.1)", tensorflow_differences()),
+        ("The Flax reference (transformers 4.34.1)", flax_differences()),
         ("The authors' TF1 graph, its checkpoint read directly", original_differences()),
     ):
         lines += ["", f"## {title}", "", "| output | difference |", "|---|---|"]

@@ -1,4 +1,4 @@
-"""Texts on which the tokenizers, and the peers', must agree."""
+"""Texts on which the tokenizers, and the reference implementations', must agree."""
 
 import random
 

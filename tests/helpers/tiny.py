@@ -9,6 +9,8 @@ from tf_pegasus import PegasusConfig, TFPegasusForConditionalGeneration
 
 GOLDENS = Path(__file__).parent.parent / "goldens"
 GOLDEN_MODELS = ("tiny-relu", "tiny-gelu")
+# What a call can return besides states and logits.
+EVERYTHING = {"output_attentions": True, "output_hidden_states": True}
 
 SENTENCES = [
     "The quick brown fox jumps over the lazy dog.",
@@ -23,7 +25,7 @@ SENTENCES = [
 
 
 class Golden:
-    """A tiny checkpoint written by the peer, and what the peer computed with it."""
+    """A tiny checkpoint of the reference implementation, and what that computed with it."""
 
     def __init__(self, name):
         self.path = GOLDENS / name

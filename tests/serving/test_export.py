@@ -1,21 +1,27 @@
+"""Exports in a fresh process, in C++ and in TensorFlow's tools; what cannot be exported."""
+
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_text
+from helpers.serving import TEXTS, decoded
 from helpers.tiny import SENTENCES
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from tf_pegasus import Summarizer, export_saved_model
-from tf_pegasus.serving.manifest import MANIFEST_FILE, versions
-from tf_pegasus.serving.served_model import ServedModel
+from tf_pegasus import export_saved_model
+from tf_pegasus.serving import ServedModel
+from tf_pegasus.serving.manifest import versions
 
-# Bytes no text has, a NUL, a long text, added tokens' spellings, nothing at all.
-TEXTS = [*SENTENCES[:5], "Fox.", " ".join(SENTENCES), "\x00 odd \ud7ff 日本 <mask_1>", "", " \n"]
+HERE = Path(__file__).parent
+FEW_TEXTS = [SENTENCES[0], SENTENCES[3], "", " ".join(SENTENCES)]
+
 
 SERVE = """
 import json, sys
@@ -44,21 +50,12 @@ print(json.dumps({"answers": answers, "others": others}))
 
 
 @pytest.fixture(scope="module")
-def served(served_directory):
-    return ServedModel(served_directory)
-
-
-@pytest.fixture(scope="module")
 def expected(summarizer):
     return summarizer.summarize(TEXTS, batch_size=len(TEXTS), engine="graph", errors="keep")
 
 
-def decoded(strings):
-    return [string.decode() for string in strings]
-
-
 @pytest.mark.slow
-def test_served_summaries_are_pythons_in_a_fresh_process(served_directory, expected):
+def test_a_fresh_process_serves_the_summaries_of_python(served_directory, expected):
     done = subprocess.run(
         [
             sys.executable,
@@ -91,162 +88,7 @@ def test_served_summaries_are_pythons_in_a_fresh_process(served_directory, expec
         assert len(set(answer["summary"])) > 3
 
 
-def test_n_best_are_generates(served, summarizer, tokenizer):
-    answer = served.call("summarize_n", text=TEXTS[:3])
-    inputs = tokenizer(TEXTS[:3], padding=True, return_tensors="np")
-    best = summarizer.model.generate(
-        **inputs, engine="graph", num_return_sequences=3, return_dict_in_generate=True
-    )
-    texts = tokenizer.batch_decode(best.sequences.numpy(), skip_special_tokens=True)
-    assert decoded(answer["summaries"].ravel()) == texts
-    np.testing.assert_allclose(
-        answer["scores"].ravel(), best.sequences_scores, rtol=1e-5, atol=1e-5
-    )
-    first = served.call(text=TEXTS[:3])
-    assert first["summary"].tolist() == answer["summaries"][:, 0].tolist()
-    ids = served.call("generate_ids", **inputs)
-    assert ids["sequences"].shape == (3, 12)
-    assert tokenizer.batch_decode(ids["sequences"], skip_special_tokens=True) == decoded(
-        first["summary"]
-    )
-    np.testing.assert_allclose(ids["scores"], first["score"], rtol=1e-5, atol=1e-5)
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"num_beams": 1},
-        {"num_beams": 2, "length_penalty": -1.0},
-        {"max_length": 5},
-        {"num_beams": 2, "max_length": 7, "length_penalty": 2.0},
-    ],
-)
-def test_adjusted_options_are_generates(served, summarizer, options):
-    for signature in ("serving_default", "serving_default_xla"):
-        answer = served.call(signature, text=TEXTS[:4], **options)
-        expected = summarizer.summarize(TEXTS[:4], batch_size=4, engine="graph", **options)
-        assert decoded(answer["summary"]) == [summary.text for summary in expected]
-        np.testing.assert_allclose(
-            answer["score"], [s.score for s in expected], rtol=1e-5, atol=1e-5
-        )
-    best = served.call("summarize_n", text=TEXTS[:2], **options)
-    unused = options.get("num_beams", 3)
-    assert (best["summaries"][:, unused:] == b"").all()
-    assert (best["scores"][:, unused:] == -1e9).all()
-
-
-def test_adjusted_options_out_of_range(served):
-    for options, message in (
-        ({"num_beams": 4}, "num_beams must be between 1 and 3, got.*4"),
-        ({"num_beams": 0}, "num_beams must be between"),
-        ({"max_length": 13}, "max_length must be between 2 and 12"),
-        ({"length_penalty": float("nan")}, "length_penalty must be between -2.0 and 10.0"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            served.call(text=["x"], **options)
-    with pytest.raises(ValueError, match="serving_default takes length_penalty, max_length"):
-        served.call(text=["x"], num_beems=2)
-    with pytest.raises(ValueError, match="signature='serve' must be one of"):
-        served.call("serve", text=["x"])
-
-
-def test_parts_and_order(served, summarizer):
-    """More rows than the largest bucket, long and short ones mixed."""
-    texts = [TEXTS[i % len(TEXTS)] for i in range(11)]
-    parts = served.call(text=texts)
-    one_by_one = [served.call(text=[text]) for text in texts]
-    for name in ("summary", "truncated"):
-        assert parts[name].tolist() == [answer[name][0] for answer in one_by_one]
-    np.testing.assert_allclose(
-        parts["score"], [a["score"][0] for a in one_by_one], rtol=1e-5, atol=1e-5
-    )
-
-
-def test_nothing_in_nothing_out(served):
-    assert served.call(text=[])["summary"].shape == (0,)
-    assert served.call("summarize_n", text=[])["scores"].shape == (0, 3)
-    assert served.call("encode", text=[])["states"].shape == (0, 16)
-    assert served.call("tokenize", text=[])["input_ids"].shape == (0, 0)
-    assert served.call("score", document=[], summary=[])["tokens"].shape == (0,)
-    empty = np.zeros((0, 0), "int32")
-    answer = served.call("generate_ids", input_ids=empty, attention_mask=empty)
-    assert answer["sequences"].shape == (0, 12)
-    blank = served.call("summarize_n", text=["", "\u3000"])
-    assert (blank["summaries"] == b"").all()
-    assert (blank["scores"] == 0).all()
-
-
-def test_scores_are_the_losses(served, summarizer, tokenizer):
-    documents, summaries = TEXTS[:6], ["fox", "the lazy dog.", "", "a table", "x y z", "22"]
-    answer = served.call("score", document=documents, summary=summaries)
-    inputs = tokenizer(documents, padding=True, return_tensors="np")
-    for row in range(6):
-        labels = np.array([tokenizer.encode(summaries[row])])
-        source = {name: value[row : row + 1] for name, value in inputs.items()}
-        loss = float(summarizer.model(**source, labels=labels).loss)
-        assert answer["tokens"][row] == labels.shape[1]
-        assert answer["log_probability"][row] == pytest.approx(-loss * labels.shape[1], abs=1e-4)
-    blanks = served.call("score", document=["", TEXTS[0]], summary=["x", ""])
-    assert blanks["tokens"].tolist() == [0, 1]  # eos alone
-    assert blanks["log_probability"][0] == 0
-    assert blanks["log_probability"][1] < 0
-    long = served.call("score", document=[TEXTS[0]] * 2, summary=[" ".join(SENTENCES), "x"])
-    assert long["truncated"].tolist() == [True, False]
-    with pytest.raises(ValueError, match="equally many"):
-        served.call("score", document=["a", "b"], summary=["c"])
-
-
-def test_encoder_states_are_the_mean(served, summarizer, tokenizer):
-    inputs = tokenizer(TEXTS[:6], padding=True, return_tensors="np")
-    states = summarizer.model.get_encoder()(**inputs).last_hidden_state.numpy()
-    mask = inputs["attention_mask"][:, :, None]
-    answer = served.call("encode", text=[*TEXTS[:6], ""])
-    np.testing.assert_allclose(
-        answer["states"][:6], (states * mask).sum(1) / mask.sum(1), atol=1e-5
-    )
-    assert (answer["states"][6] == 0).all()
-
-
-def test_ids_are_the_tokenizers(served, tokenizer):
-    answer = served.call("tokenize", text=TEXTS)
-    for text, ids, mask in zip(TEXTS, answer["input_ids"], answer["attention_mask"], strict=True):
-        expected = tokenizer.truncate(tokenizer.encode(text), 48) if text.strip() else []
-        assert ids[: mask.sum()].tolist() == expected
-        assert not ids[mask.sum() :].any()
-    assert answer["truncated"].tolist() == [text == TEXTS[6] for text in TEXTS]
-
-
-@settings(max_examples=60, deadline=None)
-@given(texts=st.lists(st.text(max_size=80), min_size=1, max_size=9))
-def test_any_text_gets_the_tokenizers_ids(served, tokenizer, texts):
-    answer = served.call("tokenize", text=texts)
-    for text, ids, mask in zip(texts, answer["input_ids"], answer["attention_mask"], strict=True):
-        expected = tokenizer.truncate(tokenizer.encode(text), 48)
-        # Eos alone is nothing to read.
-        assert ids[: mask.sum()].tolist() == (expected if len(expected) > 1 else [])
-
-
-def test_bad_rows_do_not_sink_others(served):
-    # Not UTF-8, the tokenizer's own mark, one much too long, one of a megabyte of blanks.
-    texts = [b"\xff\xfe\xff", TEXTS[0], b"a\xc3", "fox " * 5000, " " * 1_000_001 + "x", "\x00"]
-    answer = served.call(text=texts)
-    assert answer["truncated"].tolist() == [False, False, False, True, True, False]
-    assert answer["summary"][1] == served.call(text=TEXTS[:1])["summary"][0]
-    assert answer["summary"][4] == b""
-    [summary.decode() for summary in answer["summary"]]
-    ids = np.array([[105, 120, 1], [5, 2000, 1], [5, -1, 1], [105, 120, 1]])
-    answer = served.call("generate_ids", input_ids=ids, attention_mask=np.ones((4, 3)))
-    assert answer["valid"].tolist() == [True, False, False, True]
-    assert answer["sequences"][0].tolist() == answer["sequences"][3].tolist()
-    assert not answer["sequences"][1:3].any()
-    long = np.full((1, 60), 120)
-    answer = served.call("generate_ids", input_ids=long, attention_mask=np.ones((1, 60)))
-    assert answer["truncated"].tolist() == [True]
-    with pytest.raises(ValueError, match="must have the same shape"):
-        served.call("generate_ids", input_ids=ids, attention_mask=np.ones((4, 2)))
-
-
-def test_plain_export(summarizer, tmp_path):
+def test_an_export_with_one_engine_and_fixed_options(summarizer, tmp_path):
     """One engine, fixed options, given buckets, and no warm-up."""
     path = export_saved_model(
         summarizer,
@@ -290,37 +132,7 @@ def test_vocabulary_and_added_tokens_are_assets(served_directory, tokenizer):
     assert json.loads((assets / "added_tokens.json").read_text()) == tokenizer.get_added_vocab()
 
 
-@pytest.mark.parametrize("weights", ["bfloat16", "int8"])
-def test_smaller_weights(summarizer, tmp_path, weights):
-    before = [np.array(variable) for variable in summarizer.model.variables]
-    path = export_saved_model(
-        summarizer, tmp_path, engine="graph", weights=weights, warmup=False, num_beams=1
-    )
-    full = sum(value.nbytes for value in before)
-    stored = tf.train.load_checkpoint(str(path / "variables" / "variables"))
-    dtypes = stored.get_variable_to_dtype_map()
-    small = sum(
-        int(np.prod(shape)) * dtypes[name].size
-        for name, shape in stored.get_variable_to_shape_map().items()
-        if name.startswith("weights/")
-    )
-    # Biases, layer norms and scales are a good part of a model this small.
-    assert small < {"bfloat16": 0.67, "int8": 0.6}[weights] * full
-    served = ServedModel(path)
-    assert served.manifest["weights"] == weights
-    states = served.call("encode", text=TEXTS[:3])["states"]
-    exact = Summarizer(summarizer.model, summarizer.tokenizer)
-    inputs = exact.tokenizer(TEXTS[:3], padding=True, return_tensors="np")
-    mask = inputs["attention_mask"][:, :, None]
-    expected = summarizer.model.get_encoder()(**inputs).last_hidden_state.numpy() * mask
-    np.testing.assert_allclose(states, expected.sum(1) / mask.sum(1), atol=0.05)
-    assert len(served.call(text=TEXTS)["summary"]) == len(TEXTS)
-    # The model that was exported is as it was.
-    for value, variable in zip(before, summarizer.model.variables, strict=True):
-        np.testing.assert_array_equal(value, np.array(variable))
-
-
-def test_without_the_extra(summarizer, tmp_path, monkeypatch):
+def test_without_the_serving_extra_no_warmup_is_written(summarizer, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow_serving", None)
     monkeypatch.setattr("tf_pegasus.serving.export.is_available", lambda: False)
     monkeypatch.setattr("tf_pegasus.serving.export._save", lambda *arguments: None)
@@ -369,41 +181,119 @@ def test_bad_options_leave_nothing_behind(summarizer, tmp_path, options, error, 
     assert versions(tmp_path / "new") == []
 
 
-def test_damaged_exports(served_directory, tmp_path):
-    def damaged(name, change):
-        path = tmp_path / name
-        shutil.copytree(served_directory / "1", path)
-        change(path)
-        return path
+@pytest.fixture(scope="module")
+def loader(tmp_path_factory):
+    """The C++ program, built against the wheel's headers and libraries."""
+    compiler = shutil.which("g++")
+    if compiler is None:
+        pytest.skip("there is no g++ on this machine")
+    program = tmp_path_factory.mktemp("loader") / "loader"
+    wheel = Path(tf.__file__).parent
+    libraries = [wheel / f"libtensorflow_{name}.so.2" for name in ("cc", "framework")]
+    subprocess.run(
+        [
+            *(compiler, "-std=c++20", "-w", f"-I{wheel / 'include'}"),
+            *(HERE / "loader.cc", *libraries, f"-Wl,-rpath,{wheel}", "-o", program),
+        ],
+        check=True,
+    )
+    return program
 
-    def cut(file):
-        return lambda path: (path / file).write_bytes((path / file).read_bytes()[:-7])
 
-    def remove(file):
-        return lambda path: (path / file).unlink()
+def run_loader(loader, *arguments, **environment):
+    library = Path(tensorflow_text.__file__).parent / "python/ops/_sentencepiece_tokenizer.so"
+    return subprocess.run(
+        [loader, library, *arguments],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
-    def manifest(**changes):
-        def change(path):
-            values = json.loads((path / MANIFEST_FILE).read_text())
-            (path / MANIFEST_FILE).write_text(json.dumps({**values, **changes}))
 
-        return change
+@pytest.mark.slow
+@pytest.mark.parametrize("signature", ["serving_default", "serving_default_xla"])
+def test_a_cpp_program_writes_the_summaries_of_python(loader, served, signature):
+    done = run_loader(loader, served.path, signature, *FEW_TEXTS)
+    assert done.returncode == 0, done.stderr[-2000:]
+    rows = [line.split("\t") for line in done.stdout.splitlines()]
+    expected = served.call(text=FEW_TEXTS)
+    assert [row[2] for row in rows] == [summary.decode() for summary in expected["summary"]]
+    assert [row[0] == "1" for row in rows] == expected["truncated"].tolist()
+    assert [float(row[1]) for row in rows] == pytest.approx(expected["score"].tolist(), rel=1e-4)
 
-    data = "variables/variables.data-00000-of-00001"
-    for change, error, message in (
-        (cut("assets/spiece.model"), ValueError, "assets/spiece.model in .* was damaged"),
-        (cut("saved_model.pb"), ValueError, "saved_model.pb in .* was damaged"),
-        (cut(data), ValueError, "was damaged"),
-        (remove(data), FileNotFoundError, "variables.data.* is missing"),
-        (remove("saved_model.pb"), FileNotFoundError, "saved_model.pb is missing"),
-        (remove(MANIFEST_FILE), FileNotFoundError, "no tf_pegasus.json"),
-        (manifest(tensorflow="99.1.0"), ValueError, "exported with tensorflow 99.1.0"),
-        (manifest(tensorflow="new"), ValueError, "tensorflow='new'"),
-        (manifest(files={"../x": "00"}), ValueError, "outside the version"),
-        (manifest(files=[]), ValueError, "names no files"),
-        (lambda path: shutil.rmtree(path), FileNotFoundError, "no SavedModel in"),
-    ):
-        path = damaged("damaged", change)
-        with pytest.raises(error, match=message):
-            ServedModel(path)
-        shutil.rmtree(path, ignore_errors=True)
+
+@pytest.mark.slow
+def test_a_cpp_program_says_what_is_missing(loader, served, tmp_path):
+    path = tmp_path / "1"
+    shutil.copytree(served.path, path)
+    (path / "variables" / "variables.index").unlink()
+    done = run_loader(loader, path, "serving_default", "x")
+    assert done.returncode == 1
+    assert "does not exist" in done.stderr
+    done = run_loader(loader, served.path, "nothing", "x")
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, "no signature nothing")
+
+
+@pytest.mark.slow
+def test_the_graph_engine_needs_no_xla(loader, served):
+    """As in TF Serving that is started without its flag for XLA."""
+    done = run_loader(loader, served.path, "serving_default", *FEW_TEXTS, XLA_DISABLED="1")
+    assert done.returncode == 0, done.stderr[-2000:]
+    expected = [summary.decode() for summary in served.call(text=FEW_TEXTS)["summary"]]
+    assert [line.split("\t")[2] for line in done.stdout.splitlines()] == expected
+    done = run_loader(loader, served.path, "serving_default_xla", *FEW_TEXTS, XLA_DISABLED="1")
+    assert done.returncode == 1
+    assert "XLA compilation disabled" in done.stderr
+
+
+def saved_model_cli(*arguments):
+    """TensorFlow's tool, with tensorflow-text's ops."""
+    code = (
+        "import tensorflow_text\nfrom tensorflow.python.tools.saved_model_cli import main\nmain()"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.slow
+def test_saved_model_cli_shows_runs_and_scans_an_export(served):
+    done = saved_model_cli("show", "--dir", served.path, "--all")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert set(re.findall(r"signature_def\['([a-z]\w*)'\]", done.stdout)) == set(served.signatures)
+    expression = f"text={json.dumps(FEW_TEXTS[:2])}"
+    done = saved_model_cli(
+        *("run", "--dir", served.path, "--tag_set", "serve", "--signature_def", "serving_default"),
+        *("--input_exprs", expression),
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    for summary in served.call(text=FEW_TEXTS[:2])["summary"]:
+        assert repr(summary) in done.stdout
+    # No op that reads or writes files.
+    done = saved_model_cli("scan", "--dir", served.path)
+    assert "does not contain the default denylisted ops" in done.stdout
+
+
+@pytest.mark.slow
+def test_soak_finds_no_wrong_row_and_compiles_nothing_later(served_directory):
+    """Random requests from many threads; the script ends with 0 if all was well."""
+    script = HERE.parent.parent / "benchmarks" / "serving_soak.py"
+    arguments = ["--requests", "60", "--texts", "80", "--threads", "4"]
+    arguments += ["--served", str(served_directory), "--signature", "serving_default_xla"]
+    done = subprocess.run(
+        [sys.executable, str(script), *arguments],
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr[-3000:]
+    counts = dict(re.findall(r"^\| (.+?) \| ([\d,]+) \|$", done.stdout, re.MULTILINE))
+    assert counts["requests"] == "60"
+    assert counts["wrong rows"] == "0"
+    assert counts["programs compiled while warming up"] == counts["pairs of buckets"] == "4"
+    assert counts["programs compiled later"] == "0"

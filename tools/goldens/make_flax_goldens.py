@@ -2,10 +2,10 @@
 
 Run after `make_output_goldens.py`:
 
-    python -m venv peer-flax
-    peer-flax/bin/pip install "jax==0.4.13" "jaxlib==0.4.13" "flax==0.7.2" "scipy<1.12" \
+    python -m venv reference-flax
+    reference-flax/bin/pip install "jax==0.4.13" "jaxlib==0.4.13" "flax==0.7.2" "scipy<1.12" \
         "orbax-checkpoint<0.5" "transformers==4.34.1" "numpy<2" "safetensors==0.4.5"
-    peer-flax/bin/python tools/goldens/make_flax_goldens.py
+    reference-flax/bin/python tools/goldens/make_flax_goldens.py
 """
 
 import shutil

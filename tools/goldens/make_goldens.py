@@ -1,10 +1,10 @@
-"""Makes the golden arrays from Hugging Face's PyTorch PEGASUS, on seeded tiny checkpoints.
+"""Makes the goldens from Hugging Face's PyTorch PEGASUS, on seeded tiny checkpoints.
 
 Run in a scratch environment, never in the project's own:
 
-    python -m venv peer
-    peer/bin/pip install torch "transformers==4.57.*" safetensors numpy
-    peer/bin/python tools/goldens/make_goldens.py
+    python -m venv reference
+    reference/bin/pip install torch "transformers==4.57.*" safetensors numpy
+    reference/bin/python tools/goldens/make_goldens.py
 """
 
 import json

@@ -1,11 +1,11 @@
-"""Makes the golden arrays of diverse beam search from transformers 4.50.3, PyTorch.
+"""Makes the goldens of diverse beam search from transformers 4.50.3, PyTorch.
 
 (4.34 counts the prompt where it asks whether to stop, and 4.57 searches groups with code of the
 hub.) Run in a scratch environment, after make_goldens.py:
 
-    python -m venv peer
-    peer/bin/pip install torch "transformers==4.50.3" safetensors numpy
-    peer/bin/python tools/goldens/make_group_goldens.py
+    python -m venv reference
+    reference/bin/pip install torch "transformers==4.50.3" safetensors numpy
+    reference/bin/python tools/goldens/make_group_goldens.py
 """
 
 import json

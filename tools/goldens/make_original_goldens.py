@@ -3,7 +3,7 @@
 Run beside a checkout of google-research/pegasus, in the environment of
 `make_tensorflow_goldens.py`:
 
-    PYTHONPATH=path/to/pegasus peer-tf/bin/python tools/goldens/make_original_goldens.py
+    PYTHONPATH=path/to/pegasus reference-tf/bin/python tools/goldens/make_original_goldens.py
 """
 
 import json

@@ -1,10 +1,10 @@
-"""Makes golden arrays of every output of Hugging Face's PyTorch PEGASUS.
+"""Makes goldens of every output of Hugging Face's PyTorch PEGASUS.
 
 Run in the scratch environment of `make_goldens.py`, after it. It also makes the checkpoint
 `tiny-formats`, whose weights this and the scripts for TensorFlow and Flax write in every
 format that they know:
 
-    peer/bin/python tools/goldens/make_output_goldens.py
+    reference/bin/python tools/goldens/make_output_goldens.py
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Makes the golden arrays of what `generate` returns of every step, from transformers 4.57.
+"""Makes the goldens of what `generate` returns of every step, from transformers 4.57.
 
 Run in a scratch environment as make_goldens.py, and after it.
 """

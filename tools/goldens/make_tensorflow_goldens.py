@@ -2,10 +2,10 @@
 
 Run after `make_output_goldens.py`:
 
-    python -m venv peer-tf
-    peer-tf/bin/pip install "tensorflow-cpu==2.14.*" "transformers==4.34.1" "numpy<2" \
+    python -m venv reference-tf
+    reference-tf/bin/pip install "tensorflow-cpu==2.14.*" "transformers==4.34.1" "numpy<2" \
         "safetensors==0.4.5"
-    peer-tf/bin/python tools/goldens/make_tensorflow_goldens.py
+    reference-tf/bin/python tools/goldens/make_tensorflow_goldens.py
 """
 
 import shutil

@@ -2,7 +2,7 @@
 
 Run in the scratch environment of `make_goldens.py`, with sentencepiece 0.2.1 and protobuf:
 
-    PYTHONPATH=tests peer/bin/python tools/goldens/make_tokenizer_goldens.py
+    PYTHONPATH=tests reference/bin/python tools/goldens/make_tokenizer_goldens.py
 """
 
 import json
@@ -40,7 +40,7 @@ def pair_cases(tokenizer):
             options = {"truncation": strategy, "max_length": 7}
             try:
                 ids = tokenizer(first, second, **options)["input_ids"]
-            except Exception:  # where the peer refuses, ours may too
+            except Exception:  # where the reference implementation refuses, ours may too
                 continue
             # It logs an error, and leaves the ids alone, where one text cannot be cut enough.
             if len(ids) <= 7:

@@ -11,7 +11,7 @@ from tf_pegasus.serving.deployment import batching_parameters
 from tf_pegasus.serving.served_model import ServedModel
 from tf_pegasus.utils.shapes import SERVING_BATCHES
 
-DEPLOY = Path(__file__).parent.parent / "deploy"
+DEPLOY = Path(__file__).parent.parent.parent / "deploy"
 
 
 def test_batches_are_the_buckets(served_directory):

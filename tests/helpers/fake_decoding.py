@@ -1,0 +1,115 @@
+"""Searches over a made-up language model: a table of next-token scores."""
+
+from types import SimpleNamespace
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tf_pegasus import GenerationConfig
+from tf_pegasus.generation.decoding import Decoding
+
+PAD, EOS = 0, 1
+
+
+class SeenTokens(NamedTuple):
+    """A cache that remembers which tokens its beams have fed: int32 `(batch, beams, length)`."""
+
+    tokens: tf.Tensor
+
+    def continued(self, beam_indices):
+        return SeenTokens(tf.gather(self.tokens, beam_indices, axis=1, batch_dims=1))
+
+
+class Decoded(NamedTuple):
+    cache: SeenTokens
+
+
+class FakeDecoding(Decoding):
+    """A `Decoding` whose logits come from a function instead of a model.
+
+    Args:
+        table: function `(row, tokens)` of a source's number and a tuple of ids behind the start
+            token; returns `(vocab_size,)` logits.
+        rows: int, sources.
+        empty_rows: numbers of the sources whose mask is all zero.
+        seed: of what is drawn.
+        **options: of `GenerationConfig`.
+    """
+
+    def __init__(self, table, rows=1, empty_rows=(), seed=0, **options):
+        mask = np.ones((rows, 1), "int32")
+        mask[list(empty_rows)] = 0
+        encoder = SimpleNamespace(last_hidden_state=None)
+        decoder = SimpleNamespace(prepare=lambda *inputs: None)
+        model = SimpleNamespace(
+            config=SimpleNamespace(eos_token_id=EOS, pad_token_id=PAD),
+            get_encoder=lambda: lambda *inputs, **options: encoder,
+            get_decoder=lambda: decoder,
+        )
+        super().__init__(
+            model,
+            tf.constant(mask),
+            tf.constant(mask),
+            tf.zeros((rows, 1), tf.int32),
+            GenerationConfig(**options),
+            tf.constant([seed, 0]),
+        )
+        self.table = table
+
+    def first_cache(self):
+        return SeenTokens(tf.zeros((self.batch, self.beams, self.options.max_length), tf.int32))
+
+    def step(self, sequences, length, cache):
+        # A search that reorders its cache wrongly is found out here.
+        np.testing.assert_array_equal(cache.tokens[..., : length - 1], sequences[..., : length - 1])
+        logits = [
+            [self.table(row, tuple(tokens[1 : int(length)])) for tokens in beams]
+            for row, beams in enumerate(sequences.numpy().tolist())
+        ]
+        return tf.constant(np.array(logits, "float32")), Decoded(SeenTokens(sequences))
+
+
+def by_hand(continuations, vocab_size=6):
+    """A table from `{tokens: {next token: probability}}`; what is not listed ends."""
+
+    def table(row, tokens):
+        probabilities = np.full(vocab_size, 1e-30)
+        for token, probability in continuations.get(tokens, {EOS: 1.0}).items():
+            probabilities[token] = probability
+        return np.log(probabilities)
+
+    return table
+
+
+def at_random(seed, vocab_size=6):
+    """A table in which each source has another random distribution behind each prefix."""
+
+    def table(row, tokens):
+        random = np.random.default_rng([seed, row, len(tokens), *tokens])
+        return random.normal(size=vocab_size).astype("float32") * 1.5
+
+    return table
+
+
+def log_softmax(logits):
+    logits = np.asarray(logits, "float64")
+    return logits - np.logaddexp.reduce(logits)
+
+
+def all_hypotheses(table, row, steps):
+    """`{tokens: sum of log-probabilities}` of all that end in eos or have `steps` tokens."""
+    found, open_ends = {}, {(): 0.0}
+    for step in range(1, steps + 1):
+        longer = {}
+        for tokens, total in open_ends.items():
+            for token, gain in enumerate(log_softmax(table(row, tokens))):
+                ends = token == EOS or step == steps
+                (found if ends else longer)[(*tokens, token)] = total + gain
+        open_ends = longer
+    return found
+
+
+def padded(tokens, max_length):
+    """Ids as a search returns them: the start token, the tokens, pad."""
+    return [PAD, *tokens, *[PAD] * (max_length - 1 - len(tokens))]
