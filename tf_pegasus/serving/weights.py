@@ -2,7 +2,7 @@
 
 import keras
 
-WEIGHTS = ("float32", "bfloat16", "int8")
+from tf_pegasus.serving.options import WEIGHTS
 
 
 def weights_of(model):
