@@ -3,12 +3,11 @@
 import math
 import sys
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import keras
 
-from tf_pegasus.checkpoints.saving import FILE_DTYPES
 from tf_pegasus.config.model import PegasusConfig
 from tf_pegasus.data.dataset import (
     Examples,
@@ -25,76 +24,7 @@ from tf_pegasus.training.callbacks import Resume, SaveBest
 from tf_pegasus.training.optimizers import create_optimizer
 from tf_pegasus.utils.files import read_json_object, write_json_atomically
 
-PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 ARGUMENTS_FILE = "arguments.json"
-
-
-@dataclass(frozen=True)
-class TrainingArguments:
-    """What `train` needs to know; the defaults train a small model from scratch.
-
-    Attributes:
-        train_file, validation_file: paths of JSONL or CSV with `document` and `summary`.
-        output_dir: path; holds the best model so far, and in `training/` what resuming
-            needs and the log.
-        model: directory to fine-tune from, or None to start from scratch.
-        vocab_file: sentencepiece model, or None to train one (from scratch only).
-        vocab_size: int, pieces of a vocabulary that is trained.
-        d_model, layers, heads, ffn_dim: int, shape of encoder and decoder (from scratch).
-        max_source_length, max_target_length: int, tokens, eos included.
-        epochs: float, passes over the training file.
-        batch_size: int, examples a step.
-        eval_steps: int, steps between validations (each saves a checkpoint), or None for
-            one pass.
-        optimizer, learning_rate, schedule, warmup_steps: see `create_optimizer`.
-        dropout, label_smoothing: float in [0, 1].
-        num_beams, length_penalty: written as the model's defaults for generation.
-        precision: Keras dtype policy.
-        weights_dtype: dtype of the saved weights, see `save_pretrained`.
-        seed: int.
-    """
-
-    train_file: str
-    validation_file: str
-    output_dir: str
-    model: str | None = None
-    vocab_file: str | None = None
-    vocab_size: int = 8000
-    d_model: int = 256
-    layers: int = 4
-    heads: int = 4
-    ffn_dim: int = 1024
-    max_source_length: int = 256
-    max_target_length: int = 64
-    epochs: float = 10.0
-    batch_size: int = 64
-    eval_steps: int | None = None
-    optimizer: str = "adafactor"
-    learning_rate: float = 1e-4
-    schedule: str = "constant"
-    warmup_steps: int = 0
-    dropout: float = 0.1
-    label_smoothing: float = 0.1
-    num_beams: int = 8
-    length_penalty: float = 0.8
-    precision: str = "float32"
-    weights_dtype: str = "float32"
-    seed: int = 0
-
-    def __post_init__(self):
-        for name in ("batch_size", "max_source_length", "max_target_length", "epochs"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name}={getattr(self, name)!r} must be positive")
-        if self.eval_steps is not None and self.eval_steps < 1:
-            raise ValueError(f"eval_steps={self.eval_steps!r} must be at least 1")
-        if self.precision not in PRECISIONS:
-            raise ValueError(f"precision={self.precision!r} must be one of {', '.join(PRECISIONS)}")
-        if self.weights_dtype not in FILE_DTYPES:
-            raise ValueError(
-                f"weights_dtype={self.weights_dtype!r} must be one of {', '.join(FILE_DTYPES)}"
-            )
-        if self.model and self.vocab_file:
-            raise ValueError("model and vocab_file exclude each other: a model has its vocabulary")
 
 
 def train(arguments):
