@@ -135,7 +135,8 @@ def test_descriptions_of_errors():
     assert describe(ValueError("one\n  two")) == "one two"
     assert describe(KeyError("x")) == "KeyError: 'x'; --debug shows the traceback"
     assert describe(AssertionError()) == "AssertionError: no message; --debug shows the traceback"
-    error = tf.errors.ResourceExhaustedError(None, None, "/x/y; No space left\non device")
+    message = "{{function_node __wrapped__SaveV2}} /x/y; No space left\non device [Op:SaveV2]"
+    error = tf.errors.ResourceExhaustedError(None, None, message)
     assert describe(error) == "/x/y; No space left on device"
 
 

@@ -1,5 +1,7 @@
 """`tf-pegasus beam-summarize`."""
 
+import logging
+
 from tf_pegasus.cli.parser import command_parser
 
 DESCRIPTION = "Summarize files of any size with Apache Beam and an exported model."
@@ -36,10 +38,18 @@ def run(arguments):
     from tf_pegasus.utils.backend import load_backend
     from tf_pegasus.utils.extras import require
 
-    require("apache_beam", "beam")
     load_backend()
-    # It makes classes of Beam's, which not everybody has.
-    from tf_pegasus.serving.beam_summarize import summarize_files
+    if not arguments.debug:
+        # Beam logs the traceback of each attempt; the error that ends the pipeline says why.
+        logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
+    # Beam warns of optional libraries while it is imported.
+    logging.disable(logging.WARNING)
+    try:
+        require("apache_beam", "beam")
+        # It makes classes of Beam's, which not everybody has.
+        from tf_pegasus.serving.beam_summarize import summarize_files
+    finally:
+        logging.disable(logging.NOTSET)
 
     counts = summarize_files(
         arguments.input,

@@ -1,9 +1,11 @@
 """What commands say on standard error, a line each."""
 
+import re
 import sys
 
-# Their messages are written for users; the names of other exceptions are part of the message.
-_EXPECTED = (OSError, ValueError, TypeError, ImportError, RuntimeError)
+_OPERATION = re.compile(r"\{\{\w+_node [^}]*\}\}|\[Op:\w+\]")
+# What mistakes in the program raise: the name is part of the message.
+_MISTAKES = (ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, NameError)
 
 
 def error(message):
@@ -18,11 +20,12 @@ def warn(message):
 
 def describe(exception):
     """Describes an exception in one line."""
-    if isinstance(exception, OSError) and exception.filename and exception.strerror:
-        return f"{exception.filename}: {exception.strerror}"
-    # TensorFlow's errors have the operation's message apart from its place in the graph.
-    message = one_line(getattr(exception, "message", None) or exception)
-    if message and (isinstance(exception, _EXPECTED) or hasattr(exception, "error_code")):
+    if isinstance(exception, OSError) and exception.strerror:
+        place = f"{exception.filename}: " if exception.filename else ""
+        return place + exception.strerror
+    # TensorFlow's errors have a message of their own, amid names of operations.
+    message = one_line(_OPERATION.sub("", getattr(exception, "message", None) or str(exception)))
+    if message and not isinstance(exception, _MISTAKES):
         return message
     return f"{type(exception).__name__}: {message or 'no message'}; --debug shows the traceback"
 

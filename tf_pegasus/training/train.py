@@ -8,6 +8,7 @@ from pathlib import Path
 
 import keras
 
+from tf_pegasus.bundled import model_location
 from tf_pegasus.config.model import PegasusConfig
 from tf_pegasus.data.dataset import (
     Examples,
@@ -23,6 +24,7 @@ from tf_pegasus.tokenizers.vocabulary import train_vocabulary
 from tf_pegasus.training.callbacks import Resume, SaveBest
 from tf_pegasus.training.optimizers import create_optimizer
 from tf_pegasus.utils.files import read_json_object, write_json_atomically
+from tf_pegasus.utils.terminal import without_color
 
 ARGUMENTS_FILE = "arguments.json"
 
@@ -85,24 +87,25 @@ def train(arguments):
         + (f"; resuming after {intervals_done * interval:,}" if intervals_done else ""),
         flush=True,
     )
-    history = model.fit(
-        training_dataset(
-            train_examples, arguments.batch_size, arguments.seed, intervals_done * interval
-        ),
-        validation_data=validation_dataset(validation_examples, arguments.batch_size),
-        steps_per_epoch=interval,
-        initial_epoch=intervals_done,
-        # The last interval may go past total_steps, where the cosine schedule has a rate of 0.
-        epochs=math.ceil(total_steps / interval),
-        callbacks=[
-            keras.callbacks.CSVLogger(str(state / "log.csv"), append=True),
-            SaveBest(save, resume.best),
-            resume.callback(),
-        ],
-        shuffle=False,
-        # A progress bar on a terminal, a line an interval in a file.
-        verbose=1 if sys.stdout.isatty() else 2,
-    )
+    with without_color():
+        history = model.fit(
+            training_dataset(
+                train_examples, arguments.batch_size, arguments.seed, intervals_done * interval
+            ),
+            validation_data=validation_dataset(validation_examples, arguments.batch_size),
+            steps_per_epoch=interval,
+            initial_epoch=intervals_done,
+            # The last interval may go past total_steps, where the cosine schedule has a rate of 0.
+            epochs=math.ceil(total_steps / interval),
+            callbacks=[
+                keras.callbacks.CSVLogger(str(state / "log.csv"), append=True),
+                SaveBest(save, resume.best),
+                resume.callback(),
+            ],
+            shuffle=False,
+            # A progress bar on a terminal, a line an interval in a file.
+            verbose=1 if sys.stdout.isatty() else 2,
+        )
     return history.history
 
 
@@ -131,7 +134,7 @@ def _tokenizer(arguments, records, output):
     if (output / VOCAB_FILE).is_file():
         return PegasusTokenizer.from_pretrained(output, **length)
     if arguments.model:
-        return PegasusTokenizer.from_pretrained(arguments.model, **length)
+        return PegasusTokenizer.from_pretrained(model_location(arguments.model), **length)
     if arguments.vocab_file:
         return PegasusTokenizer(arguments.vocab_file, **length)
     texts = (record[field] for record in records for field in ("document", "summary"))
@@ -148,7 +151,7 @@ def _model(arguments, tokenizer):
     }
     if arguments.model:
         model = TFPegasusForConditionalGeneration.from_pretrained(
-            arguments.model, dtype=arguments.precision, **regularization
+            model_location(arguments.model), dtype=arguments.precision, **regularization
         )
         longest = model.config.max_position_embeddings
         for name in ("max_source_length", "max_target_length"):
