@@ -11,6 +11,7 @@ import ml_dtypes  # noqa: F401  (registers bfloat16 with numpy)
 import numpy as np
 
 from tf_pegasus.checkpoints.names import huggingface_weights, position_tables
+from tf_pegasus.checkpoints.options import FILE_DTYPES, MAX_SHARD_SIZE, WEIGHTS_FORMATS
 from tf_pegasus.checkpoints.readers.flax_file import write_flax
 from tf_pegasus.checkpoints.readers.keras_h5_file import write_keras_h5
 from tf_pegasus.checkpoints.readers.original import write_original
@@ -19,9 +20,6 @@ from tf_pegasus.checkpoints.readers.safetensors_file import write_safetensors
 from tf_pegasus.utils.files import make_readable
 
 WEIGHTS_FILE = "model.safetensors"
-FILE_DTYPES = ("float32", "float16", "bfloat16")
-MAX_SHARD_SIZE = "5GB"
-WEIGHTS_FORMATS = ("safetensors", "bin", "h5", "msgpack", "original")
 
 # Files of each format, also those in shards.
 _PATTERNS = {

@@ -5,13 +5,12 @@ import tensorflow as tf
 from tf_pegasus.generation.beam_search import beam_search
 from tf_pegasus.generation.config import OUTPUT_FLAGS, GenerationConfig
 from tf_pegasus.generation.decoding import Decoding
+from tf_pegasus.generation.engines import ENGINES
 from tf_pegasus.generation.generate_output import as_output, tensors_of
 from tf_pegasus.generation.greedy import greedy_or_sampled
 from tf_pegasus.layers.embeddings import check_ids
 from tf_pegasus.layers.unpack_inputs import as_ids, gather_inputs
 from tf_pegasus.utils.shapes import Buckets
-
-ENGINES = ("xla", "graph", "eager")
 
 
 class GenerationMixin:

@@ -1,6 +1,7 @@
 """A client of TF Serving: texts in, summaries out, whatever number of requests that takes."""
 
 import itertools
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -52,7 +53,7 @@ class Client:
         headers: dict of str, sent with each request, such as an authorization.
 
     Raises:
-        ValueError: an argument is out of range.
+        ValueError: an argument is out of range, or the address is none.
         ImportError: the extra `serving` is not installed.
     """
 
@@ -84,7 +85,7 @@ class Client:
         self._retries = retries
         self._batch_size = batch_size
         self._max_text_bytes = max_text_bytes
-        if address.startswith(("http://", "https://")):
+        if re.match("https?:", address, re.IGNORECASE):
             if credentials is not None:
                 raise ValueError("credentials are for gRPC; for REST give an https address")
             self._transport = RestTransport(address, model, version, headers)

@@ -1,5 +1,7 @@
 """`tf_model.h5`: weights as the TensorFlow classes of `transformers` saved them (Keras 2)."""
 
+import os
+
 import h5py
 import numpy as np
 
@@ -66,6 +68,9 @@ def write_keras_h5(path, tensors):
         else:
             place, transposed = to_tensorflow_path(name, array.shape)
             groups["model"][place] = array.T if transposed else array
+    size = sum(array.size * max(4, array.dtype.itemsize) for array in tensors.values())
+    # And what HDF5 writes beside the arrays, at most.
+    _reserve(path, size + 2**16 + 2**12 * len(tensors))
     with h5py.File(path, "w") as file:
         file.attrs["backend"] = "tensorflow"
         file.attrs["keras_version"] = "2.14.0"
@@ -78,6 +83,15 @@ def write_keras_h5(path, tensors):
                 exact = array.astype("float32") if array.dtype == "bfloat16" else array
                 group.create_dataset(place, data=np.ascontiguousarray(exact))
         file.create_group("top_level_model_weights").attrs["weight_names"] = np.zeros(0)
+
+
+def _reserve(path, size):
+    """Raises OSError where a disk has no room for a file of that many bytes.
+
+    HDF5 cannot close a file that it cannot write: it crashes the process later.
+    """
+    with open(path, "wb") as file:
+        os.posix_fallocate(file.fileno(), 0, size)
 
 
 def _write_names(group, names):

@@ -1,0 +1,35 @@
+"""Shells' completion scripts for `tf-pegasus`."""
+
+import argparse
+
+import shtab
+
+from tf_pegasus.cli.main import COMMANDS, command_module, common_options
+
+# What the arguments of commands are called that are completed with names of files.
+_FILES = ("FILE", "PATH", "PATTERN", "PREFIX")
+_DIRECTORIES = ("DIR", "OUT_DIR", "SRC", "DST")
+
+
+def completion_script(shell):
+    """Returns the script that completes commands, flags, choices and files.
+
+    Args:
+        shell: `"bash"`, `"zsh"` or `"tcsh"`.
+    """
+    parser = argparse.ArgumentParser(prog="tf-pegasus", parents=[common_options()])
+    commands = parser.add_subparsers()
+    for name in COMMANDS:
+        module = command_module(name)
+        command = commands.add_parser(
+            name,
+            parents=[module.build_parser(f"tf-pegasus {name}")],
+            add_help=False,
+            help=module.DESCRIPTION,
+        )
+        for action in command._actions:
+            if action.metavar in _FILES:
+                action.complete = shtab.FILE
+            elif action.metavar in _DIRECTORIES:
+                action.complete = shtab.DIRECTORY
+    return shtab.complete(parser, shell)
