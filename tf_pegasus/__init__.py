@@ -8,8 +8,8 @@ if _keras.backend.backend() != "tensorflow":
         "set the environment variable KERAS_BACKEND=tensorflow before Keras is imported"
     )
 
+from tf_pegasus.config.generation import GenerationConfig
 from tf_pegasus.config.model import PegasusConfig
-from tf_pegasus.generation.config import GenerationConfig
 from tf_pegasus.layers.decoder import TFPegasusDecoder
 from tf_pegasus.layers.embeddings import PegasusSharedEmbedding
 from tf_pegasus.layers.encoder import TFPegasusEncoder

@@ -18,8 +18,8 @@ from tf_pegasus.checkpoints.readers.original import (
 from tf_pegasus.checkpoints.readers.pytorch_file import PytorchFile
 from tf_pegasus.checkpoints.readers.safetensors_file import SafetensorsFile
 from tf_pegasus.checkpoints.readers.shards import ShardedWeights, shard_paths
+from tf_pegasus.config.generation import GENERATION_CONFIG_FILE, GenerationConfig
 from tf_pegasus.config.model import CONFIG_FILE, PegasusConfig
-from tf_pegasus.generation.config import GENERATION_CONFIG_FILE, GenerationConfig
 from tf_pegasus.utils.compat import set_initializer
 from tf_pegasus.utils.hub import local_directory
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 
 from tf_pegasus.checkpoints.saving import FILE_DTYPES
+from tf_pegasus.config.generation import GenerationConfig
 from tf_pegasus.config.model import PegasusConfig
 from tf_pegasus.data.dataset import (
     Examples,
@@ -17,7 +18,6 @@ from tf_pegasus.data.dataset import (
     validation_dataset,
 )
 from tf_pegasus.data.readers import read_records
-from tf_pegasus.generation.config import GenerationConfig
 from tf_pegasus.models.conditional_generation import TFPegasusForConditionalGeneration
 from tf_pegasus.tokenizers.sentencepiece_tokenizer import VOCAB_FILE, PegasusTokenizer
 from tf_pegasus.tokenizers.vocabulary import train_vocabulary
