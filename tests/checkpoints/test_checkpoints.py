@@ -707,7 +707,7 @@ def test_a_conversion_that_dies_leaves_nothing(model_directory, tmp_path, monkey
     def dies(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("tf_pegasus.checkpoints.saving.write_pytorch", dies)
+    monkeypatch.setattr("tf_pegasus.checkpoints.readers.pytorch_file.write_pytorch", dies)
     with pytest.raises(KeyboardInterrupt):
         convert(model_directory, tmp_path / "out", "bin")
     assert not list(tmp_path.iterdir())

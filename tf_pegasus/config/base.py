@@ -58,6 +58,11 @@ def text(default: str | None, *, optional: bool = False) -> Any:
     return _field(default, _check_text, optional=optional)
 
 
+def texts(default: tuple | None = None) -> Any:
+    """A field that holds a tuple of non-empty str, or None; a list becomes a tuple."""
+    return _field(default, _check_texts, optional=True)
+
+
 def token_ids(default: tuple | None = None) -> Any:
     """A field that holds a tuple of token ids, or None; a list becomes a tuple."""
     return _field(default, _check_token_ids, optional=True)
@@ -126,6 +131,12 @@ def _check_text(name, value):
     if not value:
         raise ValueError(f"{name}={value!r} must be a non-empty string")
     return value
+
+
+def _check_texts(name, value):
+    if not isinstance(value, (list, tuple)) or not all(isinstance(v, str) for v in value):
+        raise TypeError(f"{name}={value!r} must be a list of str")
+    return tuple(_check_text(name, v) for v in value)
 
 
 def _check_token_ids(name, value):

@@ -2,19 +2,13 @@
 
 import warnings
 
-from tf_pegasus.tokenizers.sentencepiece_tokenizer import PegasusTokenizer
-
 
 class SummarizeMixin:
     """Gives a model that generates its `summarize` and its `tokenizer`."""
 
     @property
     def tokenizer(self):
-        """`PegasusTokenizer`: the one that was set, else the one in the directory that
-        `from_pretrained` read; None where there is neither."""
-        if self.__dict__.get("_tokenizer") is None and "_find_directory" in self.__dict__:
-            directory = self.__dict__["_find_directory"]()
-            self.__dict__["_tokenizer"] = PegasusTokenizer.from_pretrained(directory)
+        """`PegasusTokenizer`, which `from_pretrained` sets; None where there is none."""
         return self.__dict__.get("_tokenizer")
 
     @tokenizer.setter

@@ -4,8 +4,7 @@ import itertools
 from dataclasses import dataclass
 
 from tf_pegasus.models.conditional_generation import TFPegasusForConditionalGeneration
-from tf_pegasus.tokenizers.sentencepiece_tokenizer import PegasusTokenizer
-from tf_pegasus.utils.hub import local_directory
+from tf_pegasus.tokenizers.tokenizer_files import VOCAB_FILE
 
 
 @dataclass(frozen=True)
@@ -60,10 +59,10 @@ class Summarizer:
             ValueError: a file is damaged, or the files do not fit together.
             ImportError: a name that is no directory, and `huggingface_hub` is not installed.
         """
-        directory = local_directory(path, revision=revision)
-        tokenizer = PegasusTokenizer.from_pretrained(directory)
-        model = TFPegasusForConditionalGeneration.from_pretrained(directory)
-        return cls(model, tokenizer)
+        model = TFPegasusForConditionalGeneration.from_pretrained(path, revision=revision)
+        if model.tokenizer is None:
+            raise FileNotFoundError(f"{str(path)!r} has no vocabulary: no {VOCAB_FILE}")
+        return cls(model, model.tokenizer)
 
     @property
     def max_source_length(self):

@@ -1,12 +1,16 @@
 """What the Python tokenizers share: all but the way from text to pieces and back."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from tf_pegasus.tokenizers.batch_encoding import BatchEncoding
+from tf_pegasus.tokenizers.options import TokenizerOptions
 from tf_pegasus.tokenizers.padding import PADDING_VALUES, as_tensor, widen_rows
 from tf_pegasus.tokenizers.special_tokens import special_tokens
 from tf_pegasus.tokenizers.token_table import TokenTableMixin
-from tf_pegasus.tokenizers.tokenizer_files import TokenizerFilesMixin
+from tf_pegasus.tokenizers.tokenizer_files import CONFIG_NAMES, TokenizerFilesMixin
+from tf_pegasus.tokenizers.tokenizer_json import AddedToken
 from tf_pegasus.tokenizers.truncation import as_pairs, truncate_pair
 
 TRUNCATIONS = (True, False, None, "longest_first", "only_first", "only_second", "do_not_truncate")
@@ -23,54 +27,33 @@ class PegasusTokenizerBase(TokenTableMixin, TokenizerFilesMixin):
     `_piece` and `vocab_size`, and the class method `_from_directory`.
 
     Args:
-        pad_token, eos_token, unk_token, mask_token, mask_token_sent: str, spellings of the
-            special tokens. A text that contains one gets its id, as in `transformers`.
-        additional_special_tokens: list of str, further special tokens; those that are none
-            yet get ids behind the vocabulary.
-        offset: int, how many ids are reserved; 103 in the released models, 0 for none.
-        newline_token: str or None. With `"<n>"`, a line break goes in as that piece and
-            comes out as a line break again, as in the authors' code; by default it is
-            white space like any other, as in `transformers`.
-        model_max_length: int or None, where truncation cuts (in tokens, eos included).
-        clean_up_tokenization_spaces: bool, the default of `decode`.
+        options: `TokenizerOptions`; each is an attribute of the tokenizer, except
+            `additional_special_tokens`, which lists all that are special by now.
+        added_tokens: the `AddedToken`s that the vocabulary's file has.
 
     Raises:
-        ValueError: the tokens collide, or `offset` is impossible.
-        TypeError: `additional_special_tokens` is no list.
+        ValueError: two special tokens share a spelling.
     """
 
     model_input_names = ("input_ids", "attention_mask")
 
-    def __init__(
-        self,
-        pad_token="<pad>",
-        eos_token="</s>",
-        unk_token="<unk>",
-        mask_token="<mask_2>",
-        mask_token_sent="<mask_1>",
-        additional_special_tokens=None,
-        offset=103,
-        newline_token=None,
-        model_max_length=None,
-        clean_up_tokenization_spaces=False,
-    ):
-        if not isinstance(additional_special_tokens, (list, tuple, type(None))):
-            raise TypeError(
-                f"additional_special_tokens={additional_special_tokens!r} must be a list of str"
-            )
-        self.pad_token = pad_token
-        self.eos_token = eos_token
-        self.unk_token = unk_token
-        self.mask_token = mask_token
-        self.mask_token_sent = mask_token_sent
-        self.offset = offset
-        self.newline_token = newline_token
-        self.model_max_length = model_max_length
-        self.clean_up_tokenization_spaces = clean_up_tokenization_spaces
-        self.special_tokens = special_tokens(
-            pad_token, eos_token, unk_token, mask_token, mask_token_sent, offset
-        )
-        self._start_table(additional_special_tokens)
+    pad_token: str
+    eos_token: str
+    unk_token: str
+    mask_token: str
+    mask_token_sent: str
+    offset: int
+    newline_token: str | None
+    model_max_length: int | None
+    clean_up_tokenization_spaces: bool
+
+    def __init__(self, options: TokenizerOptions, added_tokens: Iterable[AddedToken] = ()):
+        for name in CONFIG_NAMES:
+            setattr(self, name, getattr(options, name))
+        self.special_tokens = special_tokens(options)
+        self._start_table()
+        self.restore_added_tokens(added_tokens)
+        self.add_tokens(list(options.additional_special_tokens or ()), special_tokens=True)
 
     # Texts to ids
 

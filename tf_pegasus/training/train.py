@@ -19,7 +19,9 @@ from tf_pegasus.data.dataset import (
 )
 from tf_pegasus.data.readers import read_records
 from tf_pegasus.models.conditional_generation import TFPegasusForConditionalGeneration
-from tf_pegasus.tokenizers.sentencepiece_tokenizer import VOCAB_FILE, PegasusTokenizer
+from tf_pegasus.tokenizers.loading import has_tokenizer, load_tokenizer
+from tf_pegasus.tokenizers.sentencepiece_tokenizer import PegasusTokenizer
+from tf_pegasus.tokenizers.tokenizer_files import VOCAB_FILE
 from tf_pegasus.tokenizers.vocabulary import train_vocabulary
 from tf_pegasus.training.callbacks import Resume, SaveBest
 from tf_pegasus.training.optimizers import create_optimizer
@@ -144,6 +146,8 @@ def train(arguments):
         model.save_pretrained(output, dtype=arguments.weights_dtype)
 
     tokenizer.save_pretrained(output)
+    # Which writes the same files with it, not those of the model that it may start from.
+    model.tokenizer = tokenizer
     model.generation_config = GenerationConfig.from_model_config(model.config).updated(
         max_length=arguments.max_target_length,
         num_beams=arguments.num_beams,
@@ -198,10 +202,10 @@ def _check_output(output, arguments_file, arguments):
 
 def _tokenizer(arguments, records, output):
     length = {"model_max_length": arguments.max_source_length}
-    if (output / VOCAB_FILE).is_file():
-        return PegasusTokenizer.from_pretrained(output, **length)
+    if has_tokenizer(output):
+        return load_tokenizer(output, **length)
     if arguments.model:
-        return PegasusTokenizer.from_pretrained(arguments.model, **length)
+        return load_tokenizer(arguments.model, **length)
     if arguments.vocab_file:
         return PegasusTokenizer(arguments.vocab_file, **length)
     texts = (record[field] for record in records for field in ("document", "summary"))
