@@ -18,6 +18,7 @@ from tf_pegasus.checkpoints.formats import (
 )
 from tf_pegasus.checkpoints.keywords import Keywords, dtype_policy
 from tf_pegasus.checkpoints.names import EMBEDDINGS, LOGITS_BIAS, POSITIONS, huggingface_weights
+from tf_pegasus.checkpoints.original_config import ORIGINAL_GENERATION, original_config
 from tf_pegasus.checkpoints.readers.weight_file import WeightFile
 from tf_pegasus.config.generation import GENERATION_CONFIG_FILE, GenerationConfig
 from tf_pegasus.config.model import CONFIG_FILE, PegasusConfig
@@ -132,9 +133,6 @@ def open_with_config(
         if found is None:
             found = PegasusConfig.from_pretrained(source.directory)
         return file, found.updated(**overrides)
-    # Here, because it imports TensorFlow.
-    from tf_pegasus.checkpoints.readers.original import original_config
-
     given = {} if found is None else {name: getattr(found, name) for name in found.given_fields}
     extra = {} if found is None else found.extra
     return file, original_config(file, {**extra, **given}, overrides)
@@ -162,9 +160,6 @@ def _generation_config(directory, kind, config):
         if values is None:
             return GenerationConfig.from_model_config(config)
         return GenerationConfig.from_dict(values)
-    # Here, because it imports TensorFlow.
-    from tf_pegasus.checkpoints.readers.original import ORIGINAL_GENERATION
-
     # As the authors decode, unless the files or the caller's configuration name an option.
     if values is not None:
         return GenerationConfig.from_dict({**ORIGINAL_GENERATION, **values})

@@ -18,6 +18,7 @@ from tf_pegasus.checkpoints.formats import (
     byte_size,
 )
 from tf_pegasus.checkpoints.names import huggingface_weights, position_tables
+from tf_pegasus.checkpoints.original_config import warn_of_differences
 from tf_pegasus.utils.files import make_readable
 
 
@@ -51,6 +52,8 @@ def save_weights(
         )
     limit = byte_size(max_shard_size)
     written = FORMATS[weights_format]
+    if weights_format == "original":
+        warn_of_differences(model.config)
     tensors = _tensors(model, dtype, written.has_positions)
     directory = Path(directory)
     with tempfile.TemporaryDirectory(dir=directory, prefix=".saving-") as temporary:

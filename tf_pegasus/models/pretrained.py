@@ -304,8 +304,8 @@ class TFPegasusPreTrainedModel(keras.Model):
             strict: bool, whether missing and unexpected weights raise or warn; by default
                 they raise in safetensors files and warn in others.
             dtype: Keras dtype policy of the model; `"float32"`, `"float16"`, `"bfloat16"` or
-                such a dtype of another library; or `"auto"`, the file's. By default Keras'
-                global policy.
+                such a dtype of another library; or `"auto"`, the file's where all its weights
+                have the same. By default Keras' global policy.
             config: `PegasusConfig` or dict; by default the directory's `config.json`, or for
                 the authors' checkpoints what their weights tell.
             output_loading_info: bool, return what did not match too.
