@@ -80,7 +80,8 @@ def describe(path: str | Path, **overrides: Any) -> CheckpointInfo:
         FileNotFoundError, ValueError: see `from_pretrained`.
     """
     file, config = open_with_config(find_source(path), overrides=overrides)
-    parameters, dtypes = Counter(), Counter()
+    parameters: Counter[str] = Counter()
+    dtypes: Counter[str] = Counter()
     counted_embedding = False
     for name, info in file.tensors.items():
         if name in POSITIONS:

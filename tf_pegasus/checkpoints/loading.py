@@ -87,7 +87,7 @@ def load_pretrained(
     dtype = dtype_policy(keywords.dtype, common_dtype(file))
     # In this scope variables get their values when it ends, in the order of their making:
     # never is anything drawn that the file then replaces, nor twice the memory used.
-    errors = []
+    errors: list[Exception] = []
     with keras.StatelessScope():
         model = model_class(config, dtype=dtype)
         try:
@@ -174,7 +174,9 @@ def common_dtype(file: WeightFile) -> str | None:
     return dtypes.pop() if len(dtypes) == 1 and dtypes <= set(FILE_DTYPES) else None
 
 
-def fill(model, file, strict, errors):
+def fill(
+    model: Any, file: WeightFile, strict: bool | None, errors: list[Exception]
+) -> dict[str, list[str]]:
     """Makes a file's weights the initial values of a model's uninitialized variables.
 
     Args:

@@ -56,8 +56,8 @@ def save_weights(
         warn_of_differences(model.config)
     tensors = _tensors(model, dtype, written.has_positions)
     directory = Path(directory)
-    with tempfile.TemporaryDirectory(dir=directory, prefix=".saving-") as temporary:
-        temporary = Path(temporary)
+    with tempfile.TemporaryDirectory(dir=directory, prefix=".saving-") as name:
+        temporary = Path(name)
         if written.shardable:
             _write_shards(temporary, written, tensors, limit)
         else:

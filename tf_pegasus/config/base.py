@@ -187,6 +187,7 @@ class Options:
     and override `_check_together` for what concerns several fields.
     """
 
+    __dataclass_fields__: ClassVar[dict[str, Any]]
     # The file that `save_pretrained` writes.
     file_name: ClassVar[str]
     # Keys that are no fields, and that no misspelling is.
@@ -241,7 +242,8 @@ class Options:
         merged = {**values, **overrides}
         known = {name: merged.pop(name) for name in cls.option_names() if name in merged}
         cls._warn_of_misspellings(merged)
-        return cls(**known, extra=merged)
+        make: Callable[..., Self] = cls
+        return make(**known, extra=merged)
 
     @classmethod
     def _warn_of_misspellings(cls, unknown):

@@ -194,7 +194,7 @@ class PegasusConfig(Options):
     def __eq__(self, other):
         return isinstance(other, PegasusConfig) and self.to_dict() == other.to_dict()
 
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self):
         return f"{type(self).__name__} {json.dumps(self.to_dict(), indent=2, sort_keys=True)}"
@@ -238,7 +238,8 @@ class PegasusConfig(Options):
             ValueError: a value is out of range.
         """
         names = cls.option_names()
-        known, kept = {}, {}
+        known: dict[str, Any] = {}
+        kept: dict[str, Any] = {}
         # By the real names, so that an override finds what it replaces. Where both are
         # given, as `transformers` writes num_hidden_layers, the alias is an echo.
         echoes = {alias for alias, name in cls.attribute_map.items() if name in values}
@@ -296,4 +297,4 @@ def _signature():
     )
 
 
-PegasusConfig.__signature__ = _signature()
+PegasusConfig.__signature__ = _signature()  # type: ignore[attr-defined]

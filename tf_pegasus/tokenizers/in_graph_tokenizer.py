@@ -110,7 +110,7 @@ class TFPegasusTokenizer(keras.layers.Layer):
         """Reads a directory with a tokenizer; see `load_tokenizer`."""
         return cls.from_tokenizer(load_tokenizer(path), **kwargs)
 
-    def tokenize(self, texts):
+    def tokenize(self, texts: Any) -> tf.RaggedTensor:
         """Maps strings `(batch,)` to ids, each row ended by eos.
 
         Returns:
@@ -135,7 +135,7 @@ class TFPegasusTokenizer(keras.layers.Layer):
         eos = tf.fill([ids.nrows(), 1], self.special_tokens.eos_token_id)
         return tf.concat([ids, eos], axis=1)
 
-    def call(self, texts):
+    def call(self, texts: Any) -> dict[str, tf.Tensor]:
         """Tokenizes and pads.
 
         Args:
@@ -153,7 +153,7 @@ class TFPegasusTokenizer(keras.layers.Layer):
             "attention_mask": tf.ones_like(ids).to_tensor(0),
         }
 
-    def truncate(self, ids, max_length):
+    def truncate(self, ids: tf.RaggedTensor, max_length: int) -> tf.RaggedTensor:
         """Cuts ragged ids to `max_length`, the last being eos."""
         cut = tf.concat(
             [ids[:, : max_length - 1], tf.fill([ids.nrows(), 1], self.special_tokens.eos_token_id)],
@@ -165,7 +165,7 @@ class TFPegasusTokenizer(keras.layers.Layer):
         keep = tf.ragged.range(cut.row_lengths()) < tf.expand_dims(lengths, 1)
         return tf.ragged.boolean_mask(cut, keep)
 
-    def detokenize(self, ids):
+    def detokenize(self, ids: Any) -> tf.Tensor:
         """Maps ids `(batch, length)`, dense or ragged, to strings `(batch,)`.
 
         Leaves out what is not text: special tokens, and ids past the vocabulary (a model's
@@ -217,7 +217,7 @@ class TFPegasusTokenizer(keras.layers.Layer):
         )
         return tf.strings.reduce_join(parts, axis=1, separator=" ")
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "model_proto": base64.b64encode(self.model_proto).decode("ascii"),

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from tf_pegasus.tokenizers.special_tokens import check_spelling, splitting_pattern
+from tf_pegasus.tokenizers.special_tokens import SpecialTokens, check_spelling, splitting_pattern
 from tf_pegasus.tokenizers.tokenizer_json import AddedToken
 
 
@@ -16,8 +16,24 @@ class TokenTableMixin:
     `special_tokens` and the spellings of the special ones, and call `_start_table` when made.
     """
 
-    def _start_table(self):
-        self._added, self._added_special = {}, set()
+    pad_token: str
+    eos_token: str
+    unk_token: str
+    mask_token: str
+    mask_token_sent: str
+    special_tokens: SpecialTokens
+
+    def _piece_id(self, token: str) -> int | None:
+        """The id of a piece of the vocabulary; None for what is none."""
+        raise NotImplementedError
+
+    def _piece(self, index: int) -> str:
+        """The spelling of an id of the vocabulary."""
+        raise NotImplementedError
+
+    def _start_table(self) -> None:
+        self._added: dict[str, int] = {}
+        self._added_special: set[str] = set()
         self._update_tables()
 
     def restore_added_tokens(self, tokens: Iterable[AddedToken]) -> None:
@@ -26,16 +42,16 @@ class TokenTableMixin:
         Raises:
             ValueError: a token would get another id than the file's.
         """
-        new = {}
-        for token in sorted(tokens, key=lambda token: token.index):
+        new: dict[str, AddedToken] = {}
+        for token in sorted(tokens, key=lambda token: token.token_id):
             if token.content not in self._spelled:
                 new.setdefault(token.content, token)
         # All at once: each call makes the pattern anew that finds them in a text.
         self.add_tokens(list(new))
         for content, token in new.items():
-            if self._spelled[content] != token.index:
+            if self._spelled[content] != token.token_id:
                 raise ValueError(
-                    f"the added token {content!r} has the id {token.index}, but "
+                    f"the added token {content!r} has the id {token.token_id}, but "
                     f"{self._spelled[content]} is what follows"
                 )
         special = [token.content for token in tokens if token.special]
@@ -68,12 +84,12 @@ class TokenTableMixin:
     @property
     def mask_token_id(self) -> int:
         """int, of the word mask (3)."""
-        return self.convert_tokens_to_ids(self.mask_token)
+        return self._token_id(self.mask_token)
 
     @property
     def mask_token_sent_id(self) -> int:
         """int, of the sentence mask (2)."""
-        return self.convert_tokens_to_ids(self.mask_token_sent)
+        return self._token_id(self.mask_token_sent)
 
     @property
     def additional_special_tokens(self) -> list[str]:
@@ -161,10 +177,13 @@ class TokenTableMixin:
     def convert_tokens_to_ids(self, tokens: str | Sequence[str]) -> int | list[int]:
         """Returns the id of a token, or those of a list; an unknown token has `<unk>`'s."""
         if isinstance(tokens, str):
-            index = self._spelled.get(tokens)
-            index = self._piece_id(tokens) if index is None else index
-            return self.unk_token_id if index is None else index
-        return [self.convert_tokens_to_ids(token) for token in tokens]
+            return self._token_id(tokens)
+        return [self._token_id(token) for token in tokens]
+
+    def _token_id(self, token):
+        index = self._spelled.get(token)
+        index = self._piece_id(token) if index is None else index
+        return self.unk_token_id if index is None else index
 
     def convert_ids_to_tokens(self, ids, skip_special_tokens: bool = False) -> str | list[str]:
         """Returns the token of an id, or those of a sequence.

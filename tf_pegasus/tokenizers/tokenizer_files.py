@@ -1,11 +1,13 @@
 """A tokenizer's files besides its vocabulary, in the form of `transformers`."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from tf_pegasus.config.base import check_names
 from tf_pegasus.tokenizers.options import TOKENIZER_CONFIG_FILE, TokenizerOptions, spelling
 from tf_pegasus.tokenizers.special_tokens import special_tokens
+from tf_pegasus.tokenizers.token_table import TokenTableMixin
 from tf_pegasus.tokenizers.tokenizer_json import TOKENIZER_FILE, AddedToken, read_tokenizer_json
 from tf_pegasus.utils.files import read_json_object, write_json_atomically
 from tf_pegasus.utils.hub import HubOptions, local_directory
@@ -29,7 +31,7 @@ CONFIG_NAMES = tuple(
 )
 
 
-class TokenizerFilesMixin:
+class TokenizerFilesMixin(TokenTableMixin):
     """Saving and loading of a tokenizer.
 
     Subclasses say in `vocabulary_files` which files they make a tokenizer of, and take such a
@@ -97,7 +99,8 @@ class TokenizerFilesMixin:
         # Behind what the files have added: their tokens keep their ids.
         additional = overrides.pop("additional_special_tokens", None)
         additional = TokenizerOptions(additional_special_tokens=additional)
-        tokenizer = cls(vocabulary, **{**config, **overrides})
+        make: Callable[..., Self] = cls
+        tokenizer = make(vocabulary, **{**config, **overrides})
         try:
             tokenizer.restore_added_tokens(_added_tokens(directory, stored, roles))
         except ValueError as error:

@@ -25,12 +25,12 @@ class AddedToken(NamedTuple):
 
     Fields:
         content: str, its spelling.
-        index: int, its id.
+        token_id: int, its id.
         special: bool, whether decoding may leave it out.
     """
 
     content: str
-    index: int
+    token_id: int
     special: bool
 
 

@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import ml_dtypes  # noqa: F401  (registers bfloat16 with numpy)
 import numpy as np
@@ -23,7 +24,7 @@ class FlaxFile(WeightFile):
 
     kind = "msgpack"
     # What msgpack raises on nonsense, besides its own exceptions, which are added below.
-    unreadable = (
+    unreadable: tuple[type[Exception], ...] = (
         *(ValueError, TypeError, KeyError, IndexError, AttributeError, OSError),
         *(OverflowError, MemoryError, RecursionError, BufferError),
     )
@@ -123,7 +124,7 @@ def _checked(shape, dtype, content):
 def write_flax(path: str | Path, tensors: dict[str, np.ndarray]) -> None:
     """Writes what `FlaxPegasusForConditionalGeneration` of `transformers` loads."""
     msgpack = require("msgpack", "convert")
-    tree = {}
+    tree: dict[str, Any] = {}
     for name, array in tensors.items():
         (*branches, leaf), transposed = to_flax_path(name, array.shape)
         node = tree

@@ -54,7 +54,7 @@ class KerasH5File(WeightFile):
 
 def write_keras_h5(path: str | Path, tensors: dict[str, np.ndarray]) -> None:
     """Writes what `TFPegasusForConditionalGeneration` of `transformers` loads."""
-    groups = {"model": {}}
+    groups: dict[str, dict[str, np.ndarray]] = {"model": {}}
     for name, array in tensors.items():
         if name == LOGITS_BIAS:
             groups[LOGITS_BIAS] = {f"{LOGITS_BIAS}:0": array}

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,7 +18,7 @@ class DamagedFileError(ValueError):
     """A file that is truncated, no such file at all, or refused because it is not safe."""
 
 
-class StoredTensor(NamedTuple):
+class _Stored(NamedTuple):
     """Where a file has a tensor, and whether Hugging Face's layout is its transpose."""
 
     place: Any
@@ -43,16 +43,19 @@ class WeightFile:
     """
 
     kind: str
-    unreadable: ClassVar[tuple[type[Exception], ...]] = ()
+    unreadable: tuple[type[Exception], ...] = ()
 
     def __init__(self, paths: Iterable[str | Path]):
         self.paths = [Path(path) for path in paths]
         self.tensors: dict[str, TensorInfo] = {}
-        self._stored: dict[str, StoredTensor] = {}
+        self._stored: dict[str, _Stored] = {}
         try:
             self._index()
-        except (DamagedFileError, *self.unreadable) as error:
+        except self._errors() as error:
             raise self.damaged(_reason(error)) from error
+
+    def _errors(self) -> tuple[type[Exception], ...]:
+        return (DamagedFileError, *self.unreadable)
 
     def _index(self) -> None:
         """Calls `add` for each tensor."""
@@ -71,7 +74,7 @@ class WeightFile:
         stored = self._stored[name]
         try:
             value = self._load(stored.place)
-        except (DamagedFileError, *self.unreadable) as error:
+        except self._errors() as error:
             raise self.damaged(f"{name}: {_reason(error)}") from error
         return value.T if stored.transposed else value
 
@@ -87,7 +90,7 @@ class WeightFile:
             raise DamagedFileError(f"it holds {name} twice")
         shape = tuple(int(size) for size in shape)
         self.tensors[name] = TensorInfo(shape[::-1] if transposed else shape, str(np.dtype(dtype)))
-        self._stored[name] = StoredTensor(place, transposed)
+        self._stored[name] = _Stored(place, transposed)
 
     def label(self) -> str:
         """How messages call it."""
