@@ -1,7 +1,7 @@
 # The public names and their modules. Type checkers read this file, and so does `__init__.py`.
 from .bundled import bundled_model as bundled_model
+from .config.generation import GenerationConfig as GenerationConfig
 from .config.model import PegasusConfig as PegasusConfig
-from .generation.config import GenerationConfig as GenerationConfig
 from .layers.decoder import TFPegasusDecoder as TFPegasusDecoder
 from .layers.embeddings import PegasusSharedEmbedding as PegasusSharedEmbedding
 from .layers.encoder import TFPegasusEncoder as TFPegasusEncoder

@@ -1,7 +1,7 @@
 """`tf-pegasus convert`."""
 
 from tf_pegasus.bundled import model_location
-from tf_pegasus.checkpoints.options import FILE_DTYPES, MAX_SHARD_SIZE, WEIGHTS_FORMATS
+from tf_pegasus.checkpoints.formats import FILE_DTYPES, MAX_SHARD_SIZE, WEIGHTS_FORMATS
 from tf_pegasus.cli.parser import command_parser
 from tf_pegasus.cli.source import add_source
 

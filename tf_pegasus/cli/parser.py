@@ -4,7 +4,7 @@ import argparse
 
 from tf_pegasus.bundled import BUNDLED
 from tf_pegasus.cli.messages import one_line
-from tf_pegasus.generation.config import GenerationConfig
+from tf_pegasus.config.generation import GenerationConfig
 from tf_pegasus.generation.engines import ENGINES
 
 USAGE_ERROR = 2

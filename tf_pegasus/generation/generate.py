@@ -2,8 +2,8 @@
 
 import tensorflow as tf
 
+from tf_pegasus.config.generation import OUTPUT_FLAGS, GenerationConfig
 from tf_pegasus.generation.beam_search import beam_search
-from tf_pegasus.generation.config import OUTPUT_FLAGS, GenerationConfig
 from tf_pegasus.generation.decoding import Decoding
 from tf_pegasus.generation.engines import ENGINES
 from tf_pegasus.generation.generate_output import as_output, tensors_of

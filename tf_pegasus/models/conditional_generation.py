@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from tf_pegasus.generation.config import GenerationConfig
+from tf_pegasus.config.generation import GenerationConfig
 from tf_pegasus.generation.generate import GenerationMixin
 from tf_pegasus.generation.program_cache import ProgramCache
 from tf_pegasus.layers.outputs import TFCausalLMOutputWithCrossAttentions, TFSeq2SeqLMOutput

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from tf_pegasus.checkpoints.options import FILE_DTYPES, FileDtype
+from tf_pegasus.checkpoints.formats import FILE_DTYPES, FileDtype
 
 Optimizer = Literal["adafactor", "adamw"]
 OPTIMIZERS = get_args(Optimizer)

@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 
 from tf_pegasus.bundled import model_location
+from tf_pegasus.config.generation import GenerationConfig
 from tf_pegasus.config.model import PegasusConfig
 from tf_pegasus.data.dataset import (
     Examples,
@@ -17,9 +18,10 @@ from tf_pegasus.data.dataset import (
     validation_dataset,
 )
 from tf_pegasus.data.readers import read_records
-from tf_pegasus.generation.config import GenerationConfig
 from tf_pegasus.models.conditional_generation import TFPegasusForConditionalGeneration
-from tf_pegasus.tokenizers.sentencepiece_tokenizer import VOCAB_FILE, PegasusTokenizer
+from tf_pegasus.tokenizers.loading import has_tokenizer, load_tokenizer
+from tf_pegasus.tokenizers.sentencepiece_tokenizer import PegasusTokenizer
+from tf_pegasus.tokenizers.tokenizer_files import VOCAB_FILE
 from tf_pegasus.tokenizers.vocabulary import train_vocabulary
 from tf_pegasus.training.callbacks import Resume, SaveBest
 from tf_pegasus.training.optimizers import create_optimizer
@@ -76,6 +78,8 @@ def train(arguments):
         model.save_pretrained(output, dtype=arguments.weights_dtype)
 
     tokenizer.save_pretrained(output)
+    # Which writes the same files with it, not those of the model that it may start from.
+    model.tokenizer = tokenizer
     model.generation_config = GenerationConfig.from_model_config(model.config).updated(
         max_length=arguments.max_target_length,
         num_beams=arguments.num_beams,
@@ -131,10 +135,10 @@ def _check_output(output, arguments_file, arguments):
 
 def _tokenizer(arguments, records, output):
     length = {"model_max_length": arguments.max_source_length}
-    if (output / VOCAB_FILE).is_file():
-        return PegasusTokenizer.from_pretrained(output, **length)
+    if has_tokenizer(output):
+        return load_tokenizer(output, **length)
     if arguments.model:
-        return PegasusTokenizer.from_pretrained(model_location(arguments.model), **length)
+        return load_tokenizer(model_location(arguments.model), **length)
     if arguments.vocab_file:
         return PegasusTokenizer(arguments.vocab_file, **length)
     texts = (record[field] for record in records for field in ("document", "summary"))

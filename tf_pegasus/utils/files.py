@@ -6,10 +6,12 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 
-def read_json_object(path):
+def read_json_object(path: str | Path) -> dict[str, Any]:
     """Reads a JSON object.
 
     Raises:
@@ -28,12 +30,12 @@ def read_json_object(path):
     return value
 
 
-def write_json_atomically(path, value):
+def write_json_atomically(path: str | Path, value: dict[str, Any]) -> None:
     """Writes a JSON object, its keys sorted."""
     write_text_atomically(path, json.dumps(value, indent=2, sort_keys=True) + "\n")
 
 
-def write_bytes_atomically(path, content):
+def write_bytes_atomically(path: str | Path, content: bytes) -> None:
     """Writes `content` to a temporary neighbour of `path`, then renames it over `path`."""
     path = Path(path)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -48,20 +50,20 @@ def write_bytes_atomically(path, content):
         raise
 
 
-def make_readable(path, mode=0o666):
+def make_readable(path: str | Path, mode: int = 0o666) -> None:
     """Gives a file that was made private the mode it would otherwise have had."""
     umask = os.umask(0)
     os.umask(umask)
     os.chmod(path, mode & ~umask)
 
 
-def write_text_atomically(path, text):
+def write_text_atomically(path: str | Path, text: str) -> None:
     """`write_bytes_atomically` for UTF-8 text."""
     write_bytes_atomically(path, text.encode("utf-8"))
 
 
 @contextlib.contextmanager
-def new_directory_atomically(path):
+def new_directory_atomically(path: str | Path) -> Iterator[Path]:
     """Yields a temporary directory that becomes `path` when the block ends without error.
 
     Raises:
