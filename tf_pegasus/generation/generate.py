@@ -8,6 +8,7 @@ from tf_pegasus.generation.decoding import Decoding
 from tf_pegasus.generation.engines import ENGINES
 from tf_pegasus.generation.generate_output import as_output, tensors_of
 from tf_pegasus.generation.greedy import greedy_or_sampled
+from tf_pegasus.layers.dense import PegasusDense
 from tf_pegasus.layers.embeddings import check_ids
 from tf_pegasus.layers.unpack_inputs import as_ids, gather_inputs
 from tf_pegasus.utils.shapes import Buckets
@@ -239,7 +240,9 @@ class GenerationMixin:
                 autograph=False,
             )
 
-        return self.programs.get((engine, prompt_length, options, prefix_allowed_tokens_fn), traced)
+        structure = PegasusDense.structure_changes
+        key = (engine, prompt_length, options, prefix_allowed_tokens_fn, structure)
+        return self.programs.get(key, traced)
 
     def _cut(self, sequences):
         """Drops the columns at the end that hold pad in every row."""
