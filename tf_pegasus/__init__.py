@@ -24,7 +24,8 @@ from tf_pegasus.models.backbone import TFPegasusModel
 from tf_pegasus.models.causal_lm import TFPegasusForCausalLM
 from tf_pegasus.models.conditional_generation import TFPegasusForConditionalGeneration
 from tf_pegasus.serving.export import export_saved_model
-from tf_pegasus.summarization.summarizer import Summarizer, Summary
+from tf_pegasus.summarization.summarize import Summary
+from tf_pegasus.summarizer import Summarizer
 from tf_pegasus.tokenizers.fast_tokenizer import PegasusTokenizerFast
 from tf_pegasus.tokenizers.in_graph_tokenizer import TFPegasusTokenizer
 from tf_pegasus.tokenizers.sentencepiece_tokenizer import PegasusTokenizer

@@ -380,7 +380,7 @@ def sizes_of(graph, types, static):
 
 
 def test_a_step_copies_neither_cache_nor_source():
-    """Reordering beams gathers sequences and origins, not keys and values; and the source's
+    """Reordering beams gathers sequences and ancestors, not keys and values; and the source's
     keys and values are not repeated for the beams."""
     beams, length, source = 4, 30, 11
     config = tiny_config()

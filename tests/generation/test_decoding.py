@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tf_pegasus import GenerationConfig
-from tf_pegasus.generation.decoding import Adjusted
+from tf_pegasus.generation.decoding import RuntimeOptions
 
 # Runtime options: the largest that a program is made for, and what it is called with.
 LARGEST = {"num_beams": 6, "max_length": 20}
@@ -129,8 +129,8 @@ def test_a_search_with_runtime_options_finds_what_generate_finds(goldens, option
 
     @tf.function(input_signature=scalars, autograph=False)
     def search(num_beams, max_length, length_penalty):
-        adjusted = Adjusted(num_beams, max_length, length_penalty)
-        return golden.model.search(ids, mask, settings, adjusted)
+        runtime = RuntimeOptions(num_beams, max_length, length_penalty)
+        return golden.model.search(ids, mask, settings, runtime)
 
     for num_beams, max_length, length_penalty in VALUES:
         if num_beams == 1 and "length_penalty_type" in options:

@@ -7,15 +7,15 @@ import yaml
 from google.protobuf import text_format
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
-from tf_pegasus.serving.buckets import BATCHES
 from tf_pegasus.serving.deployment import batching_parameters
 from tf_pegasus.serving.served_model import ServedModel
+from tf_pegasus.utils.shapes import SERVING_BATCHES
 
 DEPLOY = Path(__file__).parent.parent.parent / "deploy"
 
 
 def test_batches_are_the_buckets(served_directory):
-    assert (DEPLOY / "batching_parameters.txt").read_text() == batching_parameters(BATCHES)
+    assert (DEPLOY / "batching_parameters.txt").read_text() == batching_parameters(SERVING_BATCHES)
     sizes = re.findall(r"^allowed_batch_sizes: (\d+)$", batching_parameters((2, 8)), re.MULTILINE)
     assert sizes == ["2", "8"]
     served = ServedModel(served_directory)

@@ -82,9 +82,10 @@ def _layer_weights(prefix, layer):
 
 
 def _dense(name, dense):
+    weights = dense.stored_weights()
     return [
-        NamedWeight(f"{name}.weight", dense.kernel, True),
-        NamedWeight(f"{name}.bias", dense.bias, False),
+        NamedWeight(f"{name}.weight", weights["kernel"], True),
+        NamedWeight(f"{name}.bias", weights["bias"], False),
     ]
 
 

@@ -20,7 +20,7 @@ from tf_pegasus.serving.client import ADJUSTABLE, Client
 from tf_pegasus.serving.export import EXPORT_ENGINES, MAX_TEXT_BYTES, export_saved_model
 from tf_pegasus.serving.report import rouge_report, size_report
 from tf_pegasus.serving.weights import WEIGHTS
-from tf_pegasus.summarization.summarizer import Summarizer
+from tf_pegasus.summarizer import Summarizer
 from tf_pegasus.training.optimizers import OPTIMIZERS, SCHEDULES
 from tf_pegasus.training.train import PRECISIONS, TrainingArguments, train
 from tf_pegasus.utils.extras import require

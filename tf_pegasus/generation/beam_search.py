@@ -74,7 +74,7 @@ class _BeamSearch:
         self.options = decoding.options
         self.beams = decoding.group_size
         # Of these beams the first so many are used, where that may change from call to call.
-        self.used = decoding.num_beams if decoding.adjusts_beams else self.beams
+        self.used = decoding.num_beams if decoding.has_runtime_beams else self.beams
         self.eos = decoding.model.config.eos_token_id
         self.pad = decoding.model.config.pad_token_id
         self.follows_authors = self.options.length_penalty_type == "gnmt"
@@ -83,14 +83,14 @@ class _BeamSearch:
         decoding = self.decoding
         shape = (decoding.batch, self.beams)
         sequences = decoding.first_sequences(self.beams)
-        origins = tf.fill((*shape, decoding.steps), -1)
+        ancestors = tf.fill((*shape, decoding.steps), -1)
         # All beams start alike: only the first may be continued, else all would stay alike.
         first = tf.where(tf.range(self.beams) == 0, 0.0, NEVER)
         idle = ~decoding.active[:, None]
         group = _Group(
-            running=Hypotheses(sequences, tf.broadcast_to(first, shape), origins),
+            running=Hypotheses(sequences, tf.broadcast_to(first, shape), ancestors),
             finished=Hypotheses(
-                sequences, tf.broadcast_to(tf.where(idle, 0.0, NEVER), shape), origins
+                sequences, tf.broadcast_to(tf.where(idle, 0.0, NEVER), shape), ancestors
             ),
             is_finished=tf.broadcast_to(idle, shape),
             improvable=decoding.active,
@@ -124,7 +124,7 @@ class _BeamSearch:
         decoding, length = self.decoding, state.length
         sequences = tf.concat([group.running.sequences for group in state.groups], axis=1)
         logits, decoded = decoding.step(sequences, length, state.cache)
-        groups, origins, all_scores, chosen = [], [], [], []
+        groups, ancestors, all_scores, chosen = [], [], [], []
         for number, group in enumerate(state.groups):
             start = number * self.beams
             diversity = self._diversity(chosen, logits.shape[-1])
@@ -132,26 +132,26 @@ class _BeamSearch:
                 logits[:, start : start + self.beams], group.running.sequences, length, diversity
             )
             all_scores.append(scores)
-            advanced, group_origins = self._advanced(group, scores, length, start)
+            advanced, group_ancestors = self._advanced(group, scores, length, start)
             groups.append(advanced)
-            origins.append(group_origins)
+            ancestors.append(group_ancestors)
             tokens = tf.gather(advanced.running.sequences, length, axis=2)
             # A group that is done chooses nothing more.
             chosen.append(tf.where(group.improvable[:, None], tokens, self.pad))
         return _State(
             length=length + 1,
             groups=tuple(groups),
-            cache=decoded.cache.continued(tf.concat(origins, axis=1)),
+            cache=decoded.cache.reordered(tf.concat(ancestors, axis=1)),
             records=state.records.written(
                 length - decoding.prompt_length,
                 decoded,
                 logits,
-                lambda: self._peers_scores(logits, all_scores, sequences, length),
+                lambda: self._reported_scores(logits, all_scores, sequences, length),
             ),
         )
 
     def _diversity(self, chosen, vocab_size):
-        """What is subtracted for the tokens, one `(batch, group_size)` a group, that earlier
+        """The penalty for the tokens, one `(batch, group_size)` a group, that earlier
         groups chose in this step: float32 `(batch, 1, vocab_size)`, or None."""
         if not chosen or self.options.diversity_penalty == 0.0:
             return None
@@ -159,22 +159,24 @@ class _BeamSearch:
         counts = tf.reduce_sum(tf.one_hot(tokens, vocab_size), axis=1, keepdims=True)
         return self.options.diversity_penalty * counts
 
-    def _peers_scores(self, logits, scores, sequences, length):
+    def _reported_scores(self, logits, scores, sequences, length):
         parts = []
         for number, part in enumerate(scores):
             place = slice(number * self.beams, (number + 1) * self.beams)
             parts.append(
-                self.decoding.peers_scores(logits[:, place], part, sequences[:, place], length)
+                self.decoding.reported_scores(logits[:, place], part, sequences[:, place], length)
             )
         return tf.concat(parts, axis=1)
 
     def _advanced(self, group, scores, length, start):
         """Takes one group a step further; also returns the beams that its hypotheses continue,
         counted from the first beam of all."""
-        candidates, origins = self._candidates(group, scores, length)
-        origins += start
+        candidates, ancestors = self._candidates(group, scores, length)
+        ancestors += start
         candidates = candidates._replace(
-            origins=write_at(candidates.origins, length - self.decoding.prompt_length, origins)
+            ancestors=write_at(
+                candidates.ancestors, length - self.decoding.prompt_length, ancestors
+            )
         )
         last_tokens = tf.gather(candidates.sequences, length, axis=2)
         stops = last_tokens == self.eos
@@ -185,7 +187,7 @@ class _BeamSearch:
         open_scores, chosen = tf.math.top_k(open_scores, self.beams)
         open_scores = self._of_used_beams(open_scores, NEVER)
         running = candidates.select(chosen)._replace(scores=open_scores)
-        finished, is_finished = self._finish(group, candidates, origins, stops, length)
+        finished, is_finished = self._finish(group, candidates, ancestors, stops, length)
         finished = finished._replace(scores=self._of_used_beams(finished.scores, NEVER))
         is_finished = self._of_used_beams(is_finished, False)
         advanced = _Group(
@@ -201,7 +203,7 @@ class _BeamSearch:
                 is_finished,
             ),
         )
-        return advanced, tf.gather(origins, chosen, axis=1, batch_dims=1)
+        return advanced, tf.gather(ancestors, chosen, axis=1, batch_dims=1)
 
     def _candidates(self, group, scores, length):
         """The 2 * beams best continuations of each source, and the beams they continue."""
@@ -220,16 +222,16 @@ class _BeamSearch:
             places = tf.gather(places, order, axis=1, batch_dims=1)
         else:
             values, places = best_continuations(scores.values, offsets, 2 * self.beams)
-        origins, tokens = places // vocab_size, places % vocab_size
-        continued = group.running.select(origins)
+        ancestors, tokens = places // vocab_size, places % vocab_size
+        continued = group.running.select(ancestors)
         sequences = write_at(continued.sequences, length, tokens)
-        return Hypotheses(sequences, values, continued.origins), origins
+        return Hypotheses(sequences, values, continued.ancestors), ancestors
 
-    def _finish(self, group, candidates, origins, stops, length):
+    def _finish(self, group, candidates, ancestors, stops, length):
         """Merges the candidates that just ended into the best finished hypotheses."""
         ends = stops & group.improvable[:, None]
-        if self.decoding.adjusts_beams:
-            ends &= origins < self.used
+        if self.decoding.has_runtime_beams:
+            ends &= ancestors < self.used
         # The authors let all that may be chosen from end, else only the best half may: the rest
         # is there to go on with.
         may_end = 2 * self.used if self.follows_authors else self.used
@@ -244,7 +246,7 @@ class _BeamSearch:
 
     def _of_used_beams(self, values, otherwise):
         """`values` `(batch, beams)`, with `otherwise` where a beam is not used."""
-        if not self.decoding.adjusts_beams:
+        if not self.decoding.has_runtime_beams:
             return values
         return tf.where(tf.range(self.beams) < self.used, values, otherwise)
 
@@ -254,11 +256,11 @@ class _BeamSearch:
         all_finished = tf.reduce_all(self._of_used_beams(is_finished, True), axis=1)
         if options.early_stopping is True:
             improvable &= ~all_finished
-        elif self.decoding.adjusts_beams:
+        elif self.decoding.has_runtime_beams:
             # One beam is greedy search, which ends with the first eos.
             improvable &= ~(all_finished & (self.used == 1))
         # A positive penalty exponent favours long outputs: the bound that is certain takes
-        # the greatest length, the usual heuristic the present one.
+        # the maximum length, the usual heuristic the current one.
         bound_length = length - self.decoding.prompt_length
         is_certain = options.early_stopping == "never" or self.follows_authors
         if is_certain:

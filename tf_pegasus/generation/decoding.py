@@ -1,4 +1,4 @@
-"""What all searches share: the source, prepared once, and one step over it."""
+"""The part that all searches share: the encoded source, and one decoder step."""
 
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from tf_pegasus.layers.decoder import DecodedStep
 
 class Decoding:
     """The next token's scores for the hypotheses of each source: as many as there are beams,
-    or, without, as sequences are asked for.
+    or, without beams, as sequences are returned.
 
     Args:
         model: `TFPegasusForConditionalGeneration`.
@@ -26,7 +26,7 @@ class Decoding:
         options: `GenerationConfig`.
         seed: int32 `(2,)`, of what is drawn.
         prefix_allowed_tokens_fn: see `generate`, or None.
-        adjusted: `Adjusted`, tensors that go before the options of their names, or None.
+        runtime: `RuntimeOptions` that replace options of their names, or None.
     """
 
     def __init__(
@@ -38,20 +38,18 @@ class Decoding:
         options,
         seed,
         prefix_allowed_tokens_fn=None,
-        adjusted=None,
+        runtime=None,
     ):
         self.model = model
         self.decoder = model.get_decoder()
         self.options = options
-        adjusted = adjusted or Adjusted()
-        self.adjusts_beams = adjusted.num_beams is not None
-        self.num_beams = options.num_beams if adjusted.num_beams is None else adjusted.num_beams
+        runtime = runtime or RuntimeOptions()
+        self.has_runtime_beams = runtime.num_beams is not None
+        self.num_beams = options.num_beams if runtime.num_beams is None else runtime.num_beams
         # Outputs are `options.max_length` wide; this is where they end.
-        self.last_length = (
-            options.max_length if adjusted.max_length is None else adjusted.max_length
-        )
+        self.last_length = options.max_length if runtime.max_length is None else runtime.max_length
         self.length_penalty = (
-            options.length_penalty if adjusted.length_penalty is None else adjusted.length_penalty
+            options.length_penalty if runtime.length_penalty is None else runtime.length_penalty
         )
         self.prompt = prompt
         self.prompt_length = prompt.shape[1]
@@ -178,7 +176,7 @@ class Decoding:
         scores = self._processed(processors, sequences, length, scores)
         return Scores(scores, tf.zeros_like(normalizer))
 
-    def peers_scores(self, logits, scores, sequences, length):
+    def reported_scores(self, logits, scores, sequences, length):
         """`scores` as `transformers` returns them: of logits where there are no beams, and with
         what sampling changes."""
         processed = scores.values - scores.normalizer
@@ -193,8 +191,8 @@ class Decoding:
         return self._processed(self.warpers, sequences, length, scores)
 
     def perturbed(self, scores, length):
-        """Adds Gumbel noise where tokens are drawn: whoever is greatest then is drawn from
-        the distribution (and the k greatest, k without replacement)."""
+        """Adds Gumbel noise when tokens are sampled: the largest entry is then a sample of the
+        distribution, and the k largest are k samples without replacement."""
         if not self.options.do_sample:
             return scores
         # XLA makes other floats than TensorFlow, but the same bits: so the floats are made here,
@@ -228,9 +226,9 @@ class Decoding:
         return scores / length**self.length_penalty
 
 
-class Adjusted(NamedTuple):
-    """What may differ from call to call of one program: scalar tensors, within the options that
-    the program was made for; None where it is the option's value.
+class RuntimeOptions(NamedTuple):
+    """Options that may differ from call to call of one program: scalar tensors, within the
+    options that the program was traced for; None means the option's value.
 
     Fields:
         num_beams: int32, at most `num_beams` of the options; 1 is greedy search.
@@ -257,13 +255,13 @@ class Hypotheses(NamedTuple):
     Fields:
         sequences: int32 `(batch, n, max_length)`.
         scores: float32 `(batch, n)`.
-        origins: int32 `(batch, n, steps)`, the beam that each generated token continued; -1
+        ancestors: int32 `(batch, n, steps)`, the beam that each generated token continued; -1
             where there is none.
     """
 
     sequences: tf.Tensor
     scores: tf.Tensor
-    origins: tf.Tensor
+    ancestors: tf.Tensor
 
     def select(self, indices):
         """The hypotheses at `indices`, int `(batch, n)`."""

@@ -1,4 +1,4 @@
-"""`generate`: from source ids to output ids, by the options and the engine asked for."""
+"""`generate`: from source ids to output ids."""
 
 import tensorflow as tf
 
@@ -8,26 +8,18 @@ from tf_pegasus.generation.decoding import Decoding
 from tf_pegasus.generation.generate_output import as_output, tensors_of
 from tf_pegasus.generation.greedy import greedy_or_sampled
 from tf_pegasus.layers.embeddings import check_ids
-from tf_pegasus.layers.unpack_inputs import as_ids, named_inputs
-from tf_pegasus.utils.shapes import pad_to_bucket
+from tf_pegasus.layers.unpack_inputs import as_ids, gather_inputs
+from tf_pegasus.utils.shapes import Buckets
 
 ENGINES = ("xla", "graph", "eager")
 
 
 class GenerationMixin:
-    """Gives a model with `get_encoder`, `get_decoder`, `logits` and `config` its `generate`."""
+    """Gives a model with `get_encoder`, `get_decoder`, `next_logits` and `config` its `generate`.
 
-    @property
-    def generation_config(self):
-        """`GenerationConfig`, the defaults of `generate`; may be replaced."""
-        stored = self.__dict__.get("_generation_config")
-        return stored or GenerationConfig.from_model_config(self.config)
-
-    @generation_config.setter
-    def generation_config(self, value):
-        if not isinstance(value, GenerationConfig):
-            raise TypeError(f"generation_config must be a GenerationConfig, got {value!r}")
-        self.__dict__["_generation_config"] = value
+    The model has the attributes `generation_config`, a `GenerationConfig` with the defaults of
+    `generate`, and `programs`, a `ProgramCache`.
+    """
 
     def generate(
         self,
@@ -83,9 +75,12 @@ class GenerationMixin:
                 "prefix_allowed_tokens_fn is a Python function, which engine='xla' cannot "
                 "call: use engine='graph' or 'eager'"
             )
-        settings = (generation_config or self.generation_config).updated(**options)
-        inputs = named_inputs(
-            ("input_ids", "attention_mask"), input_ids, attention_mask=attention_mask
+        settings = self.generation_config if generation_config is None else generation_config
+        if not isinstance(settings, GenerationConfig):
+            raise TypeError(f"generation_config must be a GenerationConfig, got {settings!r}")
+        settings = settings.updated(**options)
+        inputs = gather_inputs(
+            ("input_ids", "attention_mask"), input_ids, {"attention_mask": attention_mask}
         )
         ids, mask = self._source(**inputs)
         prompt = self._prompt(decoder_input_ids, tf.shape(ids)[0])
@@ -101,9 +96,8 @@ class GenerationMixin:
             output = as_output(tensors, settings, prompt.shape[1])
         else:
             batch, length = ids.shape
-            padded = pad_to_bucket(
-                ids, mask, self.config.pad_token_id, self.config.max_position_embeddings
-            )
+            buckets = Buckets.many(self.config.max_position_embeddings)
+            padded = buckets.pad(ids, mask, self.config.pad_token_id)
             padded_prompt = tf.pad(prompt, [[0, padded[0].shape[0] - batch], [0, 0]])
             if engine == "auto":
                 engine = self._best_engine(prefix_allowed_tokens_fn)
@@ -113,14 +107,14 @@ class GenerationMixin:
             output["sequences"] = self._cut(output.sequences)
         return output if settings.return_dict_in_generate else output.sequences
 
-    def search(self, input_ids, attention_mask, options, adjusted=None):
+    def search(self, input_ids, attention_mask, options, runtime=None):
         """Builds the search alone, as `serving` does: without checks of the inputs.
 
         Args:
             input_ids, attention_mask: int32 `(batch, source_length)`.
             options: `GenerationConfig`.
-            adjusted: `tf_pegasus.generation.decoding.Adjusted`, what may differ from call to
-                call, or None.
+            runtime: `tf_pegasus.generation.decoding.RuntimeOptions`, what may differ from call
+                to call, or None.
 
         Returns:
             int32 `(batch * num_return_sequences, max_length)` and float32
@@ -132,7 +126,7 @@ class GenerationMixin:
         prompt = self._prompt(None, tf.shape(input_ids)[0])
         self._check_options(options, prompt.shape[1])
         seed = _seed(None, options)
-        tensors = self._search(input_ids, attention_mask, prompt, seed, options, None, adjusted)
+        tensors = self._search(input_ids, attention_mask, prompt, seed, options, None, runtime)
         return tensors["sequences"], tensors["sequences_scores"]
 
     def _best_engine(self, prefix_allowed_tokens_fn):
@@ -189,7 +183,7 @@ class GenerationMixin:
         longest = self.config.max_position_embeddings
         if prompt_length >= options.max_length:
             raise ValueError(
-                f"max_length={options.max_length} leaves nothing to generate behind "
+                f"max_length={options.max_length} leaves nothing to generate after "
                 f"decoder_input_ids of {prompt_length} tokens"
             )
         if options.max_length > longest:
@@ -216,9 +210,9 @@ class GenerationMixin:
                     f"{name}={index} must be below vocab_size={self.config.vocab_size}"
                 )
 
-    def _search(self, ids, mask, prompt, seed, options, prefix_allowed_tokens_fn, adjusted=None):
+    def _search(self, ids, mask, prompt, seed, options, prefix_allowed_tokens_fn, runtime=None):
         decoding = Decoding(
-            self, ids, mask, prompt, options, seed, prefix_allowed_tokens_fn, adjusted
+            self, ids, mask, prompt, options, seed, prefix_allowed_tokens_fn, runtime
         )
         search = beam_search if decoding.is_beam_search else greedy_or_sampled
         return tensors_of(decoding, *search(decoding))
@@ -231,11 +225,10 @@ class GenerationMixin:
 
         if engine == "eager":
             return search
-        programs = self.__dict__.setdefault("_generation_programs", {})
-        key = (engine, prompt_length, options, prefix_allowed_tokens_fn)
-        if key not in programs:
-            matrix = tf.TensorSpec((None, None), tf.int32)
-            programs[key] = tf.function(
+        matrix = tf.TensorSpec((None, None), tf.int32)
+
+        def traced():
+            return tf.function(
                 search,
                 input_signature=(
                     matrix,
@@ -246,7 +239,8 @@ class GenerationMixin:
                 jit_compile=engine == "xla",
                 autograph=False,
             )
-        return programs[key]
+
+        return self.programs.get((engine, prompt_length, options, prefix_allowed_tokens_fn), traced)
 
     def _cut(self, sequences):
         """Drops the columns at the end that hold pad in every row."""

@@ -1,12 +1,51 @@
-"""From the tensors that a search ends with to the `GenerateOutput` that was asked for."""
+"""The output of `generate`, made from the tensors of a search."""
 
 import tensorflow as tf
 
-from tf_pegasus.layers.outputs import GenerateOutput
+from tf_pegasus.layers.outputs import ModelOutput
+
+
+class GenerateOutput(ModelOutput):
+    """Output of `generate(..., return_dict_in_generate=True)`.
+
+    Rows are `batch * num_beams` (without beams, `batch * num_return_sequences`). Outputs of every
+    step are tuples with one entry per generated token; inside a `tf.function` they have all
+    `max_length` - prompt entries, zeros after the last step.
+
+    Fields:
+        sequences: int32 `(batch * num_return_sequences, max_length)`, padded with pad.
+        sequences_scores: float32 `(batch * num_return_sequences,)`, sum of the tokens'
+            log-probabilities over length ** length_penalty.
+        scores: with `output_scores`, for each step float32 `(rows, vocab_size)`: what the next
+            token was chosen by, as the options changed it: log-probabilities in beam search,
+            else logits.
+        logits: with `output_logits`, the same as the model gave them.
+        beam_indices: with `output_scores`, int32 `(batch * num_return_sequences, steps)`, the
+            row that each token of a sequence was chosen from, -1 after its end; beam search.
+        encoder_attentions, encoder_hidden_states: see `TFBaseModelOutput`, one row a source.
+        decoder_attentions: with `output_attentions`, for each step a tuple with one float32
+            `(rows, heads, 1, step's length)` a layer.
+        cross_attentions: the same, `(rows, heads, 1, source_length)`.
+        decoder_hidden_states: with `output_hidden_states`, for each step a tuple of float32
+            `(rows, 1, d_model)`: the embeddings and one a layer.
+    """
+
+    fields = (
+        "sequences",
+        "sequences_scores",
+        "scores",
+        "logits",
+        "beam_indices",
+        "encoder_attentions",
+        "encoder_hidden_states",
+        "decoder_attentions",
+        "cross_attentions",
+        "decoder_hidden_states",
+    )
 
 
 def tensors_of(decoding, best, records, steps):
-    """What a traced search returns: a dict of tensors.
+    """Returns the tensors of a search as a dict, as a traced function can return them.
 
     Args:
         decoding: `Decoding`.
@@ -23,7 +62,7 @@ def tensors_of(decoding, best, records, steps):
     }
     if options.output_scores and decoding.is_beam_search:
         first_rows = tf.range(decoding.batch)[:, None, None] * decoding.beams
-        rows = tf.where(best.origins >= 0, best.origins + first_rows, -1)
+        rows = tf.where(best.ancestors >= 0, best.ancestors + first_rows, -1)
         tensors["beam_indices"] = tf.reshape(rows, (-1, decoding.steps))
     for name in ("attentions", "hidden_states"):
         if getattr(options, f"output_{name}"):

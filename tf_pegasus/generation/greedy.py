@@ -13,7 +13,7 @@ class _State(NamedTuple):
     length: tf.Tensor  # scalar: tokens in the sequences
     sequences: tf.Tensor  # (batch, n, max_length)
     scores: tf.Tensor  # (batch, n): sums of log-probabilities
-    generated: tf.Tensor  # (batch, n): tokens behind the prompt, eos included
+    generated: tf.Tensor  # (batch, n): tokens after the prompt, eos included
     unfinished: tf.Tensor  # (batch, n)
     cache: BeamCache
     records: Records
@@ -52,7 +52,7 @@ def greedy_or_sampled(decoding):
                     length - decoding.prompt_length,
                     decoded,
                     logits,
-                    lambda: decoding.peers_scores(logits, scores, sequences, length),
+                    lambda: decoding.reported_scores(logits, scores, sequences, length),
                 ),
             )
         )

@@ -1,4 +1,4 @@
-"""What changes the next token's scores before a choice is made.
+"""Processors of the next token's scores.
 
 A processor maps `(sequences, length, scores)` to new scores: sequences are int32
 `(rows, max_length)` of which the first `length` (int scalar tensor) are filled, and scores
@@ -76,7 +76,7 @@ def penalize_repetition(penalty):
     def process(sequences, length, scores):
         vocab_size = scores.shape[1]
         filled = tf.range(sequences.shape[1]) < length
-        # Places behind the end count for no token.
+        # Positions after the end count for no token.
         tokens = tf.where(filled, sequences, vocab_size)
         rows = tf.broadcast_to(tf.range(tf.shape(tokens)[0])[:, None], tf.shape(tokens))
         seen = tf.scatter_nd(
@@ -131,7 +131,7 @@ def _forbid_completions(sequences, length, scores, size, texts, counts):
 
 
 def forbid_words(words):
-    """Forbids the last token of each word (a tuple of ids) behind its others."""
+    """Forbids the last token of each word (a tuple of ids) after its other tokens."""
 
     def process(sequences, length, scores):
         tokens = tf.range(scores.shape[1])

@@ -1,4 +1,4 @@
-"""What is kept of every step, where the options ask for it."""
+"""Records of every step of a search, for the `output_…` options."""
 
 from typing import NamedTuple
 
@@ -6,10 +6,10 @@ import tensorflow as tf
 
 
 class Records(NamedTuple):
-    """One `tf.TensorArray` with an entry a step for each thing that is asked for, by name.
+    """One `tf.TensorArray` with an entry per step for each recorded output, by name.
 
-    A field is a dict, empty where nothing is asked for. Names and shapes of an entry, where
-    rows are `batch * beams`:
+    `arrays` is a dict, empty where nothing is recorded. Names and shapes of an entry, where rows
+    are `batch * beams`:
         scores, logits: float32 `(rows, vocab_size)`.
         decoder_hidden_states: float32 `(layers + 1, rows, 1, d_model)`.
         decoder_attentions: float32 `(layers, rows, heads, 1, max_length - 1)`.
@@ -20,7 +20,7 @@ class Records(NamedTuple):
 
     @classmethod
     def empty(cls, options, steps):
-        """Arrays for `steps` (int) entries of what the options ask for."""
+        """Arrays for `steps` (int) entries of the outputs that the options request."""
         names = [
             *(["scores"] if options.output_scores else []),
             *(["logits"] if options.output_logits else []),

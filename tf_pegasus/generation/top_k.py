@@ -8,7 +8,7 @@ _BLOCK = 64
 def best_continuations(scores, offsets, k):
     """The same as `tf.math.top_k` of `scores + offsets`, all rows of a source together.
 
-    The k best entries lie in the k blocks with the greatest maxima, so that only those blocks
+    The k best entries lie in the k blocks with the largest maxima, so that only those blocks
     are searched; and an offset is added to maxima and to what is searched only. Ties go to the
     smaller index, as in `tf.math.top_k`.
 

@@ -1,16 +1,29 @@
 """Multi-head attention over separate query, key, value and output projections."""
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import keras
 import tensorflow as tf
 
-from tf_pegasus.layers.half_precision import finite, widened
+from tf_pegasus.layers.dense import PegasusDense
+
+
+class AttentionProjections(NamedTuple):
+    """The four products of an attention layer: its dense layers, or what they froze to."""
+
+    query: Callable
+    key: Callable
+    value: Callable
+    out: Callable
 
 
 @keras.saving.register_keras_serializable(package="tf_pegasus")
 class PegasusAttention(keras.layers.Layer):
     """Scaled dot-product attention with several heads (Vaswani et al., 2017, section 3.2).
 
-    Projections run in the compute dtype, scores and softmax in float32.
+    Projections run in the compute dtype, scores and softmax in float32. What is attended to is a
+    cache's business, see `tf_pegasus.layers.kv_cache`.
 
     Args:
         embed_dim: int, width of queries and output.
@@ -18,6 +31,9 @@ class PegasusAttention(keras.layers.Layer):
         dropout: float, dropout of the attention weights.
         init_std: float, standard deviation of the kernels' initializer.
         **kwargs: of `keras.layers.Layer`.
+
+    Raises:
+        ValueError: `num_heads` does not divide `embed_dim`.
     """
 
     def __init__(self, embed_dim, num_heads, dropout=0.0, init_std=0.02, **kwargs):
@@ -29,92 +45,74 @@ class PegasusAttention(keras.layers.Layer):
         self.head_dim = embed_dim // num_heads
         self.dropout = dropout
         self.init_std = init_std
-        self.q_proj = self._projection("q_proj")
-        self.k_proj = self._projection("k_proj")
-        self.v_proj = self._projection("v_proj")
-        self.out_proj = self._projection("out_proj")
+        dense = {"init_std": init_std, "dtype": self.dtype_policy}
+        self.q_proj = PegasusDense(embed_dim, **dense, name="q_proj")
+        self.k_proj = PegasusDense(embed_dim, **dense, name="k_proj")
+        self.v_proj = PegasusDense(embed_dim, **dense, name="v_proj")
+        self.out_proj = PegasusDense(embed_dim, output_dtype="float32", **dense, name="out_proj")
         self.weights_dropout = keras.layers.Dropout(dropout, dtype="float32")
 
-    def _projection(self, name):
-        return keras.layers.Dense(
-            self.embed_dim,
-            kernel_initializer=keras.initializers.TruncatedNormal(stddev=self.init_std),
-            dtype=self.dtype_policy,
-            name=name,
-        )
-
     def build(self, input_shape=None):
-        for projection in (self.q_proj, self.k_proj, self.v_proj, self.out_proj):
+        for projection in self._projections():
             projection.build((None, None, self.embed_dim))
         self.built = True
 
-    def _split_heads(self, states):
-        # (batch, length, embed_dim) -> (batch, heads, length, head_dim)
-        shape = tf.shape(states)
-        states = finite(states)
-        heads = tf.reshape(states, (shape[0], shape[1], self.num_heads, self.head_dim))
-        return tf.transpose(heads, (0, 2, 1, 3))
+    def _projections(self):
+        return AttentionProjections(self.q_proj, self.k_proj, self.v_proj, self.out_proj)
 
-    def query(self, states):
-        """Projects `(batch, length, embed_dim)` to scaled `(batch, heads, length, head_dim)`."""
-        # Scaling before the product keeps float16 scores small.
-        return self._split_heads(self.q_proj(states) * self.head_dim**-0.5)
+    def freeze(self) -> AttentionProjections:
+        """See `PegasusDense.freeze`."""
+        return AttentionProjections(*(dense.freeze() for dense in self._projections()))
 
-    def key_value(self, states):
+    def key_value(self, states, frozen=None):
         """Projects `(batch, length, embed_dim)` to keys and values, each
-        `(batch, heads, length, head_dim)`."""
-        return self._split_heads(self.k_proj(states)), self._split_heads(self.v_proj(states))
+        `(batch, heads, length, head_dim)` in the compute dtype."""
+        projections = frozen or self._projections()
+        return self._split_heads(projections.key(states)), self._split_heads(
+            projections.value(states)
+        )
 
-    def attend(self, query, key, value, attention_mask=None, head_mask=None, training=False):
-        """Mixes `value` by the agreement of `query` and `key`, and projects the result.
-
-        Args:
-            query: `(batch, heads, queries, head_dim)`.
-            key, value: `(batch, heads, keys, head_dim)`.
-            attention_mask: bool, broadcastable to `(batch, heads, queries, keys)`; False hides.
-            head_mask: `(heads,)`, what each head's weights are multiplied by, or None.
-            training: bool.
-
-        Returns:
-            float32 `(batch, queries, embed_dim)`, and the float32 weights
-            `(batch, heads, queries, keys)`. A row whose mask hides all keys gets the keys'
-            mean, never NaN.
-        """
-        scores = tf.matmul(query, key, transpose_b=True)  # (batch, heads, queries, keys)
-        scores = tf.cast(finite(scores), tf.float32)
-        if attention_mask is not None:
-            scores = tf.where(attention_mask, scores, scores.dtype.min)
-        weights = tf.nn.softmax(scores)
-        if head_mask is not None:
-            weights *= tf.cast(head_mask, weights.dtype)[:, None, None]
-        dropped = self.weights_dropout(weights, training=training)
-        context = tf.matmul(tf.cast(dropped, value.dtype), value)
-        context = tf.transpose(context, (0, 2, 1, 3))  # (batch, queries, heads, head_dim)
-        shape = tf.shape(context)
-        context = tf.reshape(context, (shape[0], shape[1], self.embed_dim))
-        return widened(self.out_proj, context), weights
-
-    def call(
-        self,
-        hidden_states,
-        key_value_states=None,
-        attention_mask=None,
-        head_mask=None,
-        training=False,
-    ):
-        """Self-attention, or cross-attention where `key_value_states` is given.
+    def call(self, hidden_states, cache, head_mask=None, frozen=None, training=False):
+        """Attends to a cache.
 
         Args:
             hidden_states: `(batch, queries, embed_dim)`.
-            key_value_states: `(batch, keys, embed_dim)` or None.
-            attention_mask, head_mask, training: see `attend`.
+            cache: what is attended to, and where the keys and values of `hidden_states` go; see
+                `tf_pegasus.layers.kv_cache`.
+            head_mask: float32 `(heads,)`, what each head's weights are multiplied by, or None.
+            frozen: what `freeze` returned, or None to use the weights as they are.
+            training: bool, applies dropout.
 
         Returns:
-            See `attend`.
+            float32 `(batch, queries, embed_dim)`; the attention weights, float32
+            `(batch, heads, queries, keys)`; the next cache.
         """
-        key, value = self.key_value(hidden_states if key_value_states is None else key_value_states)
-        query = self.query(hidden_states)
-        return self.attend(query, key, value, attention_mask, head_mask, training)
+        projections = frozen or self._projections()
+        # Scaling before the product keeps float16 scores small.
+        query = projections.query(hidden_states) * self.head_dim**-0.5
+
+        def modify(weights):
+            if head_mask is not None:
+                weights *= head_mask[:, None, None]
+            return weights, self.weights_dropout(weights, training=training)
+
+        context, weights, cache = cache.attend(
+            self._split_heads(query),
+            lambda: self.key_value(hidden_states, projections),
+            modify if training or head_mask is not None else None,
+        )
+        return projections.out(self._join_heads(context)), weights, cache
+
+    def _split_heads(self, states):
+        # (batch, length, embed_dim) -> (batch, heads, length, head_dim)
+        length = states.shape[1] or tf.shape(states)[1]
+        heads = tf.reshape(states, (-1, length, self.num_heads, self.head_dim))
+        return tf.transpose(heads, (0, 2, 1, 3))
+
+    def _join_heads(self, context):
+        # (batch, heads, length, head_dim) -> (batch, length, embed_dim)
+        length = context.shape[2] or tf.shape(context)[2]
+        return tf.reshape(tf.transpose(context, (0, 2, 1, 3)), (-1, length, self.embed_dim))
 
     def get_config(self):
         return {

@@ -1,35 +1,38 @@
 """Attention of beams, one new position each, to keys that they share.
 
 The softmax over all keys is taken in parts, which are merged at the end (Milakov and
-Gimelshein, 2018): parts that hold nothing yet are left out.
+Gimelshein, 2018); parts that hold no position yet are skipped.
 """
 
 from typing import NamedTuple
 
 import tensorflow as tf
 
-from tf_pegasus.layers.beam_cache import HIDDEN
-from tf_pegasus.layers.half_precision import finite
+from tf_pegasus.layers.dense import saturate
+
+# Added to the scores of what a beam must not see. Finite, so that a sum or difference of two
+# stays a number.
+HIDDEN = -1e9
 
 
-class Part(NamedTuple):
-    """What a part of the keys contributes; all float32.
+class PartialSoftmax(NamedTuple):
+    """The contribution of one part of the keys; all float32.
 
     Fields:
         context: `(batch, heads, beams, head_dim)`, the mean of its values by their weights.
         weights: `(batch, heads, beams, keys)`, softmax of the scores.
-        greatest: `(batch, heads, beams, 1)`, the greatest score.
-        total: `(batch, heads, beams, 1)`, sum of exp(score - greatest).
+        max_score: `(batch, heads, beams, 1)`.
+        denominator: `(batch, heads, beams, 1)`, sum of exp(score - max_score).
     """
 
     context: tf.Tensor
     weights: tf.Tensor
-    greatest: tf.Tensor
-    total: tf.Tensor
+    max_score: tf.Tensor
+    denominator: tf.Tensor
 
 
-def attend_to(query, keys, values, mask):
-    """Attends to one part.
+def attend_to_part(query, keys, values, mask):
+    """Attends to one part of the keys.
 
     Args:
         query: `(batch, heads, beams, head_dim)`, scaled.
@@ -38,15 +41,15 @@ def attend_to(query, keys, values, mask):
         mask: float32, added to the scores: broadcastable to `(batch, heads, beams, keys)`.
 
     Returns:
-        A `Part`. Where the mask hides all keys the context is some mean of the values.
+        A `PartialSoftmax`. Where the mask hides all keys, the context is a mean of the values.
     """
-    scores = tf.cast(finite(tf.matmul(query, keys)), tf.float32) + mask
-    greatest = tf.reduce_max(scores, axis=-1, keepdims=True)
-    exponents = tf.exp(scores - greatest)
-    total = tf.reduce_sum(exponents, axis=-1, keepdims=True)
-    weights = exponents / total
+    scores = tf.cast(saturate(tf.matmul(query, keys)), tf.float32) + mask
+    max_score = tf.reduce_max(scores, axis=-1, keepdims=True)
+    exponents = tf.exp(scores - max_score)
+    denominator = tf.reduce_sum(exponents, axis=-1, keepdims=True)
+    weights = exponents / denominator
     context = tf.matmul(tf.cast(weights, values.dtype), values)
-    return Part(tf.cast(context, tf.float32), weights, greatest, total)
+    return PartialSoftmax(tf.cast(context, tf.float32), weights, max_score, denominator)
 
 
 def attend_to_blocks(query, blocks, views):
@@ -60,32 +63,32 @@ def attend_to_blocks(query, blocks, views):
         float32 context `(batch, heads, beams, head_dim)`, and the weights
         `(batch, heads, beams, slots)`.
     """
-    parts = [attend_to(query, *blocks[0], views[0].mask)]
+    parts = [attend_to_part(query, *blocks[0], views[0].mask)]
     for block, view in zip(blocks[1:], views[1:], strict=True):
         parts.append(
             tf.cond(
                 view.is_reached,
-                lambda block=block, view=view: attend_to(query, *block, view.mask),
-                lambda view=view: _nothing(parts[0], view),
+                lambda block=block, view=view: attend_to_part(query, *block, view.mask),
+                lambda view=view: _empty_part(parts[0], view),
             )
         )
     if len(parts) == 1:
         return parts[0].context, parts[0].weights
-    greatest = tf.reduce_max(tf.stack([part.greatest for part in parts]), axis=0)
-    shares = [part.total * tf.exp(part.greatest - greatest) for part in parts]
-    whole = tf.add_n(shares)
-    shares = [share / whole for share in shares]
+    max_score = tf.reduce_max(tf.stack([part.max_score for part in parts]), axis=0)
+    shares = [part.denominator * tf.exp(part.max_score - max_score) for part in parts]
+    denominator = tf.add_n(shares)
+    shares = [share / denominator for share in shares]
     context = tf.add_n([p.context * share for p, share in zip(parts, shares, strict=True)])
     weights = [p.weights * share for p, share in zip(parts, shares, strict=True)]
     return context, tf.concat(weights, axis=-1)
 
 
-def _nothing(part, view):
-    """The `Part` of a block without positions: its share is zero."""
+def _empty_part(part, view):
+    """The `PartialSoftmax` of a block without positions: its share is zero."""
     shape = tf.concat([tf.shape(part.weights)[:-1], tf.shape(view.mask)[-1:]], axis=0)
-    return Part(
+    return PartialSoftmax(
         context=tf.zeros_like(part.context),
         weights=tf.zeros(shape),
-        greatest=tf.fill(tf.shape(part.greatest), 2 * HIDDEN),
-        total=tf.zeros_like(part.total),
+        max_score=tf.fill(tf.shape(part.max_score), 2 * HIDDEN),
+        denominator=tf.zeros_like(part.denominator),
     )

@@ -1,7 +1,7 @@
 """The decoder's keys and values in beam search: written once, never moved.
 
 When beams are reordered, a hypothesis continues another one's past. Instead of copying that
-past, every beam sees all beams' keys under a mask: `origins` says which beam's slot holds each
+past, every beam sees all beams' keys under a mask: `ancestors` says which beam's slot holds each
 position of a hypothesis. The slots are kept in blocks of positions, so that a step does not
 read those that no hypothesis has reached.
 """
@@ -12,46 +12,57 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
+from tf_pegasus.layers.beam_attention import HIDDEN, attend_to_blocks, attend_to_part
 from tf_pegasus.utils.compat import is_in_xla_context
 
 # More blocks waste less reading, but each is more operations at every step.
 _POSITIONS_A_BLOCK = 64
 _MOST_BLOCKS = 8
-# Finite, so that a sum or difference of two stays a number.
-HIDDEN = -1e9
 
 
 class BeamCache(NamedTuple):
-    """Keys and values of all beams, and who may see which.
+    """Keys and values of all beams and layers, and the ancestor beams of each hypothesis.
 
     Fields:
         layers: a tuple with one tuple of blocks `(keys, values)` a layer; keys are
             `(batch, heads, head_dim, slots)`, values `(batch, heads, slots, head_dim)`. A slot
             is a position of a beam: `beams` slots for each position, in order.
-        origins: int32 `(batch, beams, positions)`, the beam in whose slot the hypothesis' key
+        ancestors: int32 `(batch, beams, positions)`, the beam in whose slot the hypothesis' key
             of each position stands.
     """
 
     layers: tuple
-    origins: tf.Tensor
+    ancestors: tf.Tensor
 
-    def continued(self, beam_indices):
-        """Makes each beam continue another: `beam_indices` is int `(batch, beams)`."""
-        origins = tf.gather(self.origins, beam_indices, axis=1, batch_dims=1)
-        return BeamCache(self.layers, origins)
-
-
-def empty_beam_cache(num_layers, batch, beams, heads, positions, head_dim, dtype):
-    """A `BeamCache` of zeros with place for `positions` (int)."""
-    lengths = _block_lengths(positions)
-    blocks = tuple(
-        (
-            tf.zeros((batch, heads, head_dim, length * beams), dtype),
-            tf.zeros((batch, heads, length * beams, head_dim), dtype),
+    @classmethod
+    def empty(cls, num_layers, batch, beams, heads, positions, head_dim, dtype):
+        """A cache of zeros with place for `positions` (int)."""
+        blocks = tuple(
+            (
+                tf.zeros((batch, heads, head_dim, length * beams), dtype),
+                tf.zeros((batch, heads, length * beams, head_dim), dtype),
+            )
+            for length in _block_lengths(positions)
         )
-        for length in lengths
-    )
-    return BeamCache((blocks,) * num_layers, tf.zeros((batch, beams, positions), tf.int32))
+        return cls((blocks,) * num_layers, tf.zeros((batch, beams, positions), tf.int32))
+
+    def reordered(self, beam_indices):
+        """Makes each beam continue another: `beam_indices` is int `(batch, beams)`."""
+        ancestors = tf.gather(self.ancestors, beam_indices, axis=1, batch_dims=1)
+        return BeamCache(self.layers, ancestors)
+
+    def at(self, position):
+        """Prepares a step at `position` (int32 scalar).
+
+        Returns:
+            The cache, in which each beam's key of `position` stands in its own slot, and one
+            `BeamLayerCache` a layer.
+        """
+        own = tf.range(self.ancestors.shape[1])[:, None]
+        is_position = tf.range(self.ancestors.shape[2]) == position
+        cache = BeamCache(self.layers, tf.where(is_position, own, self.ancestors))
+        views = _views(cache.ancestors, position)
+        return cache, [BeamLayerCache(blocks, views) for blocks in self.layers]
 
 
 def _block_lengths(positions):
@@ -76,17 +87,18 @@ class BlockView(NamedTuple):
     mask: tf.Tensor
 
 
-def views(origins, position):
+def _views(ancestors, position):
     """Lists the `BlockView`s of a step.
 
     Args:
-        origins: int32 `(batch, beams, positions)`, its entry at `position` already the beams' own.
+        ancestors: int32 `(batch, beams, positions)`, its entry at `position` already the beams'
+            own.
         position: int32 scalar, the step's.
     """
-    beams, positions = origins.shape[1], origins.shape[2]
+    beams, positions = ancestors.shape[1], ancestors.shape[2]
     result, start = [], 0
     for length in _block_lengths(positions):
-        stands_in = origins[:, :, start : start + length, None] == tf.range(beams)
+        stands_in = ancestors[:, :, start : start + length, None] == tf.range(beams)
         seen = stands_in & (start + tf.range(length) <= position)[:, None]
         mask = tf.where(seen, 0.0, HIDDEN)  # (batch, beams, length, beams)
         result.append(
@@ -101,13 +113,58 @@ def views(origins, position):
     return result
 
 
-def own_slots(origins, position):
-    """Notes that the keys of `position` stand in each beam's own slot."""
-    own = tf.range(origins.shape[1])[:, None]
-    return tf.where(tf.range(origins.shape[2]) == position, own, origins)
+class BeamLayerCache(NamedTuple):
+    """One layer of a `BeamCache` at one step; a cache as `tf_pegasus.layers.kv_cache` says.
+
+    Its queries are the beams: `(batch, heads, beams, head_dim)`, one new position each.
+    """
+
+    blocks: tuple
+    views: list
+
+    def attend(self, query, project, modify=None):
+        _check_unmodified(modify)
+        keys, values = project()
+        new = (tf.transpose(keys, (0, 1, 3, 2)), values)
+        blocks = tuple(
+            _write(block, view, *new) for block, view in zip(self.blocks, self.views, strict=True)
+        )
+        context, weights = attend_to_blocks(query, blocks, self.views)
+        return context, weights, self._replace(blocks=blocks)
 
 
-def write(block, view, keys, values):
+class BeamMemory(NamedTuple):
+    """Keys and values of the source, which its beams share; a cache as
+    `tf_pegasus.layers.kv_cache` says.
+
+    Fields:
+        mask: float32 `(batch, 1, 1, source_length)`, 0 where a token counts, else `HIDDEN`.
+        keys: `(batch, heads, head_dim, source_length)`.
+        values: `(batch, heads, source_length, head_dim)`.
+    """
+
+    mask: tf.Tensor
+    keys: tf.Tensor
+    values: tf.Tensor
+
+    @classmethod
+    def of(cls, memory):
+        """The same source as a `CrossAttentionMemory` with a mask."""
+        mask = tf.where(memory.mask, 0.0, HIDDEN)
+        return cls(mask, tf.transpose(memory.keys, (0, 1, 3, 2)), memory.values)
+
+    def attend(self, query, project, modify=None):
+        _check_unmodified(modify)
+        part = attend_to_part(query, self.keys, self.values, self.mask)
+        return part.context, part.weights, self
+
+
+def _check_unmodified(modify):
+    if modify is not None:
+        raise ValueError("beam search takes neither dropout nor head masks")
+
+
+def _write(block, view, keys, values):
     """Puts a step's keys `(batch, heads, head_dim, beams)` and values
     `(batch, heads, beams, head_dim)` into a block, if its position is there."""
     places = ([0, 0, 0, view.slot], [0, 0, view.slot, 0])

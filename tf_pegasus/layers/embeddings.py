@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_pegasus.layers.projection import int8_product
+from tf_pegasus.layers.dense import int8_product
 from tf_pegasus.utils.compat import add_weight, replace_weight
 
 
@@ -48,7 +48,7 @@ class PegasusSharedEmbedding(keras.layers.Layer):
         return keras.initializers.TruncatedNormal(stddev=self.init_std)(shape, dtype=dtype)
 
     def to_int8(self):
-        """Keeps each row as int8, times what makes its greatest entry 127."""
+        """Quantizes each row to int8, scaled so that its largest entry is 127."""
         rows, scale = keras.quantizers.abs_max_quantize(self.embeddings, axis=1, to_numpy=True)
         replace_weight(self, "embeddings", rows, "int8", trainable=False)
         self.scale = add_weight(self, "scale", tf.cast(scale[:, 0], tf.float32), "float32", False)

@@ -1,18 +1,116 @@
-"""The decoder's keys and values of earlier positions.
+"""Caches of keys and values, and attention to them.
 
-`past_key_values` of a model's call is, as published, a tuple with one `(keys, values,
-source keys, source values)` a layer, each `(batch, heads, length, head_dim)`, that grows by
-concatenation. Where shapes must not change (a `tf.while_loop`, XLA) a `StaticCache` has the
-place for all positions from the start. Beam search keeps its own, see `beam_cache`.
+An attention layer passes its query to a cache, whatever kind of cache it is. All kinds have one
+method, which returns `(context, weights, cache)`:
+
+    cache.attend(query, project, modify)
+
+- `query`: `(batch, heads, queries, head_dim)`, scaled;
+- `project`: function without arguments that returns the keys and values of the new positions,
+  `(batch, heads, queries, head_dim)` each; a cache that needs none does not call it;
+- `modify`: function of the attention weights (dropout, a head mask), or None;
+- `context`: `(batch, heads, queries, head_dim)`;
+- `weights`: float32 `(batch, heads, queries, keys)`;
+- `cache`: the cache with the new positions in it.
+
+This module has the caches of whole sequences and of step-by-step decoding; `beam_cache` has those
+of beam search.
 """
 
 from typing import NamedTuple
 
 import tensorflow as tf
 
+from tf_pegasus.layers.dense import saturate
+
+
+def attend(query, keys, values, mask=None, modify=None):
+    """Scaled dot-product attention (Vaswani et al., 2017, equation 1).
+
+    Args:
+        query: `(batch, heads, queries, head_dim)`, scaled.
+        keys, values: `(batch, heads, keys, head_dim)`.
+        mask: bool, broadcastable to `(batch, heads, queries, keys)`; False hides.
+        modify: see the module.
+
+    Returns:
+        Context in the dtype of `values`, and float32 weights. A row whose mask hides all keys
+        gets the mean of the values, never NaN.
+    """
+    scores = tf.matmul(query, keys, transpose_b=True)  # (batch, heads, queries, keys)
+    scores = tf.cast(saturate(scores), tf.float32)
+    if mask is not None:
+        scores = tf.where(mask, scores, scores.dtype.min)
+    weights = tf.nn.softmax(scores)
+    weights, dropped = (weights, weights) if modify is None else modify(weights)
+    return tf.matmul(tf.cast(dropped, values.dtype), values), weights
+
+
+class GrowingCache(NamedTuple):
+    """Keys and values of all positions so far; new ones are concatenated.
+
+    Fields:
+        mask: see `attend`, over old and new positions; or None.
+        keys, values: `(batch, heads, length, head_dim)`; None where there is no past.
+    """
+
+    mask: tf.Tensor | None
+    keys: tf.Tensor | None = None
+    values: tf.Tensor | None = None
+
+    def attend(self, query, project, modify=None):
+        keys, values = project()
+        if self.keys is not None:
+            keys = tf.concat([tf.cast(self.keys, keys.dtype), keys], axis=2)
+            values = tf.concat([tf.cast(self.values, values.dtype), values], axis=2)
+        context, weights = attend(query, keys, values, self.mask, modify)
+        return context, weights, GrowingCache(None, keys, values)
+
+
+class StaticLayerCache(NamedTuple):
+    """One layer of a `StaticCache`: a fixed number of positions, new ones are written into it.
+
+    Fields:
+        mask: see `attend`, over all positions that there is place for.
+        keys, values: `(batch, heads, max_length, head_dim)`.
+        start: int32 scalar, the first new position.
+    """
+
+    mask: tf.Tensor
+    keys: tf.Tensor
+    values: tf.Tensor
+    start: tf.Tensor
+
+    def attend(self, query, project, modify=None):
+        keys, values = project()
+        keys = write_positions(self.keys, keys, self.start)
+        values = write_positions(self.values, values, self.start)
+        context, weights = attend(query, keys, values, self.mask, modify)
+        return context, weights, self._replace(keys=keys, values=values)
+
+
+class CrossAttentionMemory(NamedTuple):
+    """Keys and values of the source, which are complete from the start.
+
+    Fields:
+        mask: see `attend`, or None.
+        keys, values: `(batch, heads, source_length, head_dim)`.
+    """
+
+    mask: tf.Tensor | None
+    keys: tf.Tensor
+    values: tf.Tensor
+
+    def attend(self, query, project, modify=None):
+        return *attend(query, self.keys, self.values, self.mask, modify), self
+
 
 class StaticCache(NamedTuple):
-    """Keys and values of a fixed number of positions, of which some are filled.
+    """`past_key_values` whose shapes never change, for a `tf.while_loop` or XLA.
+
+    `past_key_values` of a model's call is, as published, a tuple with one `(keys, values, source
+    keys, source values)` a layer, each `(batch, heads, length, head_dim)`, that grows by
+    concatenation; this has the place for all positions from the start. `init_cache` makes one.
 
     Fields:
         layers: a tuple as `past_key_values`, the first two tensors `max_length` long.
@@ -30,36 +128,13 @@ class StaticCache(NamedTuple):
 
 
 def past_length(past_key_values):
-    """How many positions `past_key_values` (or None) hold: int, or int32 scalar tensor."""
+    """Returns the number of positions in a cache (or None): int, or int32 scalar tensor."""
     if past_key_values is None:
         return 0
     if isinstance(past_key_values, StaticCache):
         return past_key_values.length
     keys = past_key_values[0][0]
     return tf.shape(keys)[2] if keys.shape[2] is None else keys.shape[2]
-
-
-def extend(cached, new_keys, new_values, start):
-    """Adds new positions to one layer's `(keys, values, …)`.
-
-    Args:
-        cached: the layer's tensors; or None, where there is no past.
-        new_keys, new_values: `(batch, heads, n, head_dim)`.
-        start: int32 scalar tensor, where to write into a static cache; None concatenates.
-
-    Returns:
-        All keys and values, `(batch, heads, length, head_dim)` each.
-    """
-    if cached is None:
-        return new_keys, new_values
-    if start is None:
-        return tuple(
-            tf.concat([tf.cast(old, new.dtype), new], axis=2)
-            for old, new in zip(cached[:2], (new_keys, new_values), strict=True)
-        )
-    return write_positions(cached[0], new_keys, start), write_positions(
-        cached[1], new_values, start
-    )
 
 
 def write_positions(cached, new, start):

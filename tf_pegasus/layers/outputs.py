@@ -1,4 +1,4 @@
-"""What the models return: named outputs that are also ordered dicts and tuples."""
+"""Outputs of the models: named, and also ordered dicts and tuples."""
 
 from collections import OrderedDict
 
@@ -58,9 +58,10 @@ class TFBaseModelOutput(ModelOutput):
 
     Fields:
         last_hidden_state: float32 `(batch, length, d_model)`.
-        hidden_states: where asked for: float32 tensors of the same shape, the embeddings
-            and one a layer; the last is `last_hidden_state`.
-        attentions: where asked for: one float32 `(batch, heads, length, length)` a layer.
+        hidden_states: with `output_hidden_states`: float32 tensors of the same shape, the
+            embeddings and one per layer; the last is `last_hidden_state`.
+        attentions: with `output_attentions`: one float32 `(batch, heads, length, length)` per
+            layer.
     """
 
     fields = ("last_hidden_state", "hidden_states", "attentions")
@@ -73,8 +74,9 @@ class TFBaseModelOutputWithPastAndCrossAttentions(ModelOutput):
         last_hidden_state: float32 `(batch, length, d_model)`.
         past_key_values: with `use_cache`: what the next call takes, see
             `tf_pegasus.layers.kv_cache`.
-        hidden_states: where asked for: the embeddings and one a layer.
-        attentions: where asked for: one float32 `(batch, heads, length, all_length)` a layer.
+        hidden_states: with `output_hidden_states`: the embeddings and one per layer.
+        attentions: with `output_attentions`: one float32 `(batch, heads, length, all_length)` per
+            layer.
         cross_attentions: the same, `(batch, heads, length, source_length)`.
     """
 
@@ -138,43 +140,4 @@ class TFCausalLMOutputWithCrossAttentions(ModelOutput):
         "hidden_states",
         "attentions",
         "cross_attentions",
-    )
-
-
-class GenerateOutput(ModelOutput):
-    """Output of `generate(..., return_dict_in_generate=True)`.
-
-    Where rows are `batch * num_beams` (without beams, `batch * num_return_sequences`), what is
-    there for each step is a tuple with one entry a generated token; inside a `tf.function` it
-    has all `max_length` - prompt entries, zeros behind the last step.
-
-    Fields:
-        sequences: int32 `(batch * num_return_sequences, max_length)`, padded with pad.
-        sequences_scores: float32 `(batch * num_return_sequences,)`, sum of the tokens'
-            log-probabilities over length ** length_penalty.
-        scores: with `output_scores`, for each step float32 `(rows, vocab_size)`: what the next
-            token was chosen by, as the options changed it: log-probabilities in beam search,
-            else logits.
-        logits: with `output_logits`, the same as the model gave them.
-        beam_indices: with `output_scores`, int32 `(batch * num_return_sequences, steps)`, the
-            row that each token of a sequence was chosen from, -1 behind its end; beam search.
-        encoder_attentions, encoder_hidden_states: see `TFBaseModelOutput`, one row a source.
-        decoder_attentions: with `output_attentions`, for each step a tuple with one float32
-            `(rows, heads, 1, step's length)` a layer.
-        cross_attentions: the same, `(rows, heads, 1, source_length)`.
-        decoder_hidden_states: with `output_hidden_states`, for each step a tuple of float32
-            `(rows, 1, d_model)`: the embeddings and one a layer.
-    """
-
-    fields = (
-        "sequences",
-        "sequences_scores",
-        "scores",
-        "logits",
-        "beam_indices",
-        "encoder_attentions",
-        "encoder_hidden_states",
-        "decoder_attentions",
-        "cross_attentions",
-        "decoder_hidden_states",
     )

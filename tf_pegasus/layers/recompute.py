@@ -1,4 +1,4 @@
-"""Gradient checkpointing (Chen et al., 2016): forget a layer's inside, compute it again."""
+"""Recomputing a layer's inside for its gradient instead of keeping it (Chen et al., 2016)."""
 
 import keras
 import numpy as np
@@ -8,7 +8,7 @@ import tensorflow as tf
 _DRAWS = 64
 
 
-def checkpointed(layer, call, *tensors):
+def recomputed(layer, call, *tensors):
     """Runs `call(*tensors)`, a call of `layer`, without keeping what only its gradient needs.
 
     `tf.recompute_grad` alone would draw new dropout masks in the second run, and compute the

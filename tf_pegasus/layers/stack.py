@@ -1,4 +1,4 @@
-"""What the encoder's and the decoder's stack of layers have in common."""
+"""The common base of encoder and decoder: embeddings, layers, a final layer norm."""
 
 import math
 
@@ -6,19 +6,19 @@ import keras
 import tensorflow as tf
 
 from tf_pegasus.config.model import PegasusConfig
-from tf_pegasus.layers.blocks import LayerDrop, layer_norm, residual_dropout
 from tf_pegasus.layers.embeddings import (
     PegasusSharedEmbedding,
     PegasusSinusoidalPositionalEmbedding,
 )
-from tf_pegasus.layers.recompute import checkpointed
+from tf_pegasus.layers.layer import LayerDrop, PegasusLayer, layer_norm, residual_dropout
+from tf_pegasus.layers.recompute import recomputed
 from tf_pegasus.layers.unpack_inputs import as_embeddings, as_ids
 
 
 class PegasusStack(keras.layers.Layer):
     """Embeds ids, and holds the layers and the final layer normalization.
 
-    Subclasses say which `side` of the model they are and what their `layer_class` is.
+    Subclasses say which `side` of the model they are.
 
     Stacks that share an embedding still do after `.keras` saving and loading. Only
     `keras.models.clone_model`, which clones layer by layer, gives each its own: clone a
@@ -31,7 +31,6 @@ class PegasusStack(keras.layers.Layer):
     """
 
     side = None  # "encoder" or "decoder"
-    layer_class = None
 
     def __init__(self, config, embed_tokens=None, **kwargs):
         super().__init__(autocast=False, **kwargs)
@@ -42,7 +41,7 @@ class PegasusStack(keras.layers.Layer):
         self.embed_scale = math.sqrt(config.d_model) if config.scale_embedding else 1.0
         self.dropout = residual_dropout(config)
         self.layers = [
-            self.layer_class(config, dtype=self.dtype_policy, name=f"layers_{i}")
+            PegasusLayer(config, self.side, dtype=self.dtype_policy, name=f"layers_{i}")
             for i in range(getattr(config, f"{self.side}_layers"))
         ]
         self.layerdrop = LayerDrop(getattr(config, f"{self.side}_layerdrop"), dtype="float32")
@@ -72,36 +71,57 @@ class PegasusStack(keras.layers.Layer):
         embedded = self.embed_tokens(input_ids) * self.embed_scale
         return self.embed_positions(embedded, start=start, position_ids=position_ids)
 
-    def embed_inputs(self, input_ids, inputs_embeds, names, start=0, position_ids=None):
+    def embed_inputs(self, input_ids, inputs_embeds, start=0, position_ids=None):
         """`embed`, or only adds positions where the embeddings themselves are given.
 
         Raises:
-            ValueError: both or none of the two are given; the message has their `names`.
+            ValueError: both or none of the two are given.
         """
         if input_ids is not None and inputs_embeds is not None:
-            raise ValueError(f"{names[0]} and {names[1]} exclude each other, give one")
+            raise ValueError("input_ids and inputs_embeds exclude each other, give one")
         if inputs_embeds is None:
             if input_ids is None:
                 raise ValueError(
-                    f"{names[0]} is missing: give integers of the shape (batch, length), or "
-                    f"{names[1]}"
+                    "input_ids is missing: give integers of the shape (batch, length), or "
+                    "inputs_embeds"
                 )
-            return self.embed(as_ids(names[0], input_ids), start, position_ids)
+            return self.embed(as_ids("input_ids", input_ids), start, position_ids)
         # As in `transformers`' TensorFlow classes, embeddings that are given are not scaled.
-        embedded = as_embeddings(names[1], inputs_embeds, self.config.d_model)
+        embedded = as_embeddings("inputs_embeds", inputs_embeds, self.config.d_model)
         return self.embed_positions(embedded, start=start, position_ids=position_ids)
 
-    def run_layer(self, layer, call, *tensors, forget):
-        """Calls a layer, in training perhaps without keeping its inside (`forget`).
+    def run_layers(self, embedded, calls, *sources, recompute=False, training=False):
+        """Runs all layers, and the final layer normalization.
+
+        Args:
+            embedded: float32 `(batch, length, d_model)`.
+            calls: one function a layer, of the hidden states and `sources`, that returns a
+                `LayerOutput`.
+            *sources: further tensors that a gradient has to flow to.
+            recompute: bool, keep nothing of a layer but its output, and compute the rest again
+                for the gradient.
+            training: bool, applies dropout.
 
         Returns:
-            The layer's first output, and a tuple of the others; None where they are forgotten.
+            The embeddings and one tensor per layer, float32 `(batch, length, d_model)`, the last
+            after the layer normalization; and the list of `LayerOutput`s, empty with
+            `recompute`.
         """
-        if forget and self.gradient_checkpointing:
-            # Also an output that nobody uses would be kept, for its gradient's shape.
-            return checkpointed(layer, lambda *inner: call(*inner)[0], *tensors), None
-        first, *others = call(*tensors)
-        return first, others
+        hidden_states = self.dropout(embedded, training=training)
+        states, outputs = [hidden_states], []
+        for layer, call in zip(self.layers, calls, strict=True):
+            if recompute:
+                # Also an output that nobody uses would be kept, for its gradient's shape.
+                after = recomputed(
+                    layer, lambda *inner, call=call: call(*inner)[0], hidden_states, *sources
+                )
+            else:
+                outputs.append(call(hidden_states, *sources))
+                after = outputs[-1].hidden_states
+            hidden_states = self.layerdrop(hidden_states, after, training=training)
+            states.append(hidden_states)
+        states[-1] = self.layer_norm(hidden_states)
+        return tuple(states), outputs
 
     def head_masks(self, name, mask):
         """Splits a head mask `(layers, heads)` by layers; None gives a None for each.

@@ -1,16 +1,53 @@
-"""What goes into a call: keywords, or a dict, list, tuple or tensor as first argument."""
+"""Inputs of a call: keywords, or a dict, list, tuple or tensor as the first argument."""
+
+import functools
+import inspect
 
 import tensorflow as tf
 
+# Arguments whose defaults are the configuration's.
+_OPTIONS = ("use_cache", "output_attentions", "output_hidden_states", "return_dict")
 
-def named_inputs(names, first, **rest):
+
+def unpack_inputs(call):
+    """Decorates a `call(self, input_ids=None, …, training=False)`.
+
+    The decorated method takes its inputs as keywords or positionally, or all of them in the
+    first argument: as a mapping, or as a list or tuple in the order of the signature. Options
+    that are not given, such as `output_attentions`, get the value that `self.config` has.
+
+    The names, in order, are the attribute `input_names` of the method.
+
+    Raises:
+        ValueError: from the decorated method: an unknown name, too many entries, or an input
+            given twice.
+    """
+    signature = inspect.signature(call)
+    names = tuple(name for name in signature.parameters if name not in ("self", "training"))
+    options = [name for name in names if name in _OPTIONS]
+
+    @functools.wraps(call)
+    def unpacked(*args, **kwargs):
+        given = signature.bind(*args, **kwargs).arguments
+        self, training = given.pop("self"), given.pop("training", False)
+        inputs = gather_inputs(names, given.pop(names[0], None), given)
+        for name in options:
+            value = inputs[name]
+            inputs[name] = bool(getattr(self.config, name) if value is None else value)
+        return call(self, **inputs, training=training)
+
+    unpacked.input_names = names
+    return unpacked
+
+
+def gather_inputs(names, first, rest):
     """Gathers a call's inputs under their names.
 
     Args:
         names: the inputs' names in their published order, that of a list or tuple.
         first: the first argument: a tensor (or None), or a mapping, list or tuple that
             holds all of them.
-        **rest: the remaining arguments.
+        rest: dict of the remaining arguments.
 
     Returns:
         A dict with every name; absent inputs are None.
@@ -46,16 +83,34 @@ def as_ids(name, ids):
     """Returns `ids` as an int32 tensor `(batch, length)`.
 
     Raises:
+        TypeError: `ids` are strings.
         ValueError: `ids` is None, has another rank, or does not hold integers.
     """
     if ids is None:
         raise ValueError(f"{name} is missing: give integers of the shape (batch, length)")
+    check_no_strings(name, ids)
     ids = tf.convert_to_tensor(ids)
     if ids.shape.rank != 2:
         raise ValueError(f"{name} must have the shape (batch, length), got {tuple(ids.shape)}")
     if not ids.dtype.is_integer:
         raise ValueError(f"{name} must hold integers, got {ids.dtype.name}")
     return tf.cast(ids, tf.int32)
+
+
+def check_no_strings(name, value):
+    """Raises TypeError where texts were given instead of ids; the message says what to call."""
+    dtype = getattr(value, "dtype", None)
+    first = value
+    while isinstance(first, (list, tuple)) and first:
+        first = first[0]
+    is_text = isinstance(first, (str, bytes)) or (
+        dtype == tf.string or getattr(dtype, "kind", "") in ("U", "S")
+    )
+    if is_text:
+        raise TypeError(
+            f"{name} must be ids, got strings: tokenize them first, as in "
+            "tokenizer(texts, padding=True, return_tensors='np'), or call model.summarize(texts)"
+        )
 
 
 def as_embeddings(name, embeddings, d_model):
@@ -71,8 +126,3 @@ def as_embeddings(name, embeddings, d_model):
             f"{tuple(embeddings.shape)}"
         )
     return tf.cast(embeddings, tf.float32)
-
-
-def flag(value, default):
-    """`default`, usually the configuration's, where an option was not given."""
-    return bool(default if value is None else value)

@@ -6,28 +6,9 @@ from tf_pegasus.layers.decoder import TFPegasusDecoder
 from tf_pegasus.layers.encoder import TFPegasusEncoder
 from tf_pegasus.layers.outputs import TFBaseModelOutput, TFSeq2SeqModelOutput
 from tf_pegasus.layers.stack import shared_embedding
-from tf_pegasus.layers.unpack_inputs import flag, named_inputs
+from tf_pegasus.layers.unpack_inputs import unpack_inputs
 from tf_pegasus.models.encode_decode import EncodeDecodeMixin, as_encoder_output
 from tf_pegasus.models.pretrained import TFPegasusPreTrainedModel
-
-INPUT_NAMES = (
-    "input_ids",
-    "attention_mask",
-    "decoder_input_ids",
-    "decoder_attention_mask",
-    "decoder_position_ids",
-    "head_mask",
-    "decoder_head_mask",
-    "cross_attn_head_mask",
-    "encoder_outputs",
-    "past_key_values",
-    "inputs_embeds",
-    "decoder_inputs_embeds",
-    "use_cache",
-    "output_attentions",
-    "output_hidden_states",
-    "return_dict",
-)
 
 
 @keras.saving.register_keras_serializable(package="tf_pegasus")
@@ -51,6 +32,7 @@ class TFPegasusModel(EncodeDecodeMixin, TFPegasusPreTrainedModel):
         self.decoder = TFPegasusDecoder(self.config, **stack, name="decoder")
         self.built = True
 
+    @unpack_inputs
     def call(
         self,
         input_ids=None,
@@ -81,8 +63,8 @@ class TFPegasusModel(EncodeDecodeMixin, TFPegasusPreTrainedModel):
             decoder_input_ids: int `(batch, target_length)`; with a cache only what follows.
             decoder_attention_mask: int or bool `(batch, target_length)`, the cache's
                 positions included.
-            decoder_position_ids: int `(batch, target_length)`; by default 0, 1, … behind
-                the cache's.
+            decoder_position_ids: int `(batch, target_length)`; by default 0, 1, …, or
+                those that follow the cache's.
             head_mask: `(encoder_layers, encoder_attention_heads)`, 0 switches a head off.
             decoder_head_mask, cross_attn_head_mask: `(decoder_layers,
                 decoder_attention_heads)`.
@@ -105,52 +87,53 @@ class TFPegasusModel(EncodeDecodeMixin, TFPegasusPreTrainedModel):
             ValueError: an input is missing, given twice, of a wrong shape or dtype, too
                 long, or holds ids outside the vocabulary.
         """
-        inputs = named_inputs(
-            INPUT_NAMES,
-            input_ids,
-            attention_mask=attention_mask,
-            decoder_input_ids=decoder_input_ids,
-            decoder_attention_mask=decoder_attention_mask,
-            decoder_position_ids=decoder_position_ids,
-            head_mask=head_mask,
-            decoder_head_mask=decoder_head_mask,
-            cross_attn_head_mask=cross_attn_head_mask,
-            encoder_outputs=encoder_outputs,
-            past_key_values=past_key_values,
-            inputs_embeds=inputs_embeds,
-            decoder_inputs_embeds=decoder_inputs_embeds,
-            use_cache=use_cache,
-            output_attentions=output_attentions,
-            output_hidden_states=output_hidden_states,
-            return_dict=return_dict,
-        )
-        given = [
-            inputs[name] is not None for name in ("decoder_input_ids", "decoder_inputs_embeds")
-        ]
-        if sum(given) != 1:
+        if (decoder_input_ids is None) == (decoder_inputs_embeds is None):
             raise ValueError(
-                "decoder_input_ids and decoder_inputs_embeds exclude each other, give one"
-                if any(given)
-                else "decoder_input_ids is missing: what should the decoder see?"
+                "decoder_input_ids is missing: what should the decoder see?"
+                if decoder_input_ids is None
+                else "decoder_input_ids and decoder_inputs_embeds exclude each other, give one"
             )
-        wanted = {name: inputs[name] for name in ("output_attentions", "output_hidden_states")}
-        encoded = self._encoded(inputs, wanted, training)
+        options = {
+            "output_attentions": output_attentions,
+            "output_hidden_states": output_hidden_states,
+            "return_dict": True,
+            "training": training,
+        }
+        sources = {
+            "input_ids": input_ids,
+            "inputs_embeds": inputs_embeds,
+            "encoder_outputs": encoder_outputs,
+        }
+        given = [name for name, value in sources.items() if value is not None]
+        if len(given) > 1:
+            raise ValueError(f"{given[0]} and {given[1]} exclude each other, give one")
+        if encoder_outputs is not None:
+            encoded = as_encoder_output(encoder_outputs)
+        elif not given and past_key_values is not None:
+            # The cache has the source's keys and values.
+            encoded = TFBaseModelOutput()
+        else:
+            encoded = self.encoder(
+                input_ids,
+                attention_mask=attention_mask,
+                head_mask=head_mask,
+                inputs_embeds=inputs_embeds,
+                **options,
+            )
         decoded = self.decoder(
-            inputs["decoder_input_ids"],
-            attention_mask=inputs["decoder_attention_mask"],
+            decoder_input_ids,
+            attention_mask=decoder_attention_mask,
             encoder_hidden_states=encoded.last_hidden_state,
-            encoder_attention_mask=inputs["attention_mask"],
-            head_mask=inputs["decoder_head_mask"],
-            cross_attn_head_mask=inputs["cross_attn_head_mask"],
-            past_key_values=inputs["past_key_values"],
-            inputs_embeds=inputs["decoder_inputs_embeds"],
-            use_cache=inputs["use_cache"],
-            return_dict=True,
-            position_ids=inputs["decoder_position_ids"],
-            training=training,
-            **wanted,
+            encoder_attention_mask=attention_mask,
+            head_mask=decoder_head_mask,
+            cross_attn_head_mask=cross_attn_head_mask,
+            past_key_values=past_key_values,
+            inputs_embeds=decoder_inputs_embeds,
+            use_cache=use_cache,
+            position_ids=decoder_position_ids,
+            **options,
         )
-        outputs = TFSeq2SeqModelOutput(
+        output = TFSeq2SeqModelOutput(
             last_hidden_state=decoded.last_hidden_state,
             past_key_values=decoded.past_key_values,
             decoder_hidden_states=decoded.hidden_states,
@@ -160,24 +143,4 @@ class TFPegasusModel(EncodeDecodeMixin, TFPegasusPreTrainedModel):
             encoder_hidden_states=encoded.hidden_states,
             encoder_attentions=encoded.attentions,
         )
-        return outputs.in_form(flag(inputs["return_dict"], self.config.return_dict))
-
-    def _encoded(self, inputs, wanted, training):
-        """The encoder's output: given, or computed, or nothing where the cache has all."""
-        sources = ("input_ids", "inputs_embeds", "encoder_outputs")
-        given = [name for name in sources if inputs[name] is not None]
-        if len(given) > 1:
-            raise ValueError(f"{given[0]} and {given[1]} exclude each other, give one")
-        if inputs["encoder_outputs"] is not None:
-            return as_encoder_output(inputs["encoder_outputs"])
-        if not given and inputs["past_key_values"] is not None:
-            return TFBaseModelOutput()
-        return self.encoder(
-            inputs["input_ids"],
-            attention_mask=inputs["attention_mask"],
-            head_mask=inputs["head_mask"],
-            inputs_embeds=inputs["inputs_embeds"],
-            return_dict=True,
-            training=training,
-            **wanted,
-        )
+        return output.in_form(return_dict)

@@ -2,13 +2,11 @@
 
 import keras
 
-from tf_pegasus.layers.decoder import DECODER_INPUT_NAMES, TFPegasusDecoder
+from tf_pegasus.layers.decoder import TFPegasusDecoder
 from tf_pegasus.layers.outputs import TFCausalLMOutputWithCrossAttentions
-from tf_pegasus.layers.unpack_inputs import as_ids, named_inputs
+from tf_pegasus.layers.unpack_inputs import as_ids, unpack_inputs
 from tf_pegasus.models.language_model import LanguageModelMixin
 from tf_pegasus.models.pretrained import TFPegasusPreTrainedModel
-
-CAUSAL_LM_INPUT_NAMES = (*DECODER_INPUT_NAMES[:8], "labels", *DECODER_INPUT_NAMES[8:])
 
 
 @keras.saving.register_keras_serializable(package="tf_pegasus")
@@ -23,8 +21,6 @@ class TFPegasusForCausalLM(LanguageModelMixin, TFPegasusPreTrainedModel):
         **kwargs: of `keras.Model`.
     """
 
-    call_names = CAUSAL_LM_INPUT_NAMES
-
     def __init__(self, config, **kwargs):
         super().__init__(config, **kwargs)
         self.config.is_encoder_decoder = False
@@ -37,6 +33,7 @@ class TFPegasusForCausalLM(LanguageModelMixin, TFPegasusPreTrainedModel):
     def get_encoder(self):
         raise ValueError("TFPegasusForCausalLM has no encoder")
 
+    @unpack_inputs
     def call(
         self,
         input_ids=None,
@@ -55,7 +52,7 @@ class TFPegasusForCausalLM(LanguageModelMixin, TFPegasusPreTrainedModel):
         position_ids=None,
         training=False,
     ):
-        """Scores the token behind each known one.
+        """Scores the next token at every position.
 
         Args:
             input_ids … position_ids: see `TFPegasusDecoder.call`.
@@ -69,8 +66,9 @@ class TFPegasusForCausalLM(LanguageModelMixin, TFPegasusPreTrainedModel):
         Raises:
             ValueError: see `TFPegasusDecoder.call`; also labels that are no ids.
         """
-        inputs = named_inputs(
-            CAUSAL_LM_INPUT_NAMES,
+        if labels is not None:
+            labels = as_ids("labels", labels)
+        outputs = self.decoder(
             input_ids,
             attention_mask=attention_mask,
             encoder_hidden_states=encoder_hidden_states,
@@ -79,18 +77,13 @@ class TFPegasusForCausalLM(LanguageModelMixin, TFPegasusPreTrainedModel):
             cross_attn_head_mask=cross_attn_head_mask,
             past_key_values=past_key_values,
             inputs_embeds=inputs_embeds,
-            labels=labels,
-            use_cache=use_cache,
+            use_cache=use_cache and labels is None,
             output_attentions=output_attentions,
             output_hidden_states=output_hidden_states,
-            return_dict=return_dict,
+            return_dict=True,
             position_ids=position_ids,
+            training=training,
         )
-        labels, return_dict = inputs.pop("labels"), inputs.pop("return_dict")
-        if labels is not None:
-            labels = as_ids("labels", labels)
-            inputs["use_cache"] = False
-        outputs = self.decoder(**inputs, return_dict=True, training=training)
         return self.with_logits(
             TFCausalLMOutputWithCrossAttentions, outputs, labels, return_dict, training
         )

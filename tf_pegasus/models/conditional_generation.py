@@ -3,17 +3,17 @@
 import keras
 import tensorflow as tf
 
+from tf_pegasus.generation.config import GenerationConfig
 from tf_pegasus.generation.generate import GenerationMixin
+from tf_pegasus.generation.program_cache import ProgramCache
 from tf_pegasus.layers.outputs import TFCausalLMOutputWithCrossAttentions, TFSeq2SeqLMOutput
-from tf_pegasus.layers.unpack_inputs import as_ids, named_inputs
-from tf_pegasus.models.backbone import INPUT_NAMES, TFPegasusModel
+from tf_pegasus.layers.unpack_inputs import as_ids, unpack_inputs
+from tf_pegasus.models.backbone import TFPegasusModel
 from tf_pegasus.models.encode_decode import EncodeDecodeMixin
 from tf_pegasus.models.language_model import LanguageModelMixin
 from tf_pegasus.models.losses import ignore_padding, shift_tokens_right
 from tf_pegasus.models.pretrained import TFPegasusPreTrainedModel
 from tf_pegasus.models.summarize import SummarizeMixin
-
-LM_INPUT_NAMES = (*INPUT_NAMES, "labels")
 
 
 @keras.saving.register_keras_serializable(package="tf_pegasus")
@@ -43,8 +43,6 @@ class TFPegasusForConditionalGeneration(
         >>> model.summarize(texts)
     """
 
-    call_names = LM_INPUT_NAMES
-
     def __init__(self, config, **kwargs):
         super().__init__(config, **kwargs)
         self.model = TFPegasusModel(self.config, dtype=self.dtype_policy, name="model")
@@ -55,8 +53,11 @@ class TFPegasusForConditionalGeneration(
             trainable=False,
             autocast=False,
         )
+        self.generation_config = GenerationConfig.from_model_config(self.config)
+        self.programs = ProgramCache()
         self.built = True
 
+    @unpack_inputs
     def call(
         self,
         input_ids=None,
@@ -93,8 +94,16 @@ class TFPegasusForConditionalGeneration(
         Raises:
             ValueError: see `TFPegasusModel.call`; also labels that are no ids.
         """
-        inputs = named_inputs(
-            LM_INPUT_NAMES,
+        is_bare = decoder_input_ids is None and decoder_inputs_embeds is None
+        if labels is not None:
+            labels = ignore_padding(as_ids("labels", labels), self.config.pad_token_id)
+            if is_bare:
+                decoder_input_ids = self.prepare_decoder_input_ids_from_labels(labels)
+        elif is_bare:
+            raise ValueError(
+                "decoder_input_ids and labels are both missing: give one, or call generate()"
+            )
+        outputs = self.model(
             input_ids,
             attention_mask=attention_mask,
             decoder_input_ids=decoder_input_ids,
@@ -107,38 +116,40 @@ class TFPegasusForConditionalGeneration(
             past_key_values=past_key_values,
             inputs_embeds=inputs_embeds,
             decoder_inputs_embeds=decoder_inputs_embeds,
-            use_cache=use_cache,
+            use_cache=use_cache and labels is None,
             output_attentions=output_attentions,
             output_hidden_states=output_hidden_states,
-            return_dict=return_dict,
-            labels=labels,
+            return_dict=True,
+            training=training,
         )
-        config = self.config
-        labels, return_dict = inputs.pop("labels"), inputs.pop("return_dict")
-        is_bare = inputs["decoder_input_ids"] is None and inputs["decoder_inputs_embeds"] is None
-        if labels is not None:
-            labels = ignore_padding(as_ids("labels", labels), config.pad_token_id)
-            inputs["use_cache"] = False
-            if is_bare:
-                inputs["decoder_input_ids"] = shift_tokens_right(
-                    labels, config.pad_token_id, config.decoder_start_token_id
-                )
-        elif is_bare:
-            raise ValueError(
-                "decoder_input_ids and labels are both missing: give one, or call generate()"
-            )
-        outputs = self.model(**inputs, return_dict=True, training=training)
         return self.with_logits(TFSeq2SeqLMOutput, outputs, labels, return_dict, training)
 
     def decode(self, decoder_input_ids, encoder_outputs, *args, return_dict=None, **kwargs):
         outputs = super().decode(
             decoder_input_ids, encoder_outputs, *args, return_dict=True, **kwargs
         )
+        return_dict = self.config.return_dict if return_dict is None else return_dict
         return self.with_logits(
             TFCausalLMOutputWithCrossAttentions, outputs, None, return_dict, training=False
         )
 
     decode.__doc__ = EncodeDecodeMixin.decode.__doc__
+
+    def clear_programs(self):
+        super().clear_programs()
+        self.programs.clear()
+
+    def get_config(self):
+        return {**super().get_config(), "generation_config": self.generation_config.to_dict()}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        generation_config = config.pop("generation_config", None)
+        model = super().from_config(config, custom_objects)
+        if generation_config is not None:
+            model.generation_config = GenerationConfig.from_dict(generation_config)
+        return model
 
     def prepare_decoder_input_ids_from_labels(self, labels):
         """Returns the decoder inputs, int32 `(batch, length)`, that predict `labels`."""

@@ -1,4 +1,4 @@
-"""Encoding once and decoding in steps, as the Flax classes of `transformers` have it."""
+"""Separate encoding and decoding, as in the Flax classes of `transformers`."""
 
 from tf_pegasus.layers.outputs import TFBaseModelOutput
 
@@ -67,8 +67,8 @@ class EncodeDecodeMixin:
 
 
 def as_encoder_output(encoder_outputs):
-    """What an encoder returned, as a `TFBaseModelOutput`: it may be one, a tuple with hidden
-    states and attentions behind the first tensor, or that tensor alone."""
+    """Converts the output of an encoder to a `TFBaseModelOutput`: one already, a tuple of its
+    entries, or the hidden states alone."""
     if isinstance(encoder_outputs, TFBaseModelOutput):
         return encoder_outputs
     if hasattr(encoder_outputs, "keys"):

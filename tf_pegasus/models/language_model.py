@@ -1,18 +1,14 @@
-"""What the models with a language-model head share: loss, outputs, and Keras training."""
+"""The common part of models with a language-model head: loss, outputs, Keras training."""
 
 import keras
 
-from tf_pegasus.layers.unpack_inputs import flag, named_inputs
+from tf_pegasus.layers.unpack_inputs import check_no_strings, gather_inputs
 from tf_pegasus.models.losses import masked_cross_entropy
 
 
 class LanguageModelMixin:
-    """Training on the built-in loss, for a model with `logits`.
-
-    Subclasses say what their `call` takes (`call_names`), in order.
-    """
-
-    call_names = ()
+    """Training on the built-in loss, for a model with `logits` and a `call` that
+    `unpack_inputs` decorates."""
 
     def with_logits(self, output_class, outputs, labels, return_dict, training):
         """Makes a language model's output of a bare one's.
@@ -22,7 +18,7 @@ class LanguageModelMixin:
                 its first.
             outputs: begins with the hidden states, `(batch, length, d_model)`.
             labels: int32 `(batch, length)` or None.
-            return_dict: bool, or None for the configuration's.
+            return_dict: bool, False returns a tuple.
             training: bool, smooths the labels.
         """
         logits = self.logits(outputs[0])
@@ -32,7 +28,7 @@ class LanguageModelMixin:
             loss = masked_cross_entropy(labels, logits, smoothing)
         rest = dict(list(outputs.items())[1:])
         outputs = output_class(loss=loss, logits=logits, **rest)
-        return outputs.in_form(flag(return_dict, self.config.return_dict))
+        return outputs.in_form(return_dict)
 
     def train_step(self, data):
         return super().train_step(self._with_labels_inside(data))
@@ -53,9 +49,10 @@ class LanguageModelMixin:
     def _with_labels_inside(self, data):
         """Moves `y` into the inputs, where the decoder's inputs may be made from it."""
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        inputs = named_inputs(self.call_names, x)
-        if y is not None:
-            inputs = named_inputs(self.call_names, inputs, labels=y)
+        names = type(self).call.input_names
+        inputs = gather_inputs(names, x, {"labels": y})
+        for name in ("input_ids", "labels"):
+            check_no_strings(name, inputs[name])
         if inputs["labels"] is None:
             raise ValueError("labels are missing: put them inside the inputs, or give y")
         present = {name: value for name, value in inputs.items() if value is not None}

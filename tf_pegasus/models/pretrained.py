@@ -1,6 +1,7 @@
-"""What all PEGASUS models share: configuration, embeddings, saving and loading."""
+"""The base class of all models: configuration, embeddings, saving and loading."""
 
 import copy
+from pathlib import Path
 
 import keras
 import tensorflow as tf
@@ -8,7 +9,9 @@ import tensorflow as tf
 from tf_pegasus.checkpoints.loading import find_source, load_pretrained
 from tf_pegasus.checkpoints.saving import MAX_SHARD_SIZE, save_weights
 from tf_pegasus.config.model import PegasusConfig
+from tf_pegasus.layers.dense import PegasusDense
 from tf_pegasus.layers.stack import as_config
+from tf_pegasus.tokenizers.sentencepiece_tokenizer import PegasusTokenizer
 from tf_pegasus.utils.compat import all_layers, replace_weight
 
 
@@ -28,6 +31,8 @@ class TFPegasusPreTrainedModel(keras.Model):
         self.config = copy.deepcopy(as_config(config))
         if not isinstance(self.config, PegasusConfig):
             raise TypeError(f"config must be a PegasusConfig or a dict, got {config!r}")
+        # What turns texts into this model's ids, where it is known; saved along with the model.
+        self.tokenizer = None
 
     def build(self, input_shape=None):
         """Nothing is left to build: the constructor did it."""
@@ -130,7 +135,7 @@ class TFPegasusPreTrainedModel(keras.Model):
             replace_weight(self, "final_logits_bias", tf.pad(bias, [[0, 0], [0, missing]]))
         for config in self._configs():
             config.vocab_size = new_num_tokens
-        self._forget_traces()
+        self.clear_programs()
         # An optimizer has its state in the old shape.
         self.compiled = False
         return embedding
@@ -149,7 +154,7 @@ class TFPegasusPreTrainedModel(keras.Model):
             config.max_position_embeddings = size
         for stack in self.get_stacks().values():
             stack.resize_position_embeddings(size)
-        self._forget_traces()
+        self.clear_programs()
 
     def get_position_embeddings(self):
         """Returns the tables of encoder and decoder, float32 `(positions, d_model)` each."""
@@ -173,11 +178,11 @@ class TFPegasusPreTrainedModel(keras.Model):
     def _set_gradient_checkpointing(self, value):
         for stack in self.get_stacks().values():
             stack.gradient_checkpointing = value
-        self._forget_traces()
+        self.clear_programs()
 
-    def _forget_traces(self):
+    def clear_programs(self):
+        """Drops all traced functions, which a change of the model's structure makes wrong."""
         self.train_function = self.test_function = self.predict_function = None
-        self.__dict__.pop("_generation_programs", None)
 
     # Configuration and files
 
@@ -185,7 +190,7 @@ class TFPegasusPreTrainedModel(keras.Model):
         """Keeps kernels and token embedding as int8, for inference: a quarter of the memory.
 
         Kernels are scaled by their columns, embeddings by rows, and what a kernel is multiplied
-        with by its own greatest entry, at run time. `.keras` files keep a quantized model;
+        with by its own largest entry, at run time. `.keras` files keep a quantized model;
         `save_pretrained` refuses it, because the published formats have no place for scales.
 
         Args:
@@ -204,12 +209,12 @@ class TFPegasusPreTrainedModel(keras.Model):
         if self.is_quantized:
             raise ValueError("the model is quantized already")
         for layer in all_layers(self):
-            if isinstance(layer, keras.layers.Dense):
+            if isinstance(layer, PegasusDense):
                 layer.quantize(mode)
         embeddings = [stack.embed_tokens for stack in self.get_stacks().values()]
         for embedding in {id(embedding): embedding for embedding in embeddings}.values():
             embedding.to_int8()
-        self._forget_traces()
+        self.clear_programs()
 
     @property
     def is_quantized(self):
@@ -233,6 +238,16 @@ class TFPegasusPreTrainedModel(keras.Model):
         if is_quantized:
             model.quantize("int8")
         return model
+
+    def save_assets(self, directory):
+        """Keras' hook: writes the tokenizer into a `.keras` file."""
+        if self.tokenizer is not None:
+            self.tokenizer.save_pretrained(directory)
+
+    def load_assets(self, directory):
+        """Keras' hook: reads the tokenizer of a `.keras` file."""
+        if Path(directory).is_dir():
+            self.tokenizer = PegasusTokenizer.from_pretrained(directory)
 
     def save_pretrained(
         self,
@@ -318,7 +333,7 @@ class TFPegasusPreTrainedModel(keras.Model):
             "local_files_only": local_files_only,
         }
         model, info = load_pretrained(cls, path, strict, dtype, config, hub, overrides)
-        # Where its tokenizer is found too, should it be asked for (a closure: Keras saves what
-        # it finds in attributes).
-        model.__dict__["_find_directory"] = lambda: find_source(path, **hub).directory
+        directory = find_source(path, **hub).directory
+        if (directory / "spiece.model").is_file():
+            model.tokenizer = PegasusTokenizer.from_pretrained(directory)
         return (model, info) if output_loading_info else model

@@ -2,60 +2,59 @@
 
 import warnings
 
-from tf_pegasus.tokenizers.sentencepiece_tokenizer import PegasusTokenizer
+from tf_pegasus.summarization.summarize import summarize_texts
 
 
 class SummarizeMixin:
-    """Gives a model that generates its `summarize` and its `tokenizer`."""
+    """Gives a model with `tokenizer` and `generate` its `summarize`."""
 
-    @property
-    def tokenizer(self):
-        """`PegasusTokenizer`: the one that was set, else the one in the directory that
-        `from_pretrained` read; None where there is neither."""
-        if self.__dict__.get("_tokenizer") is None and "_find_directory" in self.__dict__:
-            directory = self.__dict__["_find_directory"]()
-            self.__dict__["_tokenizer"] = PegasusTokenizer.from_pretrained(directory)
-        return self.__dict__.get("_tokenizer")
-
-    @tokenizer.setter
-    def tokenizer(self, value):
-        self.__dict__["_tokenizer"] = value
-
-    def summarize(self, texts, batch_size=8, tokenizer=None, stream=False, **options):
-        """Summarizes texts, long ones together with long ones, and keeps their order.
-
-        A text that is blank or no str gets "" and a warning; the others are not affected.
-
-        Args:
-            texts: str, or iterable of str.
-            batch_size: int, texts generated at a time.
-            tokenizer: `PegasusTokenizer`; by default `tokenizer`.
-            stream: bool, return an iterator that reads texts as it goes.
-            **options: see `tf_pegasus.Summarizer.stream` and `generate`, such as `num_beams`.
-
-        Returns:
-            list of str, one a text; an iterator where `stream`; a str for a str.
+    def checked_tokenizer(self, tokenizer=None):
+        """Returns `tokenizer`, by default the model's own.
 
         Raises:
-            ValueError: there is no tokenizer, or an option is out of range.
-            TypeError: an unknown option.
+            ValueError: there is none, or it has more ids than the model.
         """
-        # Here, because a summarizer is made of a model.
-        from tf_pegasus.summarization.summarizer import Summarizer
-
-        tokenizer = tokenizer or self.tokenizer
+        tokenizer = self.tokenizer if tokenizer is None else tokenizer
         if tokenizer is None:
             raise ValueError(
                 "the model has no tokenizer, because it was not made by from_pretrained: set "
                 "model.tokenizer, or give tokenizer="
             )
-        summarizer = Summarizer(self, tokenizer)
-        options = {"errors": "keep", "batch_size": batch_size, **options}
-        if isinstance(texts, str):
-            return next(iter(_texts_of(summarizer.summarize([texts], **options))))
-        if stream:
-            return _texts_of(summarizer.stream(texts, **options))
-        return list(_texts_of(summarizer.summarize(texts, **options)))
+        if len(tokenizer) > self.config.vocab_size:
+            raise ValueError(
+                f"the tokenizer has {len(tokenizer)} ids, more than the model's "
+                f"vocab_size={self.config.vocab_size}: they do not belong together"
+            )
+        return tokenizer
+
+    def summarize(self, texts, tokenizer=None, stream=False, **options):
+        """Summarizes texts, long ones together with long ones, and keeps their order.
+
+        Args:
+            texts: str, or iterable of str.
+            tokenizer: `PegasusTokenizer`; by default `tokenizer`.
+            stream: bool, return an iterator that reads texts as it goes.
+            **options: see `tf_pegasus.summarization.summarize.summarize_texts`: `batch_size`,
+                `engine`, `progress`, `errors`, `window`, and options of `generate` such as
+                `num_beams`. With `errors="keep"` a text that is blank or no str gets "" and a
+                warning.
+
+        Returns:
+            list of str, one a text; an iterator where `stream`; a str for a str.
+
+        Raises:
+            ValueError: there is no tokenizer, a text is blank, or an option is out of range.
+            TypeError: a text is no str, or an unknown option.
+        """
+        tokenizer = self.checked_tokenizer(tokenizer)
+        is_one = isinstance(texts, str)
+        if not stream:
+            options = {"window": None, **options}
+        summaries = summarize_texts(self, tokenizer, [texts] if is_one else texts, **options)
+        results = _texts_of(summaries)
+        if is_one:
+            return next(results)
+        return results if stream else list(results)
 
 
 def _texts_of(summaries):

@@ -56,7 +56,7 @@ class SummaryModelHandler(ModelHandler[dict, dict, ServedModel]):
             }
 
     def batch_elements_kwargs(self):
-        """How Beam makes batches: always as many records, but for the last ones."""
+        """Arguments of Beam's batching: a fixed number of records, fewer at the end."""
         # The buckets are in the manifest, which only the workers may be able to read.
         size = 16 * _BUCKETS_A_BATCH
         return {"min_batch_size": size, "max_batch_size": size}

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from tf_pegasus.serving.buckets import Buckets
 from tf_pegasus.serving.deployment import batching_parameters
 from tf_pegasus.serving.manifest import EXTRA, MANIFEST_FILE, checksums, versions
 from tf_pegasus.serving.signatures import ServedSummarizer
 from tf_pegasus.serving.warmup import is_available, write_warmup_requests
 from tf_pegasus.serving.weights import weights_of, with_weights
-from tf_pegasus.summarization.summarizer import Summarizer
+from tf_pegasus.summarizer import Summarizer
 from tf_pegasus.utils.extras import require
 from tf_pegasus.utils.files import new_directory_atomically, write_json_atomically
+from tf_pegasus.utils.shapes import Buckets
 from tf_pegasus.version import __version__
 
 # What each choice has: the first is the engine of `serving_default`.
@@ -60,7 +60,7 @@ def export_saved_model(
     buckets, larger ones in parts.
 
     Args:
-        summarizer: `tf_pegasus.summarization.summarizer.Summarizer`.
+        summarizer: `tf_pegasus.Summarizer`.
         directory: path that holds the versions: `1`, `2`, … Never written over.
         engine: `"xla"` (compiles at the first request of each bucket; TF Serving wants
             `--xla_cpu_compilation_enabled=true`), `"graph"` (runs everywhere) or `"both"`:
@@ -102,7 +102,7 @@ def export_saved_model(
                 stacklevel=2,
             )
     path = Path(directory) / str(_version(directory, version))
-    buckets = Buckets.up_to(summarizer.max_source_length, batch_buckets, length_buckets)
+    buckets = Buckets.few(summarizer.max_source_length, batch_buckets, length_buckets)
     settings = _settings(summarizer.model, adjustable, options)
     summarizer = Summarizer(with_weights(summarizer.model, weights), summarizer.tokenizer)
     engines = EXPORT_ENGINES[engine]
@@ -173,7 +173,7 @@ def _save(served, summarizer, directory):
     # Keras keeps its variables in wrappers that a SavedModel does not look into.
     module.weights = [variable.value for variable in summarizer.model.variables]
     with tempfile.TemporaryDirectory() as scratch:
-        # The ops have the vocabulary in the graph; this is for whoever wants to look at it.
+        # The graph holds the vocabulary already; the asset is for people to look at.
         vocabulary = Path(scratch, "spiece.model")
         vocabulary.write_bytes(summarizer.tokenizer.model_proto)
         added = Path(scratch, "added_tokens.json")

@@ -1,4 +1,4 @@
-"""What an exported version is, written beside it, and whether it is still whole."""
+"""The manifest of an exported version: its settings, and checksums of its files."""
 
 import hashlib
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What an export costs in bytes, and what it changes in ROUGE."""
+"""Reports on an export: its size, and its ROUGE beside that of the model in Python."""
 
 from pathlib import Path
 

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from tf_pegasus.generation.config import OUTPUT_FLAGS
-from tf_pegasus.generation.decoding import Adjusted
+from tf_pegasus.generation.decoding import RuntimeOptions
 from tf_pegasus.serving.parts import in_parts
 from tf_pegasus.tokenizers.in_graph_tokenizer import TFPegasusTokenizer
 
@@ -33,7 +33,7 @@ class ServedSummarizer:
         options: `GenerationConfig`; `num_return_sequences` is the n of `summarize_n`.
         is_adjustable: bool, whether requests may bring `num_beams`, `max_length` and
             `length_penalty`.
-        max_text_bytes: int, what is behind is cut off before a text is tokenized.
+        max_text_bytes: int, longer texts are cut before they are tokenized.
 
     Attributes:
         signatures: dict of `tf.function` by name.
@@ -79,17 +79,17 @@ class ServedSummarizer:
         return tf.function(function, input_signature=list(specs.values()), autograph=False)
 
     def _generating(self, function, engine, specs):
-        """A signature that generates, with the options that may be adjusted as its last inputs,
+        """A signature that generates, with the options that requests may bring as its last inputs,
         their defaults being those of the export."""
         search = self._searches[engine]
         takes_text = "text" in specs
         if not self._is_adjustable:
 
             def fixed_of_text(text):
-                return function(search, Adjusted(), text)
+                return function(search, RuntimeOptions(), text)
 
             def fixed_of_ids(input_ids, attention_mask):
-                return function(search, Adjusted(), input_ids, attention_mask)
+                return function(search, RuntimeOptions(), input_ids, attention_mask)
 
             return self._signature(fixed_of_text if takes_text else fixed_of_ids, **specs)
         # Defaults that are tensors become the signature's: TF Serving and C++ fill them in.
@@ -98,30 +98,30 @@ class ServedSummarizer:
         penalty = tf.constant(self._options.length_penalty, tf.float32)
 
         def of_text(text, num_beams=beams, max_length=longest, length_penalty=penalty):
-            adjusted = self._checked(num_beams, max_length, length_penalty)
-            return function(search, adjusted, text)
+            runtime = self._checked(num_beams, max_length, length_penalty)
+            return function(search, runtime, text)
 
         def of_ids(
             input_ids, attention_mask, num_beams=beams, max_length=longest, length_penalty=penalty
         ):
-            adjusted = self._checked(num_beams, max_length, length_penalty)
-            return function(search, adjusted, input_ids, attention_mask)
+            runtime = self._checked(num_beams, max_length, length_penalty)
+            return function(search, runtime, input_ids, attention_mask)
 
         return self._signature(of_text if takes_text else of_ids, **specs, **_ADJUSTABLE)
 
-    def _summarize(self, search, adjusted, text):
+    def _summarize(self, search, runtime, text):
         """The best summary of each text."""
-        best = self._summarize_n(search, adjusted, text)
+        best = self._summarize_n(search, runtime, text)
         return {
             "summary": best["summaries"][:, 0],
             "score": best["scores"][:, 0],
             "truncated": best["truncated"],
         }
 
-    def _summarize_n(self, search, adjusted, text):
+    def _summarize_n(self, search, runtime, text):
         """The n best summaries of each text, best first."""
         ids, truncated = self._ids(text)
-        sequences, scores = self._generated(search, adjusted, *self._dense(ids))
+        sequences, scores = self._generated(search, runtime, *self._dense(ids))
         summaries = self.tokenizer.detokenize(tf.reshape(sequences, (-1, sequences.shape[2])))
         return {
             "summaries": tf.reshape(summaries, tf.shape(scores)),
@@ -129,7 +129,7 @@ class ServedSummarizer:
             "truncated": truncated,
         }
 
-    def _generate_ids(self, search, adjusted, input_ids, attention_mask):
+    def _generate_ids(self, search, runtime, input_ids, attention_mask):
         """The best output ids of source ids; rows with ids out of range have none."""
         rows = tf.shape(input_ids)[0]
         is_same = tf.reduce_all(tf.shape(input_ids) == tf.shape(attention_mask))
@@ -141,7 +141,7 @@ class ServedSummarizer:
         truncated = tf.reduce_any(mask[:, self._buckets.longest :] != 0, axis=1)
         mask = tf.where(valid[:, None], mask, 0)[:, : self._buckets.longest]
         ids = tf.where(valid[:, None], input_ids, self._config.pad_token_id)
-        sequences, scores = self._generated(search, adjusted, ids[:, : self._buckets.longest], mask)
+        sequences, scores = self._generated(search, runtime, ids[:, : self._buckets.longest], mask)
         return {
             "sequences": tf.reshape(sequences[:, 0], (rows, sequences.shape[2])),
             "scores": scores[:, 0],
@@ -239,9 +239,9 @@ class ServedSummarizer:
         compiled once."""
         model, options = self._model, self._options
 
-        def search(input_ids, attention_mask, *adjusted):
-            adjusted = Adjusted(*adjusted) if adjusted else None
-            return model.search(input_ids, attention_mask, options, adjusted)
+        def search(input_ids, attention_mask, *runtime):
+            runtime = RuntimeOptions(*runtime) if runtime else None
+            return model.search(input_ids, attention_mask, options, runtime)
 
         scalars = _ADJUSTABLE.values() if self._is_adjustable else ()
         return tf.function(
@@ -253,7 +253,7 @@ class ServedSummarizer:
         )
 
     def _checked(self, num_beams, max_length, length_penalty):
-        """What a request adjusts, or an error that names the input."""
+        """The runtime options of a request, or an error that names the input."""
         checks = [
             tf.debugging.Assert(
                 (value >= least) & (value <= most),
@@ -266,12 +266,12 @@ class ServedSummarizer:
             )
         ]
         with tf.control_dependencies(checks):
-            return Adjusted(*map(tf.identity, (num_beams, max_length, length_penalty)))
+            return RuntimeOptions(*map(tf.identity, (num_beams, max_length, length_penalty)))
 
-    def _generated(self, search, adjusted, input_ids, attention_mask):
+    def _generated(self, search, runtime, input_ids, attention_mask):
         """Sequences `(batch, n, max_length)` and scores `(batch, n)`; places that are not filled
         have pad, and the score that says so."""
-        scalars = [value for value in adjusted if value is not None]
+        scalars = [value for value in runtime if value is not None]
         places = self._options.num_return_sequences
         width = self._options.max_length
 

@@ -1,6 +1,8 @@
-"""The model in the precision that it is exported with."""
+"""Copies of a model in other precisions, for exports."""
 
 import keras
+
+from tf_pegasus.checkpoints.names import huggingface_weights
 
 WEIGHTS = ("float32", "bfloat16", "int8")
 
@@ -31,8 +33,9 @@ def with_weights(model, weights):
         raise ValueError(f"weights={weights!r}: the model is quantized, its weights are gone")
     policy = keras.dtype_policies.get("bfloat16" if weights == "bfloat16" else "float32")
     copy = type(model)(model.config, dtype=policy)
-    for theirs, ours in zip(copy.variables, model.variables, strict=True):
-        theirs.assign(keras.ops.cast(ours, theirs.dtype))
+    # By the weights of checkpoints, in which adapters are merged.
+    for target, source in zip(huggingface_weights(copy), huggingface_weights(model), strict=True):
+        target.variable.assign(keras.ops.cast(source.variable, target.variable.dtype))
     copy.generation_config = model.generation_config
     if weights == "int8":
         copy.quantize("int8")

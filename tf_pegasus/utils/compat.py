@@ -1,4 +1,4 @@
-"""What the package uses of TensorFlow, tensorflow-text and Keras beyond their public API.
+"""Uses of TensorFlow, tensorflow-text and Keras beyond their public APIs.
 
 Each function says what it relies on, and in which versions that was seen;
 `tests/utils/test_compat.py` fails, and says which, where a new version has moved it.

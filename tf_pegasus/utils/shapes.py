@@ -1,42 +1,97 @@
-"""Rounding shapes up, so that few different ones are ever compiled.
+"""Rounding batches and lengths up to few sizes, so that few programs are ever compiled."""
 
-Lengths go up to a power of two or to one and a half times one, batches to a power of two.
-"""
+from dataclasses import dataclass
 
-import numpy as np
 import tensorflow as tf
 
-_POWERS = 2 ** np.arange(31, dtype="int64")
-SIZES = {
-    "batch": _POWERS[:24].astype("int32"),
-    "length": np.sort(np.concatenate([_POWERS[4:24], 3 * _POWERS[3:22]])).astype("int32"),
-}
+# Every pair of a batch and a length is a program to compile and a request to warm up.
+SERVING_BATCHES = (1, 2, 4, 8, 16)
+SHORTEST = 16
+_POWERS = tuple(2**n for n in range(24))
 
 
-def bucket(size, kind, most=None):
-    """The smallest bucket that holds `size`, at most `most`: an int32 scalar tensor.
+@dataclass(frozen=True)
+class Buckets:
+    """Sizes that batches and sources are padded to.
 
-    Args:
-        size: int or int32 scalar tensor.
-        kind: `"batch"` or `"length"`.
-        most: int or None, the largest size there is (such as the model's longest source).
+    Attributes:
+        batch: tuple of int, ascending, in documents.
+        length: tuple of int, ascending, in tokens.
+
+    Raises:
+        ValueError, TypeError: they are not ascending, or not positive ints.
     """
-    sizes = tf.constant(SIZES[kind])
-    size = tf.convert_to_tensor(size, tf.int32)
-    chosen = sizes[tf.searchsorted(sizes, size[None])[0]]
-    return chosen if most is None else tf.maximum(tf.minimum(chosen, most), size)
+
+    batch: tuple[int, ...]
+    length: tuple[int, ...]
+
+    def __post_init__(self):
+        for name in ("batch", "length"):
+            sizes = getattr(self, name)
+            if not isinstance(sizes, (tuple, list)) or not all(type(size) is int for size in sizes):
+                raise TypeError(f"{name}_buckets={sizes!r} must be ints")
+            if not sizes or sizes[0] < 1 or any(a >= b for a, b in zip(sizes, sizes[1:])):  # noqa: B905, RUF007
+                raise ValueError(f"{name}_buckets={sizes!r} must ascend, from at least 1")
+            object.__setattr__(self, name, tuple(sizes))
+
+    @classmethod
+    def many(cls, longest):
+        """Buckets that fit closely: batches up to a power of two, lengths up to a power of two or
+        to one and a half times one, at most `longest`."""
+        lengths = sorted({*_POWERS[4:], *(3 * power for power in _POWERS[3:])})
+        return cls(_POWERS, (*(length for length in lengths if length < longest), longest))
+
+    @classmethod
+    def few(cls, longest, batch=None, length=None):
+        """The buckets asked for, by default five batches, and an eighth, a quarter, half and all
+        of `longest` tokens.
+
+        Raises:
+            ValueError: a length is above `longest`.
+        """
+        if length is None:
+            parts = {max(min(SHORTEST, longest), longest // n) for n in (8, 4, 2, 1)}
+            length = sorted(parts)
+        buckets = cls(SERVING_BATCHES if batch is None else batch, tuple(length))
+        if buckets.longest > longest:
+            raise ValueError(
+                f"length_buckets={buckets.length!r} must not go above the model's {longest} tokens"
+            )
+        return buckets
+
+    @property
+    def most(self):
+        """int, the largest batch that is computed at a time."""
+        return self.batch[-1]
+
+    @property
+    def longest(self):
+        """int, the most tokens of a document that are read."""
+        return self.length[-1]
+
+    def pad(self, input_ids, attention_mask, pad_token_id):
+        """Pads ids and mask to the smallest bucket that holds them.
+
+        Added rows have an all-zero mask, which the searches do not work on.
+
+        Args:
+            input_ids, attention_mask: int32 `(batch, length)`, at most `most` and `longest`.
+            pad_token_id: int.
+
+        Returns:
+            Both, padded.
+        """
+        rows, columns = tf.unstack(tf.shape(input_ids))
+        padding = [
+            [0, _smallest(self.batch, rows) - rows],
+            [0, _smallest(self.length, columns) - columns],
+        ]
+        return (
+            tf.pad(input_ids, padding, constant_values=pad_token_id),
+            tf.pad(attention_mask, padding),
+        )
 
 
-def pad_to_bucket(input_ids, attention_mask, pad_token_id, longest):
-    """Pads ids and mask, both int32 `(batch, length)`, to the buckets of their shape.
-
-    Added rows have an all-zero mask, which the searches do not work on.
-    """
-    batch, length = tf.unstack(tf.shape(input_ids))
-    rows = bucket(batch, "batch") - batch
-    columns = bucket(length, "length", longest) - length
-    padding = [[0, rows], [0, columns]]
-    return (
-        tf.pad(input_ids, padding, constant_values=pad_token_id),
-        tf.pad(attention_mask, padding),
-    )
+def _smallest(sizes, size):
+    sizes = tf.constant(sizes)
+    return sizes[tf.searchsorted(sizes, size[None])[0]]

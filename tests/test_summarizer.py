@@ -76,7 +76,10 @@ def test_the_model_summarizes_strings(summarizer, model_directory):
     assert next(stream) == expected[0]
     assert list(stream) == expected[1:]
     with pytest.warns(UserWarning, match=r"texts\[0\] is blank"):
-        assert model.summarize(["", TEXTS[1]], engine="graph") == ["", expected[1]]
+        kept = model.summarize(["", TEXTS[1]], errors="keep", engine="graph")
+    assert kept == ["", expected[1]]
+    with pytest.raises(ValueError, match=r"texts\[0\] is blank"):
+        model.summarize(["", TEXTS[1]])
     assert model.tokenizer is model.tokenizer
     bare = TFPegasusForConditionalGeneration(model.config)
     with pytest.raises(ValueError, match="the model has no tokenizer"):

@@ -1,0 +1,98 @@
+"""A model and its tokenizer, for texts in and summaries with scores out."""
+
+from collections.abc import Iterable, Iterator
+
+from tf_pegasus.models.conditional_generation import TFPegasusForConditionalGeneration
+from tf_pegasus.summarization.summarize import Summary, max_source_length, summarize_texts
+
+
+class Summarizer:
+    """A model and its tokenizer.
+
+    `model.summarize` does the same and returns the texts alone.
+
+    Args:
+        model: `TFPegasusForConditionalGeneration`.
+        tokenizer: `PegasusTokenizer`; by default the model's.
+
+    Raises:
+        ValueError: there is no tokenizer, or it has more ids than the model.
+
+    Example:
+        >>> summarizer = Summarizer.from_pretrained(tf_pegasus.bundled_model())
+        >>> summarizer.summarize(["A program that draws maps of the night sky."])[0].text
+    """
+
+    def __init__(self, model, tokenizer=None):
+        self.model = model
+        self.tokenizer = model.checked_tokenizer(tokenizer)
+
+    @classmethod
+    def from_pretrained(cls, path, **options) -> "Summarizer":
+        """Reads a directory, or a repository of the hub, with configuration, weights and
+        vocabulary.
+
+        Args:
+            path: the directory, or `"owner/name"`.
+            **options: see `TFPegasusForConditionalGeneration.from_pretrained`, such as
+                `revision`, a commit, tag or branch of the repository.
+
+        Raises:
+            FileNotFoundError: the directory or one of its files is missing.
+            ValueError: a file is damaged, or the files do not fit together.
+            ImportError: a name that is no directory, and `huggingface_hub` is not installed.
+        """
+        model = TFPegasusForConditionalGeneration.from_pretrained(path, **options)
+        if model.tokenizer is None:
+            raise FileNotFoundError(
+                f"no vocabulary in {str(path)!r}: neither spiece.model nor tokenizer.json"
+            )
+        return cls(model)
+
+    def save_pretrained(self, save_directory, **options):
+        """Writes configuration, weights and tokenizer, which `from_pretrained` reads.
+
+        Args:
+            save_directory: path, made if missing.
+            **options: see `TFPegasusForConditionalGeneration.save_pretrained`.
+        """
+        self.model.save_pretrained(save_directory, **options)
+        self.tokenizer.save_pretrained(save_directory)
+
+    @property
+    def max_source_length(self) -> int:
+        """int, the longest source in tokens, eos included."""
+        return max_source_length(self.model, self.tokenizer)
+
+    def summarize(self, texts: Iterable[str], **options) -> list[Summary]:
+        """Summarizes texts, all sorted by length together, and returns the summaries in order.
+
+        Args:
+            texts: iterable of str.
+            **options: see `stream`.
+
+        Returns:
+            list of `Summary`, one a text.
+
+        Raises:
+            See `stream`; bad texts are reported before anything is generated.
+        """
+        return list(self.stream(texts, **{"window": None, **options}))
+
+    def stream(self, texts: Iterable[str], **options) -> Iterator[Summary]:
+        """Summarizes texts as they come, in order.
+
+        Args:
+            texts: iterable of str.
+            **options: see `tf_pegasus.summarization.summarize.summarize_texts`: `batch_size`,
+                `engine`, `progress`, `errors`, `window`, and options of `generate` such as
+                `num_beams`.
+
+        Returns:
+            Iterator of `Summary`, one a text.
+
+        Raises:
+            ValueError: an option is out of range, or a text is blank.
+            TypeError: `texts` is a str, a text is no str, or an unknown option.
+        """
+        return summarize_texts(self.model, self.tokenizer, texts, **options)
