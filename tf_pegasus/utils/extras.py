@@ -1,9 +1,10 @@
 """Importing what only an extra installs."""
 
 import importlib
+from types import ModuleType
 
 
-def require(module, extra):
+def require(module: str, extra: str) -> ModuleType:
     """Imports `module`, or says which extra brings it.
 
     Raises:
