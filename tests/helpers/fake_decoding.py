@@ -17,7 +17,7 @@ class SeenTokens(NamedTuple):
 
     tokens: tf.Tensor
 
-    def continued(self, beam_indices):
+    def reordered(self, beam_indices):
         return SeenTokens(tf.gather(self.tokens, beam_indices, axis=1, batch_dims=1))
 
 

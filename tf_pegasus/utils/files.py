@@ -6,12 +6,14 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+StrPath = str | os.PathLike[str]
 
-def read_json_object(path: str | Path) -> dict[str, Any]:
+
+def read_json_object(path: StrPath) -> dict[str, Any]:
     """Reads a JSON object.
 
     Raises:
@@ -30,12 +32,12 @@ def read_json_object(path: str | Path) -> dict[str, Any]:
     return value
 
 
-def write_json_atomically(path: str | Path, value: dict[str, Any]) -> None:
+def write_json_atomically(path: StrPath, value: Mapping[str, Any]) -> None:
     """Writes a JSON object, its keys sorted."""
     write_text_atomically(path, json.dumps(value, indent=2, sort_keys=True) + "\n")
 
 
-def write_bytes_atomically(path: str | Path, content: bytes) -> None:
+def write_bytes_atomically(path: StrPath, content: bytes) -> None:
     """Writes `content` to a temporary neighbour of `path`, then renames it over `path`."""
     path = Path(path)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -50,20 +52,20 @@ def write_bytes_atomically(path: str | Path, content: bytes) -> None:
         raise
 
 
-def make_readable(path: str | Path, mode: int = 0o666) -> None:
+def make_readable(path: StrPath, mode: int = 0o666) -> None:
     """Gives a file that was made private the mode it would otherwise have had."""
     umask = os.umask(0)
     os.umask(umask)
     os.chmod(path, mode & ~umask)
 
 
-def write_text_atomically(path: str | Path, text: str) -> None:
+def write_text_atomically(path: StrPath, text: str) -> None:
     """`write_bytes_atomically` for UTF-8 text."""
     write_bytes_atomically(path, text.encode("utf-8"))
 
 
 @contextlib.contextmanager
-def new_directory_atomically(path: str | Path) -> Iterator[Path]:
+def new_directory_atomically(path: StrPath) -> Iterator[Path]:
     """Yields a temporary directory that becomes `path` when the block ends without error.
 
     Raises:
