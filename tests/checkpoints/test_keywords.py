@@ -40,7 +40,9 @@ def test_what_names_a_policy(dtype, policy):
     assert dtype_policy("auto", stored=None) is None
 
 
-@pytest.mark.parametrize("dtype", ["float17", "int8", "int32", np.int32, object(), 3])
+@pytest.mark.parametrize(
+    "dtype", ["float17", "int8", "int32", "int8_from_float32", np.int32, object(), 3]
+)
 def test_what_names_no_policy(dtype):
     with pytest.raises(ValueError, match=r"dtype=.* must be 'float32', 'float16'"):
         dtype_policy(dtype, stored=None)

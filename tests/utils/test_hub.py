@@ -178,22 +178,22 @@ def test_files_are_fetched_again_when_asked_to(hub):
 
 
 def test_proxies_are_used_for_the_call_alone(hub, monkeypatch):
+    from huggingface_hub import constants
+
+    proxy = constants.ENDPOINT
+    monkeypatch.setattr(constants, "ENDPOINT", "http://hub.invalid")
     monkeypatch.delenv("http_proxy", raising=False)
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:8")
-    monkeypatch.setenv("NO_PROXY", "")
-    monkeypatch.setenv("no_proxy", "")
-    used = []
-
-    def model_info(*arguments, **options):
-        used.append((os.environ["http_proxy"], os.environ["HTTP_PROXY"]))
-        raise ConnectionError
-
-    monkeypatch.setattr("huggingface_hub.HfApi.model_info", model_info)
-    with pytest.raises(FileNotFoundError, match=r"cannot be reached \(ConnectionError\)"):
-        TFPegasusModel.from_pretrained("owner/other", proxies={"http": "http://127.0.0.1:7"}, **hub)
-    assert used == [("http://127.0.0.1:7", "http://127.0.0.1:7")]
-    assert os.environ["HTTP_PROXY"] == "http://127.0.0.1:8"
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    # The server, as a proxy, is asked for whole addresses; it knows none of them.
+    with pytest.raises(FileNotFoundError, match="neither a directory nor a repository"):
+        TFPegasusModel.from_pretrained("owner/tiny", proxies={"http": proxy}, **hub)
+    assert _Hub.requests[0][0].startswith("http://hub.invalid/api/models/owner/tiny")
+    assert os.environ["HTTP_PROXY"] == "http://127.0.0.1:9"
     assert "http_proxy" not in os.environ
+    _Hub.requests.clear()
+    with pytest.raises(FileNotFoundError, match="the hub cannot be reached"):
+        TFPegasusModel.from_pretrained("owner/tiny", **hub)
+    assert not _Hub.requests
 
 
 def test_subfolders_of_repositories_keep_to_their_files():

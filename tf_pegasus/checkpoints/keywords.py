@@ -89,6 +89,7 @@ def dtype_policy(dtype: Any, stored: str | None) -> Any:
     Args:
         dtype: a policy or its name, such as `"mixed_bfloat16"`; a NumPy, TensorFlow or
             PyTorch dtype; `"auto"` for the file's; None for Keras' global policy.
+            Int8 is no policy to load with: call `model.quantize("int8")` afterwards.
         stored: str, the dtype that all weights of the file have, or None.
 
     Returns:
@@ -108,13 +109,16 @@ def dtype_policy(dtype: Any, stored: str | None) -> Any:
             name = np.dtype(dtype).name
         except TypeError:
             name = str(dtype)
+    if name is None:
+        return None
+    message = (
+        f"dtype={dtype!r} must be 'float32', 'float16', 'bfloat16', 'auto' or a Keras dtype "
+        "policy such as 'mixed_bfloat16'"
+    )
     try:
-        policy = None if name is None else keras.dtype_policies.get(name.removeprefix("torch."))
-    except (ValueError, TypeError):
-        policy = keras.DTypePolicy("int8")
-    if policy is not None and "float" not in policy.compute_dtype:
-        raise ValueError(
-            f"dtype={dtype!r} must be 'float32', 'float16', 'bfloat16', 'auto' or a Keras dtype "
-            "policy such as 'mixed_bfloat16'"
-        )
+        policy = keras.dtype_policies.get(name.removeprefix("torch."))
+    except (ValueError, TypeError) as error:
+        raise ValueError(message) from error
+    if "float" not in policy.compute_dtype or policy.quantization_mode is not None:
+        raise ValueError(message)
     return policy
