@@ -62,6 +62,18 @@ def test_bad_documents_and_windows(model, served, tmp_path, capsys):
     assert len(model.requests) == 9
 
 
+def test_a_text_that_is_too_long_to_be_sent(model, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("tf_pegasus.serving.client.MAX_SENT_BYTES", 20)
+    (tmp_path / "texts").write_text("A fox.\n" + "fox " * 9 + "\nA fox.\n")
+    with grpc_server(model) as address:
+        arguments = ["client", "--address", address, "--model-name", MODEL, "--lines"]
+        assert main([*arguments, str(tmp_path / "texts")]) == 1
+    captured = capsys.readouterr()
+    first, second, third = captured.out.splitlines()
+    assert (first == third, second) == (True, "")
+    assert "texts, line 2: the text has more than 20 bytes" in captured.err
+
+
 @pytest.mark.parametrize("address", ["localhost:banana", "http://localhost:banana", "localhost"])
 def test_addresses_that_are_none_fail_at_once(address, tmp_path, capsys):
     (tmp_path / "text").write_text("A fox.")

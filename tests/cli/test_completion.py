@@ -3,7 +3,7 @@ import subprocess
 
 import pytest
 
-from tf_pegasus.cli.completion import completion_script
+from tf_pegasus.cli.main import main
 
 # Completes the words it is given, in a shell that has read the script.
 BASH = """
@@ -14,13 +14,28 @@ printf '%s\\n' "${COMPREPLY[@]}"
 """
 
 
-@pytest.fixture(scope="module")
-def complete(tmp_path_factory):
-    script = tmp_path_factory.mktemp("completion") / "bash"
-    script.write_text(completion_script("bash"))
+@pytest.fixture
+def script(tmp_path, capsys):
+    """Writes a shell's script to a file."""
+
+    def write(shell):
+        with pytest.raises(SystemExit) as stop:
+            main(["--completion", shell])
+        assert stop.value.code == 0
+        path = tmp_path / f"_{shell}"
+        path.write_text(capsys.readouterr().out)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def complete(script):
+    """Completes the last of some words in bash."""
+    path = script("bash")
 
     def complete_words(*words):
-        command = ["bash", "-c", BASH, "-", script, "tf-pegasus", *words]
+        command = ["bash", "-c", BASH, "-", path, "tf-pegasus", *words]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         return done.stdout.split()
 
@@ -52,6 +67,5 @@ def test_files(complete, tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")
-def test_zsh(tmp_path):
-    (tmp_path / "_tf-pegasus").write_text(completion_script("zsh"))
-    subprocess.run(["zsh", "-n", str(tmp_path / "_tf-pegasus")], check=True)
+def test_zsh(script):
+    subprocess.run(["zsh", "-n", script("zsh")], check=True)

@@ -42,10 +42,17 @@ def build_parser(prog):
 
 
 def run(arguments):
-    from tf_pegasus.serving.client import ADJUSTABLE, Client
+    from tf_pegasus.serving.client import ADJUSTABLE, MAX_SENT_BYTES, Client
 
     options = {name: getattr(arguments, name) for name in ADJUSTABLE}
     summaries = Summaries(arguments)
+
+    def documents():
+        for document in read_documents(arguments):
+            if len(document.text.encode()) > MAX_SENT_BYTES:
+                document.error = f"the text has more than {MAX_SENT_BYTES:,} bytes"
+            yield document
+
     with Client(
         arguments.address,
         arguments.model_name,
@@ -61,7 +68,7 @@ def run(arguments):
                 yield from client.summarize(window, arguments.signature, **options)
 
         try:
-            for document, summary in summaries.print_all(read_documents(arguments), summarize):
+            for document, summary in summaries.print_all(documents(), summarize):
                 if summary.truncated:
                     summaries.note_truncated(document, "the server read only the beginning")
         finally:

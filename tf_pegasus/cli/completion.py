@@ -4,24 +4,23 @@ import argparse
 
 import shtab
 
-from tf_pegasus.cli.main import COMMANDS, command_module, common_options
-
 # What the arguments of commands are called that are completed with names of files.
 _FILES = ("FILE", "PATH", "PATTERN", "PREFIX")
 _DIRECTORIES = ("DIR", "OUT_DIR", "SRC", "DST")
 
 
-def completion_script(shell):
+def completion_script(shell, options, commands):
     """Returns the script that completes commands, flags, choices and files.
 
     Args:
         shell: `"bash"`, `"zsh"` or `"tcsh"`.
+        options: parser of what goes before the command's name.
+        commands: dict from name to module.
     """
-    parser = argparse.ArgumentParser(prog="tf-pegasus", parents=[common_options()])
-    commands = parser.add_subparsers()
-    for name in COMMANDS:
-        module = command_module(name)
-        command = commands.add_parser(
+    parser = argparse.ArgumentParser(prog="tf-pegasus", parents=[options])
+    subparsers = parser.add_subparsers()
+    for name, module in commands.items():
+        command = subparsers.add_parser(
             name,
             parents=[module.build_parser(f"tf-pegasus {name}")],
             add_help=False,

@@ -44,34 +44,40 @@ def main(argv=None):
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     name, rest, debug = _find_command(argv)
     command = command_module(name)
+    code = FAILURE
     with _interrupts() as interrupts, _warnings_in_one_line():
         try:
-            if sys.stdout is None:
-                raise OSError("standard output is closed")
             arguments = command.build_parser(f"tf-pegasus {name}").parse_args(rest)
             debug = debug or arguments.debug
-            if not debug:
-                # What fails in C++ is raised in Python, too.
-                os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-            code = command.run(arguments) or 0
-            sys.stdout.flush()
-        except (Exception, KeyboardInterrupt) as error:
-            _give_up_unwritable_output()
-            if isinstance(error, BrokenPipeError):
-                # Whoever reads the output has seen enough.
-                return FAILURE
+            code = _run(command, arguments, debug)
+        except KeyboardInterrupt:
+            interrupts.append(signal.SIGINT)
+        except BrokenPipeError:
+            # Whoever reads the output has seen enough: nothing is said.
+            code = FAILURE
+        except Exception as error:
             # An interrupted import may fail with another exception.
-            if isinstance(error, KeyboardInterrupt) or interrupts:
-                print("tf-pegasus: interrupted", file=sys.stderr)
-                return INTERRUPTED
-            if debug:
-                traceback.print_exc()
-            messages.error(messages.describe(error))
-            return FAILURE
+            if not interrupts:
+                if debug:
+                    traceback.print_exc()
+                messages.error(messages.describe(error))
         if interrupts:
             print("tf-pegasus: interrupted", file=sys.stderr)
-            return INTERRUPTED
-        return code
+            code = INTERRUPTED
+    _give_up_unwritable_output()
+    return code
+
+
+def _run(command, arguments, debug):
+    """Runs a command's module; returns its exit code."""
+    if sys.stdout is None:
+        raise OSError("standard output is closed")
+    if not debug:
+        # What fails in C++ is raised in Python, too.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    code = command.run(arguments) or 0
+    sys.stdout.flush()
+    return code
 
 
 def command_module(name):
@@ -130,7 +136,8 @@ class _PrintCompletion(argparse.Action):
     def __call__(self, parser, namespace, shell, option_string=None):
         from tf_pegasus.cli.completion import completion_script
 
-        print(completion_script(shell))
+        commands = {name: command_module(name) for name in COMMANDS}
+        print(completion_script(shell, common_options(), commands))
         parser.exit()
 
 

@@ -4,6 +4,7 @@ Imports Beam, of the extra `beam`: to be imported where it is used.
 """
 
 import json
+import math
 import os
 from collections.abc import Iterable
 
@@ -55,7 +56,8 @@ class SummaryModelHandler(ModelHandler[dict, dict, ServedModel]):
             yield {
                 **record,
                 "summary": summary.decode(),
-                "score": round(float(score), 6),
+                # JSON has no NaN.
+                "score": round(float(score), 6) if math.isfinite(score) else None,
                 "truncated": bool(truncated),
             }
 

@@ -17,6 +17,8 @@ from tf_pegasus.serving.transports import (
 )
 from tf_pegasus.utils.extras import require
 
+# The longest text that is sent, by default.
+MAX_SENT_BYTES = 10_000_000
 # What requests to an adjustable export may bring.
 ADJUSTABLE = {"num_beams": np.int32, "max_length": np.int32, "length_penalty": np.float32}
 
@@ -66,7 +68,7 @@ class Client:
         retries=5,
         batch_size=16,
         concurrency=4,
-        max_text_bytes=10_000_000,
+        max_text_bytes=MAX_SENT_BYTES,
         credentials=None,
         headers=None,
     ):
