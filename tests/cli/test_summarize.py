@@ -8,9 +8,9 @@ import time
 import pytest
 from helpers.tiny import SENTENCES
 
+from tf_pegasus import Summarizer, Summary
 from tf_pegasus.cli import documents
 from tf_pegasus.data.readers import write_jsonl
-from tf_pegasus.summarization.summarizer import Summarizer, Summary
 
 
 def test_files_standard_input_and_lines(run, expected, tmp_path):
