@@ -9,6 +9,7 @@ import pytest
 from helpers.tiny import SENTENCES
 from tf_pegasus.summarization.summarizer import Summarizer, Summary
 
+from tf_pegasus import Summarizer, Summary
 from tf_pegasus.cli import documents
 from tf_pegasus.data.readers import write_jsonl
 

@@ -16,7 +16,7 @@ _MESSAGE = re.compile(
     rb"|WARNING: All log messages before absl::InitializeLog\(\)"
     rb"|To enable the following instructions"
 )
-# Where one of these is missing, there is no NVIDIA driver (/dev/dxg is that of WSL).
+# Where all of these are missing, there is no NVIDIA driver (/dev/dxg is that of WSL).
 _NVIDIA_DEVICES = ("/dev/nvidiactl", "/dev/dxg")
 
 
@@ -32,9 +32,10 @@ def load_backend():
         ImportError: Keras has another backend than TensorFlow.
     """
     _check_backend()
-    if "tensorflow" in sys.modules and "keras" in sys.modules:
-        return
-    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2") == "0":
+    if "tensorflow" in sys.modules:
+        importlib.import_module("keras")
+        _check_backend()
+    elif os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2") == "0":
         _start()
     else:
         with _without_messages():
