@@ -7,7 +7,6 @@ import time
 
 import pytest
 from helpers.tiny import SENTENCES
-from tf_pegasus.summarization.summarizer import Summarizer, Summary
 
 from tf_pegasus import Summarizer, Summary
 from tf_pegasus.cli import documents

@@ -3,8 +3,8 @@ import subprocess
 import sys
 
 import pytest
-from tf_pegasus.checkpoints.options import FILE_DTYPES
 
+from tf_pegasus.checkpoints.formats import FILE_DTYPES
 from tf_pegasus.training.config import OPTIMIZERS, PRECISIONS, SCHEDULES, TrainingArguments
 
 

@@ -1,4 +1,4 @@
-"""The formats that weights come in, one entry each; needs neither TensorFlow nor Keras.
+"""The formats that weights come in, one entry each; imports nothing but the standard library.
 
 To add a format, write its reader and its writer in `readers/` and add an entry here: loading,
 saving, the hub, conversion and the command line read this list.
@@ -9,13 +9,13 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from tf_pegasus.checkpoints.readers.shards import ShardedWeights, shard_paths
-from tf_pegasus.checkpoints.readers.weight_file import WeightFile
+if TYPE_CHECKING:
+    from tf_pegasus.checkpoints.readers.weight_file import WeightFile
 
 FileDtype = Literal["float32", "float16", "bfloat16"]
-FILE_DTYPES = get_args(FileDtype)
+FILE_DTYPES: tuple[str, ...] = get_args(FileDtype)
 MAX_SHARD_SIZE = "5GB"
 
 
@@ -56,7 +56,7 @@ class CheckpointFormat:
                 return directory / name
         return None
 
-    def open(self, path: Path) -> WeightFile:
+    def open(self, path: Path) -> "WeightFile":
         """Opens what `find` found.
 
         Raises:
@@ -66,7 +66,8 @@ class CheckpointFormat:
         """
         reader = _import(self.reader)
         if path.name.endswith(".index.json"):
-            return ShardedWeights([reader(shard) for shard in shard_paths(path)])
+            shards = _import("shards:shard_paths")(path)
+            return _import("shards:ShardedWeights")([reader(shard) for shard in shards])
         return reader(path)
 
     def write(self, path: Path, tensors: Mapping[str, Any]) -> None:
