@@ -58,7 +58,7 @@ def test_every_line_is_answered_once(served_directory, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == before
     again = sorted(read(tmp_path, "out-0*-of-00003.jsonl"), key=lambda record: record["id"])
     assert again == records
-    with pytest.raises(FileExistsError, match="another num_shards than 2"):
+    with pytest.raises(FileExistsError, match="a different num_shards than 2"):
         summarize_files(*arguments, num_shards=2)
 
 

@@ -109,7 +109,7 @@ def test_answers_that_are_not_whole(client, model):
     for fault, message in (
         ("short", r"has the shape \(0,\) for 1 rows"),
         ("missing", "the answer has no score, only"),
-        ("garbled", "a tensor that makes no sense"),
+        ("garbled", "an invalid tensor"),
     ):
         model.faults.append(fault)
         with pytest.raises(ServingError, match=message):
@@ -118,7 +118,7 @@ def test_answers_that_are_not_whole(client, model):
 
 def test_answers_of_http_that_are_not_whole(model):
     with rest_server(model) as address, Client(address, MODEL) as client:
-        for fault, message in (("cut", "ends too soon"), ("not json", "no JSON object: <html>")):
+        for fault, message in (("cut", "is cut off"), ("not json", "not a JSON object: <html>")):
             model.faults.append(fault)
             with pytest.raises(ServingError, match=message):
                 client.summarize(TEXTS[:1])

@@ -97,7 +97,7 @@ def test_scores_are_the_negative_losses(served, summarizer, tokenizer):
     assert blanks["log_probability"][1] < 0
     long = served.call("score", document=[TEXTS[0]] * 2, summary=[" ".join(SENTENCES), "x"])
     assert long["truncated"].tolist() == [True, False]
-    with pytest.raises(ValueError, match="equally many"):
+    with pytest.raises(ValueError, match="the same number of rows"):
         served.call("score", document=["a", "b"], summary=["c"])
 
 

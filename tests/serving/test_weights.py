@@ -31,7 +31,7 @@ def test_a_quantized_model_stays_quantized(model):
     assert weights_of(quantized) == "int8"
     assert weights_of(model) == "float32"
     assert with_weights(quantized, "int8") is quantized
-    with pytest.raises(ValueError, match="weights='float32': the model is quantized"):
+    with pytest.raises(ValueError, match="weights='float32' must be None or 'int8'"):
         with_weights(quantized, "float32")
 
 
