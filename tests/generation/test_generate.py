@@ -291,9 +291,9 @@ def test_a_bad_option_is_refused_by_name_and_value(model, options, error, messag
         ),
         (
             {"input_ids": np.ones((1, 3), int), "decoder_input_ids": np.zeros((1, 0), int)},
-            "its length must be known and at least 1",
+            "its length must be static and at least 1",
         ),
-        ({"input_ids": np.ones((1, 33), int)}, "33 tokens a row"),
+        ({"input_ids": np.ones((1, 33), int)}, "33 tokens per row"),
         ({"input_ids": np.array([2, 3])}, r"shape \(batch, length\)"),
         (
             {"input_ids": np.ones((1, 3), int), "attention_mask": np.ones((1, 2), int)},

@@ -124,7 +124,7 @@ def bad_past(config, change):
         ({"decoder_attention_mask": np.ones((3, 9), int)}, "has 9 columns for 4 tokens"),
         ({"decoder_position_ids": np.full((3, 4), 32)}, "position_ids holds ids outside"),
         ({"past_key_values": 3}, "past_key_values must be a tuple"),
-        ({"past_key_values": lambda c: bad_past(c, lambda p: p[:1])}, "is of 1 layers"),
+        ({"past_key_values": lambda c: bad_past(c, lambda p: p[:1])}, "has 1 layers"),
         (
             {"past_key_values": lambda c: bad_past(c, lambda p: [layer[:3] for layer in p])},
             "one \\(keys, values, source keys",
@@ -135,7 +135,7 @@ def bad_past(config, change):
                     c, lambda p: [[t[:, :1] for t in q] for q in p]
                 )
             },
-            "past_key_values holds a tensor of the shape",
+            "past_key_values contains a tensor of shape",
         ),
     ],
 )

@@ -302,7 +302,7 @@ def test_a_quantized_model_refuses_what_it_cannot_do(quantized, model, tmp_path)
     assert not list(tmp_path.iterdir())
     with pytest.raises(ValueError, match="quantized already"):
         quantized.quantize("int8")
-    with pytest.raises(ValueError, match="resize it before"):
+    with pytest.raises(ValueError, match="resize it before quantizing"):
         quantized.resize_token_embeddings(120)
     with pytest.raises(ValueError, match="mode='int4' must be 'int8'"):
         model.quantize("int4")

@@ -1,4 +1,4 @@
-"""The former place of `tf_pegasus.config.generation`."""
+"""Deprecated location of `tf_pegasus.config.generation`."""
 
 from tf_pegasus.config.generation import (  # noqa: F401
     GENERATION_CONFIG_FILE,
