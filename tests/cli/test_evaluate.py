@@ -14,7 +14,7 @@ def test_the_table(run, tmp_path):
 
 def test_bad_files_are_named_before_a_model_is_loaded(run, tmp_path):
     (tmp_path / "test.jsonl").write_text("")
-    for name, message in (("none.jsonl", "No such file"), ("test.jsonl", "there is no record")):
+    for name, message in (("none.jsonl", "No such file"), ("test.jsonl", "there are no records")):
         code, out, err = run("evaluate", tmp_path / name, "--model", tmp_path / "nothing")
         assert (code, out) == (1, "")
         assert message in err

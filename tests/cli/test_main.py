@@ -103,7 +103,7 @@ def test_importing_is_quick(process, name):
 def test_version_and_help(capsys):
     for arguments, pattern in (
         (["--version"], re.escape(f"tf-pegasus {__version__}")),
-        (["--help"], r"(?s)summarize +Summarize documents\..*Exit codes: 0 done; 1 .*130"),
+        (["--help"], r"(?s)summarize +Summarize documents\..*Exit codes: 0 success; 1 .*130"),
         (["summarize", "--help"], r"(?s)Exit codes: 0 all documents have a summary; 1"),
     ):
         with pytest.raises(SystemExit) as stop:

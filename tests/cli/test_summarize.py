@@ -56,7 +56,7 @@ def test_many_long_texts_warn_once(run, tmp_path):
     code, out, err = run("summarize", "--lines", tmp_path / "texts", "--batch-size", 1)
     assert (code, len(out.splitlines()), err.count("\n")) == (0, 4, 1)
     assert err.startswith(
-        "tf-pegasus: warning: 3 documents were too long to be read to their ends; the first is "
+        "tf-pegasus: warning: 3 documents were too long and were truncated; the first is "
         f"{tmp_path / 'texts'}, line 2: the model reads 48 tokens, the last "
     )
 
@@ -73,7 +73,7 @@ def test_many_long_texts_warn_once(run, tmp_path):
         (["--jsonl", "file"], b'{"text": "y"}\n', "file, line 1: must be"),
         (["--jsonl", "file"], b"{\n", "file, line 1: not JSON"),
         (["--jsonl", "file"], b'{"document": "x", "a": NaN}', "file, line 1: holds NaN"),
-        (["--jsonl", "file"], b'{"document": "x\\ud800"}', "half of a surrogate pair"),
+        (["--jsonl", "file"], b'{"document": "x\\ud800"}', "a lone surrogate"),
     ],
 )
 def test_a_bad_document_is_one_line_and_an_empty_result(
@@ -168,7 +168,7 @@ def test_the_bundled_model_by_name(monkeypatch, tmp_path, run):
     assert asked == [(bundled_model(), None), ("owner/name", "0123abc")]
     code, _, err = run("summarize", "text", "--model", "bundled", "--revision", "0123abc")
     assert (code, len(asked)) == (1, 2)
-    assert "--revision belongs to a --model that is a name on the hub" in err
+    assert "--revision requires a --model that is a name on the hub" in err
 
 
 def test_documents_are_read_as_they_are_needed(tmp_path):

@@ -53,5 +53,5 @@ def test_validation_dataset_has_every_example(examples):
 
 
 def test_no_examples(tokenizer):
-    with pytest.raises(ValueError, match="no example"):
+    with pytest.raises(ValueError, match="no examples"):
         Examples([], tokenizer, 10, 10)

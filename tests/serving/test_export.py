@@ -168,7 +168,7 @@ def test_versions_count_up_and_are_never_written_over(summarizer, tmp_path, monk
         ({"batch_buckets": (4, 2)}, ValueError, "batch_buckets=.4, 2. must ascend"),
         ({"batch_buckets": ()}, ValueError, "batch_buckets=.. must ascend"),
         ({"batch_buckets": (1.5,)}, TypeError, "batch_buckets=.1.5,. must be ints"),
-        ({"length_buckets": (16, 99)}, ValueError, "must not go above the model's 48 tokens"),
+        ({"length_buckets": (16, 99)}, ValueError, "must not exceed the model's 48 tokens"),
         ({"max_text_bytes": 0}, ValueError, "max_text_bytes=0"),
         ({"do_sample": True}, ValueError, "do_sample=True cannot be exported"),
         (

@@ -123,7 +123,7 @@ def test_train_refuses_a_directory_of_another_run(arguments, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
     (other / "precious.txt").write_text("x")
-    with pytest.raises(ValueError, match="no training run"):
+    with pytest.raises(ValueError, match="not a training run"):
         train(TrainingArguments(**{**arguments, "output_dir": str(other)}))
 
 

@@ -51,5 +51,5 @@ def test_impossible_buckets_are_refused(arguments, error, message):
 
 
 def test_buckets_beyond_the_model_are_refused():
-    with pytest.raises(ValueError, match="must not go above the model's 64 tokens"):
+    with pytest.raises(ValueError, match="must not exceed the model's 64 tokens"):
         Buckets.few(64, length=(128,))
