@@ -253,15 +253,20 @@ def flax_differences():
 
 TITLE = """# Parity
 
-The largest absolute difference of each output to that of the reference implementation, in
-float32, for the seeded tiny checkpoints in `tests/goldens`; made by `python tools/parity.py`, and
-asserted to be at most 1e-4 in `tests/test_parity.py`. "Hidden states" are those of every layer of
-encoder and decoder, "attentions" all self- and cross-attention weights; all cases have source and
-target masks; "head masks" are all outputs under three random head masks; "cache" is every key and
-value, and logits in pieces of 4, 1, 1 and 5 tokens against those at once, with growing and static
-cache; "causal LM" is `TFPegasusForCausalLM` with and without an encoder's states.
+The largest absolute difference between each output and that of the reference implementation, in
+float32, for the seeded tiny checkpoints in `tests/goldens`. `python tools/parity.py` writes this
+file, and `tests/test_parity.py` asserts that no difference exceeds 1e-4. All cases have source and
+target masks. The columns are:
 
-The outputs are those of transformers 4.57 (PyTorch); "written by" is who wrote the weights.
+- hidden states: those of every layer of encoder and decoder;
+- attentions: all self- and cross-attention weights;
+- head masks: all outputs with three random head masks;
+- cache: all keys and values, and logits computed in pieces of 4, 1, 1 and 5 tokens compared with
+  those computed at once, with growing and static cache;
+- causal LM: `TFPegasusForCausalLM`, with and without encoder states.
+
+The reference outputs are those of transformers 4.57 (PyTorch); "written by" names the program that
+wrote the weights.
 """
 
 
@@ -274,7 +279,7 @@ def main():
     for title, differences in (
         ("The TensorFlow reference (transformers 4.34.1)", tensorflow_differences()),
         ("The Flax reference (transformers 4.34.1)", flax_differences()),
-        ("The authors' TF1 graph, its checkpoint read directly", original_differences()),
+        ("The authors' TF1 graph (checkpoint read directly)", original_differences()),
     ):
         lines += ["", f"## {title}", "", "| output | difference |", "|---|---|"]
         lines += [f"| {output} | {value:.1e} |" for output, value in differences.items()]
