@@ -2,8 +2,8 @@
 
     python benchmarks/training_memory.py
 
-Each setting trains in a process of its own: memory is the process' peak above what it held
-before the first step, so that weights and optimizer do not count.
+Each setting trains in a separate process. Memory is the peak of the process minus its memory before
+the first step, so that weights and optimizer are not counted.
 """
 
 import argparse
