@@ -1,7 +1,7 @@
 """Compares beam search with reference implementations, and measures how its cost grows.
 
-python benchmarks/generation.py --shape small --batch 1 8 \\
-    --reference tf=PYTHON --reference pytorch=PYTHON --reference ctranslate2=PYTHON
+    python benchmarks/generation.py --shape small --batch 1 8 \\
+        --reference tf=PYTHON --reference pytorch=PYTHON --reference ctranslate2=PYTHON
     python benchmarks/generation.py --shape large --batch 1 --source 512 --steps 32 --reference …
     python benchmarks/generation.py --growth [--full]
 

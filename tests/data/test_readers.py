@@ -31,7 +31,7 @@ def test_jsonl_and_csv_read_alike(tmp_path):
         ("a.txt", b"x", "unknown suffix '.txt'"),
     ],
 )
-def test_bad_files(tmp_path, name, content, message):
+def test_invalid_files(tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ValueError, match=message):
         list(read_records(tmp_path / name))

@@ -27,7 +27,7 @@ def cosine(a, b):
     return a @ b / np.linalg.norm(a) / np.linalg.norm(b)
 
 
-def test_it_is_keras_dense(inputs):
+def test_equals_keras_dense(inputs):
     layer = dense_layer()
     theirs = keras.layers.Dense(6)
     theirs.build((None, None, 8))
@@ -99,7 +99,7 @@ def test_int8_is_close_to_float(inputs):
         ("mixed_bfloat16", True),
     ],
 )
-def test_an_adapter_changes_the_output_and_learns(inputs, policy, quantized):
+def test_adapter_changes_the_output_and_is_trained(inputs, policy, quantized):
     layer = dense_layer(dtype=policy, output_dtype="float32")
     if quantized:
         layer.quantize("int8")

@@ -90,7 +90,7 @@ def test_a_head_mask_switches_a_head_off(config, source, target):
         assert not np.allclose(model(inputs, **{name: off})[0], plain, atol=1e-6), name
 
 
-def test_encoder_outputs_bring_their_states_and_attentions(config, source, target):
+def test_encoder_outputs_keep_their_states_and_attentions(config, source, target):
     model = TFPegasusModel(config)
     encoded = model.encode(**source, **EVERYTHING)
     mask = source["attention_mask"]
@@ -139,7 +139,7 @@ def bad_past(config, change):
         ),
     ],
 )
-def test_inputs_that_do_not_fit_are_refused(config, source, target, change, message):
+def test_invalid_inputs_are_refused(config, source, target, change, message):
     inputs = {**source, "decoder_input_ids": target, **change}
     if callable(inputs.get("past_key_values")):
         inputs["past_key_values"] = inputs["past_key_values"](config)

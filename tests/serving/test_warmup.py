@@ -26,7 +26,7 @@ def test_warmup_covers_every_bucket(served, tokenizer):
 
 
 @pytest.mark.parametrize("tokens", [1, 2, 3, 16, 47, 48])
-def test_texts_have_the_length_asked_for(tokenizer, tokens):
+def test_texts_have_the_requested_length(tokenizer, tokens):
     length = len(tokenizer.encode(text_of(tokenizer, tokens)))
     assert length <= max(tokens, 2)
     assert length >= tokens - 1

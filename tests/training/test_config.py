@@ -19,7 +19,7 @@ from tf_pegasus.training.config import OPTIMIZERS, PRECISIONS, SCHEDULES, Traini
         ({"model": "a", "vocab_file": "b"}, "exclude each other"),
     ],
 )
-def test_bad_values(change, message):
+def test_invalid_values(change, message):
     with pytest.raises(ValueError, match=message):
         TrainingArguments("train.jsonl", "validation.jsonl", "run", **change)
 
