@@ -22,7 +22,7 @@ def test_misspelled_keys_of_a_file_warn_and_foreign_ones_do_not(recwarn):
     assert (config.num_beams, config.extra) == (1, {"num_beems": 4})
 
 
-def test_is_frozen_and_a_key():
+def test_is_frozen_and_hashable():
     config = GenerationConfig(bad_words_ids=[[1, 2]], extra={"a": []})
     assert {config: 1}[GenerationConfig(bad_words_ids=((1, 2),), extra={"a": []})] == 1
     with pytest.raises(AttributeError):
@@ -43,7 +43,7 @@ def test_options_of_a_model_configuration():
 
 
 def test_infinite_values_are_refused():
-    # A logit of minus infinity divided by it would be no number.
+    # A logit of minus infinity divided by it would be NaN.
     with pytest.raises(ValueError, match="temperature=inf must be above 0 and finite"):
         GenerationConfig(temperature=float("inf"))
 

@@ -217,9 +217,9 @@ def test_mixed_precision_gives_finite_scores(config, policy, batch):
         ({"forced_eos_token_id": 60}, ValueError, "forced_eos_token_id=60"),
         ({"forced_bos_token_id": -1}, ValueError, "forced_bos_token_id=-1 must be at least 0"),
         ({"suppress_tokens": [60]}, ValueError, "suppress_tokens=60 must be below vocab_size=60"),
-        ({"begin_suppress_tokens": [1.5]}, ValueError, "begin_suppress_tokens must hold ids"),
-        ({"bad_words_ids": [[1], []]}, ValueError, "bad_words_ids holds an empty word"),
-        ({"bad_words_ids": [7]}, ValueError, "bad_words_ids must hold ids"),
+        ({"begin_suppress_tokens": [1.5]}, ValueError, "begin_suppress_tokens must contain ids"),
+        ({"bad_words_ids": [[1], []]}, ValueError, "bad_words_ids contains an empty word"),
+        ({"bad_words_ids": [7]}, ValueError, "bad_words_ids must contain ids"),
         ({"bad_words_ids": 7}, TypeError, "bad_words_ids=7 must be a list of lists"),
         ({"temperature": 0.0}, ValueError, "temperature=0.0 must be above 0"),
         ({"temperature": "hot"}, TypeError, "temperature='hot' must be a float"),
@@ -246,7 +246,7 @@ def test_mixed_precision_gives_finite_scores(config, policy, batch):
         (
             {"num_beams": 4, "num_beam_groups": 2, "do_sample": True},
             ValueError,
-            "num_beam_groups=2 excludes do_sample=True",
+            "num_beam_groups=2 cannot be combined with do_sample=True",
         ),
         (
             {"num_beams": 4, "diversity_penalty": 0.5},
