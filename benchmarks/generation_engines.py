@@ -1,4 +1,4 @@
-"""Runs one engine of `generation.py`, in a process (and possibly an environment) of its own.
+"""Runs one engine of `generation.py`, in a separate process (and possibly environment).
 
     python benchmarks/generation_engines.py '{"engine": …, "model": DIR, "batch": 1, …}'
 

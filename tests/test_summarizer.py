@@ -88,7 +88,7 @@ def test_the_model_summarizes_strings(summarizer, model_directory):
     assert len(bare.summarize(TEXTS[:2], engine="graph")) == 2
 
 
-def test_bad_input(summarizer, tokenizer, tmp_path):
+def test_invalid_input(summarizer, tokenizer, tmp_path):
     assert summarizer.summarize([]) == []
     with pytest.raises(ValueError, match=r"texts\[1\] is blank"):
         summarizer.summarize(["x", " \n"])

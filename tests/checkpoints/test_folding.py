@@ -64,7 +64,7 @@ def assign(model, tensors):
         weight.variable.assign(value.T if weight.transposed else value)
 
 
-def test_tensors_without_biases_stay_as_they_are(model):
+def test_tensors_without_biases_are_unchanged(model):
     tensors = _tensors(model, None, False)
     folded = fold_attention_biases(tensors)
     assert folded.keys() == tensors.keys()

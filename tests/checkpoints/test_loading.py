@@ -182,7 +182,7 @@ def test_models_without_a_tokenizer(model, tmp_path):
         TFPegasusForConditionalGeneration.from_pretrained(tmp_path)
 
 
-def test_a_directory_of_transformers_5_summarizes(tmp_path):
+def test_summarizing_with_a_directory_of_transformers_5(tmp_path):
     model = TFPegasusForConditionalGeneration(tiny_config(vocab_size=200, init_std=0.5))
     model.save_pretrained(tmp_path)
     for path in (GOLDENS / "tokenizer-transformers5-added").iterdir():

@@ -72,7 +72,7 @@ def test_format_determines_values_that_are_not_given_by_name():
     assert load(prefix, config=later).config.layer_norm_epsilon == 1e-5
 
 
-def test_a_configuration_of_hugging_face_beside_the_authors_file(tmp_path):
+def test_hugging_face_configuration_beside_an_authors_checkpoint(tmp_path):
     shutil.copytree(ORIGINAL, tmp_path / "model")
     stored = {"d_model": 24, **HEADS, "vocab_size": 44, "activation_function": "relu"}
     (tmp_path / "model" / "config.json").write_text(json.dumps(stored))
@@ -81,7 +81,7 @@ def test_a_configuration_of_hugging_face_beside_the_authors_file(tmp_path):
     assert describe(tmp_path / "model").config == config
 
 
-def test_a_value_that_contradicts_the_weights():
+def test_values_that_contradict_the_weights():
     with pytest.raises(ValueError, match="does not fit"):
         TFPegasusModel.from_pretrained(ORIGINAL, config=PegasusConfig(d_model=32, **HEADS))
     with pytest.raises(TypeError, match="'d_modl'"):

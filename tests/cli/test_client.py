@@ -43,7 +43,7 @@ def test_lines_and_files(address, served, tmp_path, capsys):
     assert "Servable not found" in capsys.readouterr().err
 
 
-def test_bad_documents_and_windows(model, served, tmp_path, capsys):
+def test_invalid_documents_and_windows(model, served, tmp_path, capsys):
     texts = [*SENTENCES, *SENTENCES]
     lines = [json.dumps({"document": text}) for text in texts]
     lines[3:3] = ["{}"]

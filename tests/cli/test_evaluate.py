@@ -3,7 +3,7 @@ from helpers.tiny import SENTENCES
 from tf_pegasus.data.readers import write_jsonl
 
 
-def test_the_table(run, tmp_path):
+def test_table(run, tmp_path):
     records = [{"document": text + " More.", "summary": text} for text in SENTENCES]
     write_jsonl(tmp_path / "test.jsonl", records)
     code, out, _ = run("evaluate", tmp_path / "test.jsonl")

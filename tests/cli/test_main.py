@@ -180,7 +180,7 @@ def test_interrupted_while_it_starts(process, tmp_path, model_directory):
 
 
 @pytest.mark.slow
-def test_python_is_as_quiet_as_the_command_line(process, model_directory):
+def test_python_prints_no_more_than_the_command_line(process, model_directory):
     code = (
         "from tf_pegasus import Summarizer\n"
         f"summarizer = Summarizer.from_pretrained({str(model_directory)!r})\n"

@@ -46,7 +46,7 @@ def test_every_field_is_described():
         assert re.search(rf"{flag} \S+ {re.escape(description[1])}", text), field.name
 
 
-def test_a_file_of_settings(trained, tmp_path):
+def test_settings_file(trained, tmp_path):
     settings = {"train_file": "a", "validation_file": "b", "output_dir": "c", "batch_size": 3}
     (tmp_path / "run.yaml").write_text(yaml.safe_dump({**settings, "learning_rate": 1e-3}))
     assert main(["train", "--config", str(tmp_path / "run.yaml"), "--batch-size", "5"]) == 0

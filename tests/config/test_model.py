@@ -119,7 +119,7 @@ def test_a_misspelled_key_of_a_file_is_kept_with_one_warning(tmp_path):
     assert config.extra == values
 
 
-def test_files_of_the_reference_implementation_give_no_warning(golden, recwarn):
+def test_files_of_the_reference_implementation_load_without_warnings(golden, recwarn):
     PegasusConfig.from_pretrained(golden.path)
     PegasusConfig.from_preset("xsum")
     assert not recwarn.list

@@ -72,7 +72,7 @@ def test_scores_are_divided_by_the_length_penalty(kind, base, exponent):
 @pytest.mark.parametrize(
     ("early_stopping", "second"), [(True, (0.22, [2, EOS])), (False, (0.25, [3, 4, EOS]))]
 )
-def test_early_stopping_ends_before_a_better_hypothesis_does(early_stopping, second):
+def test_early_stopping_stops_before_a_better_hypothesis_finishes(early_stopping, second):
     # After two tokens, two hypotheses are finished, 0.35 and 0.22, and 0.25 is still running.
     table = by_hand({(): {EOS: 0.35, 2: 0.4, 3: 0.25}, (2,): {EOS: 0.55, 4: 0.45}, (3,): {4: 1.0}})
     found = search(

@@ -119,7 +119,7 @@ def test_a_long_prompt_does_not_enlarge_the_program(model):
     ],
     ids=str,
 )
-def test_a_search_with_runtime_options_finds_what_generate_finds(goldens, options):
+def test_search_with_runtime_options_equals_generate(goldens, options):
     golden = goldens["tiny-relu"]
     ids, mask = (tf.constant(golden.source[n], tf.int32) for n in ("input_ids", "attention_mask"))
     settings = golden.model.generation_config.updated(

@@ -158,7 +158,7 @@ def test_lengths_are_between_min_length_and_max_length(golden, num_beams):
         golden.source, num_beams=num_beams, min_length=7, max_length=10, engine="graph"
     )
     lengths = [len(tokens) + 1 for tokens in up_to_eos(sequences)]
-    assert min(lengths) >= 8  # eos stands behind the seven that min_length asks for
+    assert min(lengths) >= 8  # eos follows the seven tokens that min_length requires
     assert max(lengths) <= 10
 
 
@@ -287,7 +287,7 @@ def test_invalid_option_is_named_with_its_value(model, options, error, message):
         ),
         (
             {"input_ids": np.ones((1, 3), int), "decoder_input_ids": np.zeros((1, 20), int)},
-            "max_length=20 leaves nothing to generate behind decoder_input_ids of 20",
+            "max_length=20 leaves nothing to generate after decoder_input_ids of 20",
         ),
         (
             {"input_ids": np.ones((1, 3), int), "decoder_input_ids": np.zeros((1, 0), int)},

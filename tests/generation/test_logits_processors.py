@@ -176,7 +176,7 @@ def test_no_ngram_of_the_source_is_completed(rows, seed, size, source):
     seeds,
     st.lists(st.lists(ids, min_size=1, max_size=3).map(tuple), min_size=1, max_size=3),
 )
-def test_a_bad_word_is_not_completed(rows, seed, words):
+def test_bad_words_are_not_completed(rows, seed, words):
     assert_forbidden(
         forbid_words(words),
         rows,

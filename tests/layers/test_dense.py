@@ -58,7 +58,7 @@ def test_float16_saturates_or_widens():
     np.testing.assert_allclose(wide(inputs)[0, 0], [6e5 - 1, -299700 + 1], rtol=1e-3)
 
 
-def test_saturate_leaves_other_dtypes_alone():
+def test_saturate_does_not_change_other_dtypes():
     infinite = tf.constant([np.inf, 1.0])
     assert saturate(infinite) is infinite
     np.testing.assert_array_equal(saturate(tf.cast(infinite, tf.float16)), [65504, 1])

@@ -173,7 +173,7 @@ def test_a_functional_model_fits_saves_and_loads(config, batch, tmp_path):
     np.testing.assert_allclose(loaded.predict(inputs, verbose=0), after, atol=1e-6)
 
 
-def test_a_functional_model_of_the_whole_clones(config, source, target):
+def test_functional_model_of_the_whole_can_be_cloned(config, source, target):
     inputs = {
         name: keras.Input((None,), dtype="int32", name=name)
         for name in (*source, "decoder_input_ids")

@@ -77,7 +77,7 @@ def test_a_fully_masked_row_gives_finite_logits(model, batch):
         ({"encoder_outputs": np.zeros((3, 7, 16))}, "exclude each other"),
     ],
 )
-def test_bad_inputs_are_refused(model, batch, change, message):
+def test_invalid_inputs_are_refused(model, batch, change, message):
     inputs = {**batch, **change}
     if "input_idz" not in change and np.shape(inputs["input_ids"])[:1] != (3,):
         inputs.pop("attention_mask")

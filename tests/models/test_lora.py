@@ -85,7 +85,7 @@ def test_saved_weights_have_the_adapters_merged(tmp_path, batch):
     np.testing.assert_allclose(loaded(batch).logits, model(batch).logits, atol=1e-4)
 
 
-def test_adapters_are_used_by_a_model_that_has_generated_before(model, batch):
+def test_adapters_are_used_after_an_earlier_generation(model, batch):
     ids = batch["input_ids"]
     options = {"max_length": 6, "engine": "graph", "return_dict_in_generate": True}
     before = model.generate(ids, **options).sequences_scores.numpy()

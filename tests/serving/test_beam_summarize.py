@@ -104,7 +104,7 @@ def test_relative_paths(served_directory, tmp_path, monkeypatch, capsys, prefix)
     assert len(read(tmp_path, f"{prefix}-0*-of-00001.jsonl")) == 1
 
 
-def test_bad_arguments(served_directory, tmp_path, capsys):
+def test_invalid_arguments(served_directory, tmp_path, capsys):
     (tmp_path / "docs.jsonl").write_text('{"document": "x"}\n')
     arguments = ["--input", str(tmp_path / "docs.jsonl"), "--output", str(tmp_path / "out")]
     command = ["beam-summarize", *arguments, "--saved-model", str(served_directory)]

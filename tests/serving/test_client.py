@@ -162,7 +162,7 @@ def test_headers_and_versions(address, model):
     assert model.headers[0]["authorization"] == "Bearer x"
 
 
-def test_bad_arguments():
+def test_invalid_arguments():
     for options, message in (
         ({"retries": -1}, "retries=-1"),
         ({"batch_size": 0}, "batch_size=0"),

@@ -187,7 +187,7 @@ def test_tokenizers_agree_on_the_whole_demo_corpus():
 # Calls
 
 
-def test_one_text_a_list_and_pairs(tokenizer):
+def test_single_texts_lists_and_pairs(tokenizer):
     one = tokenizer("the fox")
     assert one.input_ids == one["input_ids"] == tokenizer.encode("the fox")
     assert tokenizer(["the fox"]).input_ids == [one.input_ids]

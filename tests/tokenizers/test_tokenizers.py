@@ -109,7 +109,7 @@ def test_decode_skips_ids_that_are_not_text(tokenizer):
     assert shown == "<mask_1>the fox</s>"
 
 
-def test_bad_arguments(tokenizer, vocab_file):
+def test_invalid_arguments(tokenizer, vocab_file):
     with pytest.raises(TypeError, match="must be a str, got int"):
         tokenizer([3])
     with pytest.raises(ValueError, match="an id is at least 0"):

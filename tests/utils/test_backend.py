@@ -40,7 +40,7 @@ def test_other_keras_backends_are_refused(code):
     assert "KERAS_BACKEND=tensorflow" in done.stderr
 
 
-def test_a_backend_that_is_not_installed_is_refused_likewise():
+def test_backend_that_is_not_installed_is_refused():
     done = python("from tf_pegasus import Summarizer", KERAS_BACKEND="jax")
     assert done.returncode == 1
     assert "ImportError: tf_pegasus needs Keras' TensorFlow backend" in done.stderr

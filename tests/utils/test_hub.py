@@ -91,7 +91,7 @@ def hub(tmp_path, model_directory, monkeypatch):
     server.server_close()
 
 
-def test_a_name_is_fetched_from_the_hub(hub, summarizer):
+def test_name_is_downloaded_from_the_hub(hub, summarizer):
     model = TFPegasusForConditionalGeneration.from_pretrained(
         "owner/tiny", revision="v1", token="hf_secret", **hub
     )
@@ -161,7 +161,7 @@ def test_only_allowed_formats_are_downloaded(hub):
     assert "model.safetensors" not in fetched()
 
 
-def test_a_tokenizer_is_fetched_without_the_weights(hub, tokenizer):
+def test_tokenizer_is_downloaded_without_the_weights(hub, tokenizer):
     found = PegasusTokenizer.from_pretrained("owner/tiny", **hub)
     assert found.encode("the fox") == tokenizer.encode("the fox")
     assert "model.safetensors" not in fetched()

@@ -23,7 +23,7 @@ def describe(exception):
     if isinstance(exception, OSError) and exception.strerror:
         place = f"{exception.filename}: " if exception.filename else ""
         return place + exception.strerror
-    # TensorFlow's errors have a message of their own, among names of operations.
+    # TensorFlow's errors contain the message among names of operations.
     message = one_line(_OPERATION.sub("", getattr(exception, "message", None) or str(exception)))
     if message and not isinstance(exception, _MISTAKES):
         return message

@@ -16,7 +16,7 @@ from tf_pegasus.layers.beam_attention import HIDDEN, attend_to_blocks, attend_to
 from tf_pegasus.utils.compat import is_in_xla_context
 
 # Smaller blocks read fewer unused slots, but need more operations per step.
-_POSITIONS_A_BLOCK = 64
+_POSITIONS_PER_BLOCK = 64
 _MOST_BLOCKS = 8
 
 
@@ -66,7 +66,7 @@ class BeamCache(NamedTuple):
 
 
 def _block_lengths(positions):
-    count = min(max(1, round(positions / _POSITIONS_A_BLOCK)), _MOST_BLOCKS)
+    count = min(max(1, round(positions / _POSITIONS_PER_BLOCK)), _MOST_BLOCKS)
     length = math.ceil(positions / count)
     return [min(length, positions - start) for start in range(0, positions, length)]
 

@@ -22,7 +22,7 @@ from tf_pegasus.utils.files import read_json_object
 SUFFIX = ".jsonl"
 REJECTED = "-rejected"
 # Largest batch buckets per Beam batch: a larger batch lets rows of similar lengths run together.
-_BUCKETS_A_BATCH = 4
+_BUCKETS_PER_BATCH = 4
 # Invalid rows are rejected earlier; a higher rate of failures means that something else is wrong.
 _FAILURES_ALLOWED = 0.1
 # With these runners the workers run on this machine and see the same files.
@@ -64,7 +64,7 @@ class SummaryModelHandler(ModelHandler[dict, dict, ServedModel]):
     def batch_elements_kwargs(self):
         """Returns the arguments of Beam's batching: a fixed size, except for the last batch."""
         # The export's buckets are in its manifest, which perhaps only the workers can read.
-        size = 16 * _BUCKETS_A_BATCH
+        size = 16 * _BUCKETS_PER_BATCH
         return {"min_batch_size": size, "max_batch_size": size}
 
     def get_metrics_namespace(self):

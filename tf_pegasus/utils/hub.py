@@ -12,7 +12,7 @@ from tf_pegasus.utils.extras import require
 
 @dataclass(frozen=True)
 class HubOptions:
-    """How to fetch a repository, with the names of `transformers`' `from_pretrained`.
+    """Options for downloading a repository, with the names of `transformers`' `from_pretrained`.
 
     Attributes:
         revision: str, a commit, tag or branch; by default the main branch.
