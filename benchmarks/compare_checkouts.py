@@ -16,21 +16,10 @@ import subprocess
 import sys
 import time
 
+from generation import SHAPES
+
 CASES = ("xla-1", "graph-1", "xla-8", "graph-8", "int8-1", "int8-8", "bfloat16-8", "train")
-SHAPE = {
-    "vocab_size": 32000,
-    "d_model": 512,
-    "encoder_layers": 6,
-    "decoder_layers": 6,
-    "encoder_attention_heads": 8,
-    "decoder_attention_heads": 8,
-    "encoder_ffn_dim": 2048,
-    "decoder_ffn_dim": 2048,
-    "max_position_embeddings": 1024,
-    "activation_function": "relu",
-    "scale_embedding": True,
-    "forced_eos_token_id": None,
-}
+SHAPE = {**SHAPES["small"], "forced_eos_token_id": None}
 
 
 def make_case(name):

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 import tf_pegasus
-from tf_pegasus import Summarizer, summarization
+from tf_pegasus import Summarizer
+from tf_pegasus.checkpoints import loading
 from tf_pegasus.cli.main import main
 
 PACKAGE = Path(tf_pegasus.__file__).parent
@@ -45,11 +46,11 @@ def test_there_are_sources_to_look_at():
 def test_a_revision_pins_what_the_hub_gives(model_directory, monkeypatch, tmp_path):
     asked = []
 
-    def local_directory(path, revision=None):
-        asked.append((path, revision))
+    def local_directory(path, patterns, alternatives, options):
+        asked.append((path, options.revision))
         return model_directory
 
-    monkeypatch.setattr(summarization, "local_directory", local_directory)
+    monkeypatch.setattr(loading, "local_directory", local_directory)
     Summarizer.from_pretrained("owner/name", revision="0123abc")
     (tmp_path / "text").write_text("A fox.")
     arguments = ["summarize", str(tmp_path / "text"), "--max-length", "4"]

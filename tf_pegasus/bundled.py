@@ -1,22 +1,32 @@
-"""Where the model that comes with the package lies."""
+"""Where the model that comes with the package is."""
 
 from pathlib import Path
 
-BUNDLED_MODEL = "debian-synopsis"
+# What the command line calls it.
+BUNDLED = "bundled"
+_NAME = "debian-synopsis"
 
 
 def bundled_model():
     """Returns the directory of the bundled model, `debian-synopsis`.
 
+    Returns:
+        `Path`.
+
     Raises:
         FileNotFoundError: this installation lacks it.
     """
     package = Path(__file__).parent
-    # Installed, it lies inside the package; in a checkout, beside it.
+    # Installed, it is inside the package; in a checkout, beside it.
     for parent in (package, package.parent):
-        path = parent / "saved_models" / BUNDLED_MODEL
+        path = parent / "saved_models" / _NAME
         if path.is_dir():
             return path
     raise FileNotFoundError(
-        f"the bundled model {BUNDLED_MODEL!r} is not part of this installation: name a model"
+        f"the bundled model {_NAME!r} is not part of this installation: name a model"
     )
+
+
+def model_location(name):
+    """Returns `bundled_model()` for `"bundled"`, and any other name or directory as it is."""
+    return bundled_model() if name == BUNDLED else name

@@ -3,40 +3,28 @@
 import math
 import shutil
 from collections import Counter
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from tf_pegasus.checkpoints.loading import find_source, read_config
+from tf_pegasus.checkpoints.formats import MAX_SHARD_SIZE
+from tf_pegasus.checkpoints.loading import common_dtype, find_source, open_with_config
 from tf_pegasus.checkpoints.names import EMBEDDINGS, POSITIONS
-from tf_pegasus.checkpoints.readers.original import original_config
-from tf_pegasus.checkpoints.saving import FILE_DTYPES, MAX_SHARD_SIZE
+from tf_pegasus.config.model import PegasusConfig
 from tf_pegasus.models.conditional_generation import TFPegasusForConditionalGeneration
-from tf_pegasus.tokenizers.fast_tokenizer import TOKENIZER_FILE
-from tf_pegasus.tokenizers.sentencepiece_tokenizer import VOCAB_FILE
-from tf_pegasus.tokenizers.tokenizer_files import (
-    ADDED_TOKENS_FILE,
-    SPECIAL_TOKENS_FILE,
-    TOKENIZER_CONFIG_FILE,
-)
+from tf_pegasus.tokenizers.tokenizer_files import TOKENIZER_FILES
 from tf_pegasus.utils.files import new_directory_atomically
-
-TOKENIZER_FILES = (
-    VOCAB_FILE,
-    TOKENIZER_FILE,
-    TOKENIZER_CONFIG_FILE,
-    SPECIAL_TOKENS_FILE,
-    ADDED_TOKENS_FILE,
-)
+from tf_pegasus.utils.hub import HubOptions
 
 
 def convert(
-    source,
-    destination,
-    weights_format,
-    dtype=None,
-    max_shard_size=MAX_SHARD_SIZE,
-    revision=None,
-    **overrides,
-):
+    source: str | Path,
+    destination: str | Path,
+    weights_format: str,
+    dtype: str | None = None,
+    max_shard_size: int | str = MAX_SHARD_SIZE,
+    revision: str | None = None,
+    **overrides: Any,
+) -> None:
     """Writes a model in another format, with its configuration and tokenizer files.
 
     Args:
@@ -53,21 +41,17 @@ def convert(
             `save_pretrained`.
     """
     with new_directory_atomically(destination) as temporary:
-        found = find_source(source, revision=revision)
+        found = find_source(source, HubOptions(revision=revision))
         model = TFPegasusForConditionalGeneration.from_pretrained(
             found.prefix or found.directory, **overrides
         )
-        dtype = dtype or _common_dtype(found.open())
+        dtype = dtype or common_dtype(found.open())
+        # Its files are copied as they are.
+        model.tokenizer = None
         model.save_pretrained(temporary, dtype, weights_format, max_shard_size)
         for name in TOKENIZER_FILES:
             if (found.directory / name).is_file():
                 shutil.copy(found.directory / name, temporary / name)
-
-
-def _common_dtype(file):
-    """The dtype of a file's weights, where all have the same."""
-    dtypes = {info.dtype for name, info in file.tensors.items() if name not in POSITIONS}
-    return dtypes.pop() if len(dtypes) == 1 and dtypes <= set(FILE_DTYPES) else None
 
 
 class CheckpointInfo(NamedTuple):
@@ -83,22 +67,21 @@ class CheckpointInfo(NamedTuple):
     """
 
     kind: str
-    files: dict
-    dtypes: dict
-    parameters: dict
-    config: object
+    files: dict[str, int]
+    dtypes: dict[str, int]
+    parameters: dict[str, int]
+    config: PegasusConfig
 
 
-def describe(path, **overrides):
+def describe(path: str | Path, **overrides: Any) -> CheckpointInfo:
     """Looks at a directory of weights without reading them; see `CheckpointInfo`.
 
     Raises:
         FileNotFoundError, ValueError: see `from_pretrained`.
     """
-    source = find_source(path)
-    file = source.open()
-    config = read_config(source, overrides=overrides) or original_config(file, **overrides)
-    parameters, dtypes = Counter(), Counter()
+    file, config = open_with_config(find_source(path), overrides=overrides)
+    parameters: Counter[str] = Counter()
+    dtypes: Counter[str] = Counter()
     counted_embedding = False
     for name, info in file.tensors.items():
         if name in POSITIONS:

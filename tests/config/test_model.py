@@ -1,3 +1,5 @@
+import copy
+import inspect
 import json
 
 import pytest
@@ -60,6 +62,85 @@ def test_round_trip_keeps_unknown_keys(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["config.json"]
 
 
+def test_writes_every_field_with_sorted_keys(tmp_path):
+    PegasusConfig(dropout=0, num_beams=2).save_pretrained(tmp_path)
+    written = (tmp_path / "config.json").read_text()
+    values = {
+        **PUBLISHED_DEFAULTS,
+        "dropout": 0,
+        "label_smoothing": 0.0,
+        "layer_norm_epsilon": 1e-5,
+        "model_type": "pegasus",
+        "num_beams": 2,
+        "num_hidden_layers": 12,
+        "output_attentions": False,
+        "output_hidden_states": False,
+        "position_embedding_type": "huggingface",
+        "return_dict": True,
+    }
+    assert written == json.dumps(values, indent=2, sort_keys=True) + "\n"
+
+
+def test_unknown_keywords_are_refused():
+    message = r"unknown configuration value 'd_modl' .*extra=.*; did you mean 'd_model'\?"
+    with pytest.raises(TypeError, match=message):
+        PegasusConfig(d_modl=64)
+    with pytest.raises(TypeError, match="'d_modl'"):
+        PegasusConfig.from_dict({}, d_modl=64)
+    with pytest.raises(TypeError, match="'colour'"):
+        PegasusConfig(colour="blue")
+    with pytest.raises(TypeError, match="30 positional arguments were given, there are 29"):
+        PegasusConfig(*PUBLISHED_DEFAULTS.values(), *[None] * 7)
+    with pytest.raises(TypeError, match="vocab_size was given by position and by name"):
+        PegasusConfig(60, vocab_size=60)
+
+
+def test_keys_of_ones_own(tmp_path):
+    config = PegasusConfig(extra={"colour": "blue"}, num_beams=4, torch_dtype="float32")
+    assert config.extra == {"colour": "blue", "num_beams": 4, "torch_dtype": "float32"}
+    config.save_pretrained(tmp_path)
+    again = PegasusConfig.from_pretrained(tmp_path)
+    assert again == config
+    assert again.colour == "blue"
+    for name in ("d_model", "hidden_size"):
+        with pytest.raises(ValueError, match=f"extra holds '{name}', which is a field"):
+            PegasusConfig(extra={name: 64})
+
+
+def test_a_misspelled_key_of_a_file_is_kept_with_one_warning(tmp_path):
+    values = {"d_modl": 64, "encoder_layer": 2, "colour": "blue", "min_p": 0.1}
+    with pytest.warns(
+        UserWarning, match="'d_modl' has no effect; did you mean 'd_model'"
+    ) as record:
+        config = PegasusConfig.from_dict(values)
+    assert len(record) == 1
+    assert config.extra == values
+
+
+def test_files_of_the_reference_implementation_give_no_warning(golden, recwarn):
+    PegasusConfig.from_pretrained(golden.path)
+    PegasusConfig.from_preset("xsum")
+    assert not recwarn.list
+
+
+def test_knows_which_fields_were_given():
+    config = PegasusConfig(60, hidden_size=16, encoder_attention_heads=2, decoder_attention_heads=2)
+    given = {"vocab_size", "d_model", "encoder_attention_heads", "decoder_attention_heads"}
+    assert config.given_fields == given
+    assert copy.deepcopy(config).given_fields == given
+    assert config.updated(dropout=0.2).given_fields == given | {"dropout"}
+    assert config.updated(dropout=0.2).dropout == 0.2
+    config.layer_norm_epsilon = 1e-5
+    assert config.given_fields == given | {"layer_norm_epsilon"}
+    assert PegasusConfig.from_dict({"init_std": 0.1, "a": 1}).given_fields == {"init_std"}
+
+
+def test_the_signature_lists_the_fields():
+    parameters = list(inspect.signature(PegasusConfig).parameters)
+    assert parameters[:23] == list(PUBLISHED_DEFAULTS)
+    assert parameters[-2:] == ["extra", "keywords"]
+
+
 def test_aliases_read_and_write():
     config = PegasusConfig(hidden_size=64, num_attention_heads=8)
     assert (config.d_model, config.encoder_attention_heads) == (64, 8)
@@ -89,6 +170,8 @@ def test_overrides_win_over_the_file(tmp_path):
         ({"eos_token_id": 50265}, "eos_token_id=50265"),
         ({"init_std": float("nan")}, "init_std=nan"),
         ({"model_type": "bart"}, "model_type='bart'"),
+        ({"layer_norm_epsilon": 0.0}, "layer_norm_epsilon=0.0 must be above 0 and finite"),
+        ({"forced_eos_token_id": -1}, "forced_eos_token_id=-1 must be between 0 and vocab_size"),
         ({"d_model": 64, "hidden_size": 32}, "hidden_size=32 contradicts d_model=64"),
     ],
 )

@@ -8,7 +8,13 @@ from tf_pegasus import (
     TFPegasusForConditionalGeneration,
     TFPegasusModel,
 )
-from tf_pegasus.layers.unpack_inputs import as_embeddings, as_ids, gather_inputs, unpack_inputs
+from tf_pegasus.layers.unpack_inputs import (
+    as_embeddings,
+    as_ids,
+    check_no_strings,
+    gather_inputs,
+    unpack_inputs,
+)
 
 CONFIG = SimpleNamespace(output_attentions=True, return_dict=False)
 
@@ -96,6 +102,12 @@ def test_gather_inputs_takes_any_mapping():
 def test_strings_are_no_ids(texts):
     with pytest.raises(TypeError, match=r"input_ids must be ids, got strings: .*model.summarize"):
         as_ids("input_ids", texts)
+
+
+def test_strings_are_found_inside_a_mapping():
+    with pytest.raises(TypeError, match="labels must be ids"):
+        check_no_strings("x", {"input_ids": np.ones((1, 2), int), "labels": ["a text"]})
+    check_no_strings("x", {"input_ids": [[1, 2]], "labels": None})
 
 
 @pytest.mark.parametrize(

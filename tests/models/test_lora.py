@@ -83,3 +83,14 @@ def test_saved_weights_have_the_adapters_merged(tmp_path, batch):
     model.save_pretrained(tmp_path)
     loaded = TFPegasusForConditionalGeneration.from_pretrained(tmp_path)
     np.testing.assert_allclose(loaded(batch).logits, model(batch).logits, atol=1e-4)
+
+
+def test_adapters_are_used_by_a_model_that_has_generated_before(model, batch):
+    ids = batch["input_ids"]
+    options = {"max_length": 6, "engine": "graph", "return_dict_in_generate": True}
+    before = model.generate(ids, **options).sequences_scores.numpy()
+    dense = model.get_decoder().layers[1].feed_forward.fc2
+    dense.enable_lora(2)
+    random = np.random.default_rng(0)
+    dense.lora_kernel_b.assign(50 * random.normal(size=dense.lora_kernel_b.shape))
+    assert not np.allclose(model.generate(ids, **options).sequences_scores, before)

@@ -8,7 +8,6 @@ import pytest
 from helpers.serving_server import MODEL, Model, grpc_server, rest_server
 from helpers.tiny import SENTENCES
 
-from tf_pegasus.cli.main import main
 from tf_pegasus.serving import Client, ServedModel, ServingError
 from tf_pegasus.serving import client as client_module
 
@@ -187,21 +186,6 @@ def test_bad_arguments():
             client.encode([])
 
 
-def test_client_command(address, served, tmp_path, capsys):
-    file = tmp_path / "texts"
-    file.write_text("\n".join(SENTENCES[:4]))
-    arguments = ["client", "--address", address, "--model-name", MODEL, "--lines", str(file)]
-    assert main([*arguments, "--num-beams", "2"]) == 0
-    expected = served.call(text=SENTENCES[:4], num_beams=2)["summary"]
-    assert capsys.readouterr().out.splitlines() == [text.decode() for text in expected]
-    long = tmp_path / "long"
-    long.write_text(" ".join(SENTENCES))
-    assert main([*arguments[:-2], str(long)]) == 0
-    assert "the server read only the beginning" in capsys.readouterr().err
-    assert main(["client", "--address", address, "--model-name", "other", str(long)]) == 1
-    assert "Servable not found" in capsys.readouterr().err
-
-
 def test_the_extra_is_named(monkeypatch):
     def missing(module, extra):
         raise ImportError(f"it comes with: pip install 'tf-pegasus[{extra}]'")
@@ -211,11 +195,55 @@ def test_the_extra_is_named(monkeypatch):
         Client()
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize(
+    "address",
+    ["localhost:banana", "localhost", ":8500", "localhost:0", "localhost:65536", "a b:1", "x:1/y"],
+)
+def test_addresses_of_grpc_that_are_none(address):
+    with pytest.raises(ValueError, match=f"address='{address}' must be 'host:port'"):
+        Client(address)
+
+
+@pytest.mark.parametrize("address", ["http://x:banana", "http://", "https:x", "http://x:65536"])
+def test_addresses_of_rest_that_are_none(address):
+    with pytest.raises(ValueError, match=f"address='{address}' must be 'http://host:port'"):
+        Client(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["localhost:8500", "10.0.0.1:1", "[::1]:8500", "dns:///a.b:8500", "unix:/x", "https://x/y"],
+)
+def test_addresses_that_are_some(address):
+    Client(address).close()
+
+
 def test_importing_the_package_needs_no_extra():
+    names = ("tensorflow_serving", "tenacity", "grpc", "requests", "apache_beam")
     code = (
         "import sys\n"
-        "for name in ('tensorflow_serving', 'tenacity', 'apache_beam'): sys.modules[name] = None\n"
-        "import tf_pegasus.serving, tf_pegasus.cli.main\n"
+        f"for name in {names}: sys.modules[name] = None\n"
+        "import tf_pegasus.serving.client, tf_pegasus.cli.main\n"
+        "assert 'tensorflow' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_it_works_where_tensorflow_is_missing(model):
+    with grpc_server(model) as grpc_address, rest_server(model) as rest_address:
+        code = (
+            "import sys\n"
+            "for name in ('tensorflow', 'keras', 'tensorflow_serving'): sys.modules[name] = None\n"
+            "from tf_pegasus.serving import Client\n"
+            "for address in sys.argv[1:]:\n"
+            f"    with Client(address, {MODEL!r}) as client:\n"
+            "        print(client.summarize(['A fox.'])[0].text, client.states())\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code, grpc_address, rest_address],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+    summary = model.served.call(text=["A fox."])["summary"][0].decode()
+    assert done.stdout == f"{summary} {{1: 'AVAILABLE'}}\n" * 2

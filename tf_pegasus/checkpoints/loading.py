@@ -1,89 +1,93 @@
 """Finding a model's weights, in whatever format they are, and putting them in."""
 
 import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
-from tf_pegasus.checkpoints.names import EMBEDDINGS, LOGITS_BIAS, POSITIONS, huggingface_weights
-from tf_pegasus.checkpoints.readers.flax_file import FlaxFile
-from tf_pegasus.checkpoints.readers.keras_h5_file import KerasH5File
-from tf_pegasus.checkpoints.readers.original import (
-    OriginalCheckpoint,
+from tf_pegasus.checkpoints.formats import (
+    FILE_DTYPES,
+    FORMATS,
+    WEIGHTS_FORMATS,
     find_original,
-    original_config,
+    find_weights,
 )
-from tf_pegasus.checkpoints.readers.pytorch_file import PytorchFile
-from tf_pegasus.checkpoints.readers.safetensors_file import SafetensorsFile
-from tf_pegasus.checkpoints.readers.shards import ShardedWeights, shard_paths
+from tf_pegasus.checkpoints.keywords import Keywords, dtype_policy
+from tf_pegasus.checkpoints.names import EMBEDDINGS, LOGITS_BIAS, POSITIONS, huggingface_weights
+from tf_pegasus.checkpoints.original_config import ORIGINAL_GENERATION, original_config
+from tf_pegasus.checkpoints.readers.weight_file import WeightFile
+from tf_pegasus.config.generation import GENERATION_CONFIG_FILE, GenerationConfig
 from tf_pegasus.config.model import CONFIG_FILE, PegasusConfig
-from tf_pegasus.generation.config import GENERATION_CONFIG_FILE, GenerationConfig
 from tf_pegasus.utils.compat import set_initializer
-from tf_pegasus.utils.hub import local_directory
+from tf_pegasus.utils.files import read_json_object
+from tf_pegasus.utils.hub import HubOptions, local_directory
 
-# In the order in which they are preferred.
-_READERS = (
-    ("model.safetensors", SafetensorsFile),
-    ("pytorch_model.bin", PytorchFile),
-    ("tf_model.h5", KerasH5File),
-    ("flax_model.msgpack", FlaxFile),
-)
+# Configuration, generation options and the tokenizer.
+_ALWAYS_FETCHED = ("*.json", "spiece.model")
 
 
 class Source(NamedTuple):
     """Where a model is: its directory, and the prefix where one TF1 checkpoint was named."""
 
     directory: Path
-    prefix: str | None = None
+    prefix: Path | None = None
+    formats: tuple[str, ...] = WEIGHTS_FORMATS
 
-    def open(self):
+    def open(self) -> WeightFile:
         """Opens the weights.
-
-        Returns:
-            `WeightFile`.
 
         Raises:
             FileNotFoundError: there are none.
             DamagedFileError: they cannot be read.
         """
-        directory = self.directory
-        for name, reader in _READERS if self.prefix is None else ():
-            if (directory / name).is_file():
-                return reader(directory / name)
-            if (directory / f"{name}.index.json").is_file():
-                shards = shard_paths(directory / f"{name}.index.json")
-                return ShardedWeights([reader(path) for path in shards])
-        prefix = self.prefix or find_original(directory)
-        if prefix is not None:
-            return OriginalCheckpoint(prefix)
-        names = ", ".join(name for name, _ in _READERS)
-        raise FileNotFoundError(f"no weights in {str(directory)!r}: none of {names}, model.ckpt-*")
+        if self.prefix is not None:
+            return FORMATS["original"].open(self.prefix)
+        found, path = find_weights(self.directory, self.formats)
+        return found.open(path)
 
 
-def find_source(path, **hub):
-    """Finds what `from_pretrained(path)` means: a directory, the prefix of one of the
-    authors' checkpoints, or a repository of the hub; see `local_directory`."""
+def find_source(
+    path: str | Path, hub: HubOptions | None = None, formats: Sequence[str] = WEIGHTS_FORMATS
+) -> Source:
+    """Finds what `from_pretrained(path)` means.
+
+    Args:
+        path: a directory, the prefix of one of the authors' checkpoints, or a repository of
+            the hub.
+        hub: `HubOptions`.
+        formats: names of the formats to look for, and to fetch the first of.
+
+    Raises:
+        FileNotFoundError, ImportError: see `local_directory`.
+        ValueError: `subfolder` was given with a prefix, or formats exclude it.
+    """
     if Path(f"{path}.index").is_file():
-        return Source(Path(path).parent, str(path))
-    return Source(local_directory(path, **hub))
+        if hub is not None and hub.subfolder is not None:
+            raise ValueError(f"subfolder={hub.subfolder!r} is given, but {str(path)!r} is a file")
+        if "original" not in formats:
+            raise ValueError(f"{str(path)!r} is one of the authors' checkpoints, no safetensors")
+        return Source(Path(path).parent, Path(path))
+    fetched = [FORMATS[name].fetched for name in formats]
+    return Source(local_directory(path, _ALWAYS_FETCHED, fetched, hub), None, tuple(formats))
 
 
-def load_pretrained(model_class, path, strict, dtype, config, hub, overrides):
-    """Builds a model from what `path` names; see `from_pretrained` for the arguments.
+def load_pretrained(
+    model_class: type, source: Source, strict: bool | None, config: Any, keywords: Keywords
+) -> tuple[Any, dict[str, list[str]]]:
+    """Builds a model from a `Source`; see `from_pretrained` for the arguments.
 
     Returns:
         The model, and a dict with `missing_keys` and `unexpected_keys`.
     """
-    source = find_source(path, **hub)
-    config = read_config(source, config, overrides)
-    file = source.open()
-    if config is None:
-        config = original_config(file, **overrides)
+    file, config = open_with_config(source, config, keywords.config)
+    dtype = dtype_policy(keywords.dtype, common_dtype(file))
     # In this scope variables get their values when it ends, in the order of their making:
     # never is anything drawn that the file then replaces, nor twice the memory used.
-    errors = []
+    errors: list[Exception] = []
     with keras.StatelessScope():
         model = model_class(config, dtype=dtype)
         try:
@@ -95,41 +99,91 @@ def load_pretrained(model_class, path, strict, dtype, config, hub, overrides):
     if errors:
         raise errors[0]
     if hasattr(model, "generate"):
-        model.generation_config = _generation_config(source.directory, config)
+        options = _generation_config(source.directory, file.kind, config)
+        model.generation_config = replace(options, **keywords.generation)
     return model, info
 
 
-def read_config(source, config=None, overrides=None):
-    """The configuration of a `Source`; None where only the authors' weights can tell it.
+def open_with_config(
+    source: Source,
+    config: PegasusConfig | Mapping[str, Any] | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> tuple[WeightFile, PegasusConfig]:
+    """Opens the weights of a `Source`, and finds their configuration.
+
+    The authors' checkpoints differ from Hugging Face's in what no weight tells (see
+    `ORIGINAL_DIFFERENCES`): there the kind of file decides about each value that neither
+    `overrides` nor `config` gives by name.
+
+    Args:
+        source: where the model is.
+        config: the configuration; by default the directory's `config.json`.
+        overrides: values to replace.
 
     Raises:
-        FileNotFoundError: there is none.
+        FileNotFoundError: there is no configuration, and the weights cannot tell it; or
+            there are no weights.
         ValueError: a damaged file, or values out of range.
+        TypeError: `config` is neither a `PegasusConfig` nor a dict.
     """
-    overrides = overrides or {}
+    overrides = dict(overrides or {})
+    found = _given_config(source, config)
+    file = source.open()
+    if file.kind != "original":
+        if found is None:
+            found = PegasusConfig.from_pretrained(source.directory)
+        return file, found.updated(**overrides)
+    given = {} if found is None else {name: getattr(found, name) for name in found.given_fields}
+    extra = {} if found is None else found.extra
+    return file, original_config(file, {**extra, **given}, overrides)
+
+
+def _given_config(source, config):
+    """The configuration that was given or that the directory has; None where only the
+    authors' weights can tell it."""
+    if isinstance(config, PegasusConfig):
+        return config
+    if isinstance(config, Mapping):
+        return PegasusConfig.from_dict(config)
     if config is not None:
-        values = config if isinstance(config, dict) else config.to_dict()
-        return PegasusConfig.from_dict(values, **overrides)
-    is_original = source.prefix or find_original(source.directory)
-    if is_original and not (source.directory / CONFIG_FILE).is_file():
+        raise TypeError(f"config must be a PegasusConfig or a dict, got {config!r}")
+    may_be_original = source.prefix or find_original(source.directory)
+    if may_be_original and not (source.directory / CONFIG_FILE).is_file():
         return None
-    return PegasusConfig.from_pretrained(source.directory, **overrides)
+    return PegasusConfig.from_pretrained(source.directory)
 
 
-def _generation_config(directory, config):
-    if (directory / GENERATION_CONFIG_FILE).is_file():
-        return GenerationConfig.from_pretrained(directory)
-    return GenerationConfig.from_model_config(config)
+def _generation_config(directory, kind, config):
+    file = directory / GENERATION_CONFIG_FILE
+    values = read_json_object(file) if file.is_file() else None
+    if kind != "original":
+        if values is None:
+            return GenerationConfig.from_model_config(config)
+        return GenerationConfig.from_dict(values)
+    # As the authors decode, unless the files or the caller's configuration name an option.
+    if values is not None:
+        return GenerationConfig.from_dict({**ORIGINAL_GENERATION, **values})
+    options = GenerationConfig.from_model_config(config)
+    told = {n: v for n, v in ORIGINAL_GENERATION.items() if n not in config.extra}
+    return replace(options, **told)
 
 
-def fill(model, file, strict, errors):
+def common_dtype(file: WeightFile) -> str | None:
+    """The dtype of a file's weights where all have the same and it is a floating-point one."""
+    dtypes = {info.dtype for name, info in file.tensors.items() if name not in POSITIONS}
+    return dtypes.pop() if len(dtypes) == 1 and dtypes <= set(FILE_DTYPES) else None
+
+
+def fill(
+    model: Any, file: WeightFile, strict: bool | None, errors: list[Exception]
+) -> dict[str, list[str]]:
     """Makes a file's weights the initial values of a model's uninitialized variables.
 
     Args:
         model: a model that `huggingface_weights` knows, made in a `keras.StatelessScope`.
         file: `WeightFile`.
-        strict: bool; whether missing and unexpected weights raise or warn. By default they
-            raise in safetensors files.
+        strict: bool, whether missing and unexpected weights raise or warn; by default as the
+            file's format has it.
         errors: list, gets what reading raises later, when the variables are initialized.
 
     Returns:
@@ -139,7 +193,7 @@ def fill(model, file, strict, errors):
         ValueError: weights are missing or unexpected, or of another shape; the message
             lists them.
     """
-    strict = file.kind == "safetensors" if strict is None else strict
+    strict = FORMATS[file.kind].strict if strict is None else strict
     weights = {weight.name: weight for weight in huggingface_weights(model)}
     stored_names = {name: _stored_name(name, file) for name in weights}
     wrong = [

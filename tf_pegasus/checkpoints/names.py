@@ -6,7 +6,7 @@ TensorFlow and Flax files, are (in, out).
 """
 
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 
@@ -34,13 +34,13 @@ class NamedWeight(NamedTuple):
     variable: keras.Variable
     transposed: bool
 
-    def file_shape(self):
+    def file_shape(self) -> tuple[int, ...]:
         """The shape that the file must have."""
         shape = tuple(self.variable.shape)
         return shape[::-1] if self.transposed else shape
 
 
-def huggingface_weights(model):
+def huggingface_weights(model: Any) -> list[NamedWeight]:
     """Lists the `NamedWeight`s of a model.
 
     The names are those of the full model also for a bare one, as Hugging Face's base-model
@@ -58,8 +58,8 @@ def huggingface_weights(model):
     return weights
 
 
-def position_tables(model):
-    """The position embeddings by name: constants here, weights that the peers expect."""
+def position_tables(model: Any) -> dict[str, Any]:
+    """The position embeddings by name: constants here, weights for `transformers`."""
     return {
         f"model.{side}.embed_positions.weight": stack.embed_positions.table
         for side, stack in model.get_stacks().items()
@@ -111,12 +111,12 @@ _KERAS_LEAVES = {
 }
 
 
-def with_model_prefix(name):
+def with_model_prefix(name: str) -> str:
     """Adds the `model.` that files of a bare model lack."""
     return f"model.{name}" if name.split(".")[0] in ("shared", "encoder", "decoder") else name
 
 
-def from_keras_path(path):
+def from_keras_path(path: str) -> tuple[str, bool]:
     """Translates a TensorFlow or Flax path, its parts joined by dots (`layers.0` too).
 
     TensorFlow paths begin with the model's name, which may carry a number.
@@ -135,7 +135,7 @@ def from_keras_path(path):
     return path, False
 
 
-def to_flax_path(name, shape):
+def to_flax_path(name: str, shape: tuple[int, ...]) -> tuple[list[str], bool]:
     """Translates a Hugging Face name to a Flax path (list of keys), and tells the transpose."""
     if name == LOGITS_BIAS:
         return [name], False
@@ -148,7 +148,7 @@ def to_flax_path(name, shape):
     return [*stem, "kernel" if is_kernel else leaf], is_kernel
 
 
-def to_tensorflow_path(name, shape):
+def to_tensorflow_path(name: str, shape: tuple[int, ...]) -> tuple[str, bool]:
     """Translates a Hugging Face name to its path inside `tf_model.h5`'s group `model`."""
     if name == SHARED_EMBEDDING:
         return "model.shared/model.shared/embeddings:0", False
@@ -179,7 +179,7 @@ _ORIGINAL_PARTS = (
 _ORIGINAL_LAYER = re.compile(r"^(encoder|decoder)/layer_(\d+)/(.*)$")
 
 
-def from_original(name):
+def from_original(name: str) -> tuple[str, bool]:
     """Translates a name of the authors' TF1 code."""
     if name == "embeddings/weights":
         return SHARED_EMBEDDING, False
@@ -192,14 +192,13 @@ def from_original(name):
     return f"model.{stem}.{_KERAS_LEAVES.get(leaf, leaf)}", leaf == "kernel"
 
 
-def to_original(name, shape):
+def to_original(name: str, shape: tuple[int, ...]) -> tuple[str | None, bool]:
     """Translates a Hugging Face name to the authors'; None for what theirs lacks."""
     if name == SHARED_EMBEDDING:
         return "embeddings/weights", False
     if name == LOGITS_BIAS or re.search(r"_proj\.bias$", name):
         return None, False
-    *stem, leaf = name.removeprefix("model.").split(".")
-    stem = ".".join(stem)
+    stem, _, leaf = name.removeprefix("model.").rpartition(".")
     for theirs, ours in _ORIGINAL_PARTS:
         if ours in stem:
             stem = stem.replace(ours, theirs)

@@ -10,32 +10,25 @@ from pathlib import Path
 import ml_dtypes  # noqa: F401  (registers bfloat16 with numpy)
 import numpy as np
 
+from tf_pegasus.checkpoints.formats import (
+    FILE_DTYPES,
+    FORMATS,
+    MAX_SHARD_SIZE,
+    WEIGHTS_FORMATS,
+    byte_size,
+)
 from tf_pegasus.checkpoints.names import huggingface_weights, position_tables
-from tf_pegasus.checkpoints.readers.flax_file import write_flax
-from tf_pegasus.checkpoints.readers.keras_h5_file import write_keras_h5
-from tf_pegasus.checkpoints.readers.original import write_original
-from tf_pegasus.checkpoints.readers.pytorch_file import write_pytorch
-from tf_pegasus.checkpoints.readers.safetensors_file import write_safetensors
+from tf_pegasus.checkpoints.original_config import warn_of_differences
 from tf_pegasus.utils.files import make_readable
-
-WEIGHTS_FILE = "model.safetensors"
-FILE_DTYPES = ("float32", "float16", "bfloat16")
-MAX_SHARD_SIZE = "5GB"
-WEIGHTS_FORMATS = ("safetensors", "bin", "h5", "msgpack", "original")
-
-# Files of each format, also those in shards.
-_PATTERNS = {
-    "safetensors": r"model(-\d+-of-\d+)?\.safetensors(\.index\.json)?",
-    "bin": r"pytorch_model(-\d+-of-\d+)?\.bin(\.index\.json)?",
-    "h5": r"tf_model\.h5",
-    "msgpack": r"flax_model\.msgpack",
-    "original": r"model\.ckpt-\d+\.(index|data-\d+-of-\d+)",
-}
 
 
 def save_weights(
-    model, directory, dtype=None, weights_format="safetensors", max_shard_size=MAX_SHARD_SIZE
-):
+    model,
+    directory: str | Path,
+    dtype: str | None = None,
+    weights_format: str = "safetensors",
+    max_shard_size: int | str = MAX_SHARD_SIZE,
+) -> None:
     """Writes a model's weights into `directory`; each file appears whole or not at all.
 
     Older files of the same format go, as a reader might prefer them; others stay.
@@ -45,33 +38,31 @@ def save_weights(
         directory: an existing directory.
         dtype: one of `FILE_DTYPES`, or None for the variables' own.
         weights_format: one of `WEIGHTS_FORMATS`.
-        max_shard_size: int (bytes) or str such as `"5GB"`, of safetensors files.
+        max_shard_size: int (bytes) or str such as `"5GB"`, of safetensors and bin files.
 
     Raises:
-        ValueError: an unknown dtype or format, or weights that are not finite in it.
+        ValueError: an unknown dtype or format, weights that are not finite in it, or that
+            the format has no place for.
     """
     if dtype is not None and dtype not in FILE_DTYPES:
         raise ValueError(f"dtype={dtype!r} must be one of {', '.join(FILE_DTYPES)}")
-    if weights_format not in WEIGHTS_FORMATS:
+    if weights_format not in FORMATS:
         raise ValueError(
             f"weights_format={weights_format!r} must be one of {', '.join(WEIGHTS_FORMATS)}"
         )
     limit = byte_size(max_shard_size)
-    tensors = _tensors(model, dtype, with_positions=weights_format in ("safetensors", "bin", "h5"))
+    written = FORMATS[weights_format]
+    if weights_format == "original":
+        warn_of_differences(model.config)
+    tensors = _tensors(model, dtype, written.has_positions)
     directory = Path(directory)
-    with tempfile.TemporaryDirectory(dir=directory, prefix=".saving-") as temporary:
-        temporary = Path(temporary)
-        if weights_format == "safetensors":
-            _write_shards(temporary, tensors, limit)
-        elif weights_format == "bin":
-            write_pytorch(temporary / "pytorch_model.bin", tensors)
-        elif weights_format == "h5":
-            write_keras_h5(temporary / "tf_model.h5", tensors)
-        elif weights_format == "msgpack":
-            write_flax(temporary / "flax_model.msgpack", tensors)
+    with tempfile.TemporaryDirectory(dir=directory, prefix=".saving-") as name:
+        temporary = Path(name)
+        if written.shardable:
+            _write_shards(temporary, written, tensors, limit)
         else:
-            write_original(temporary / "model.ckpt-0", tensors)
-        _replace_files(temporary, directory, _PATTERNS[weights_format])
+            written.write(temporary / written.file, tensors)
+        _replace_files(temporary, directory, written.files)
 
 
 def _replace_files(temporary, directory, pattern):
@@ -104,7 +95,7 @@ def _narrowed(name, value, dtype):
     return narrowed
 
 
-def _write_shards(directory, tensors, limit):
+def _write_shards(directory, written, tensors, limit):
     """Writes one file, or several no larger than `limit` (but for one tensor each)."""
     shards, size = [{}], 0
     for name, array in tensors.items():
@@ -114,33 +105,17 @@ def _write_shards(directory, tensors, limit):
         shards[-1][name] = array
         size += array.nbytes
     if len(shards) == 1:
-        write_safetensors(directory / WEIGHTS_FILE, tensors)
+        written.write(directory / written.file, tensors)
         return
+    stem, suffix = os.path.splitext(written.file)
     weight_map = {}
     for number, shard in enumerate(shards, 1):
-        name = f"model-{number:05}-of-{len(shards):05}.safetensors"
-        write_safetensors(directory / name, shard)
+        name = f"{stem}-{number:05}-of-{len(shards):05}{suffix}"
+        written.write(directory / name, shard)
         weight_map.update(dict.fromkeys(shard, name))
     index = {
         "metadata": {"total_size": sum(array.nbytes for array in tensors.values())},
         "weight_map": weight_map,
     }
     text = json.dumps(index, indent=2, sort_keys=True) + "\n"
-    (directory / f"{WEIGHTS_FILE}.index.json").write_text(text, encoding="utf-8")
-
-
-_UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
-
-
-def byte_size(size):
-    """Bytes in `"5GB"`, `"300 MiB"`, or an int.
-
-    Raises:
-        ValueError: it is neither, or not positive.
-    """
-    if isinstance(size, int) and not isinstance(size, bool) and size > 0:
-        return size
-    match = re.fullmatch(r"\s*(\d+)\s*([KMG]?I?B)\s*", str(size).upper())
-    if not match or not int(match[1]):
-        raise ValueError(f"max_shard_size={size!r} must be a number of bytes such as '5GB'")
-    return int(match[1]) * _UNITS[match[2]]
+    (directory / f"{written.file}.index.json").write_text(text, encoding="utf-8")

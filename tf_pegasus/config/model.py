@@ -3,11 +3,21 @@
 import copy
 import inspect
 import json
-import math
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Self
 
+from tf_pegasus.config.base import (
+    Options,
+    choice,
+    flag,
+    integer,
+    number,
+    with_suggestion,
+)
+from tf_pegasus.config.foreign_keys import TRANSFORMERS_KEYS
+from tf_pegasus.config.generation import GenerationConfig
 from tf_pegasus.config.presets import preset_values
-from tf_pegasus.utils.files import read_json_object, write_json_atomically
 
 CONFIG_FILE = "config.json"
 
@@ -28,12 +38,13 @@ ACTIVATIONS = (
 )
 
 
-class PegasusConfig:
+@dataclass(init=False, eq=False, repr=False)
+class PegasusConfig(Options):
     """Configuration of a PEGASUS model (Zhang et al., ICML 2020, section 3 and appendix A).
 
-    Arguments and defaults are those of `transformers.PegasusConfig`. Keys that it does not
-    know are kept as they are (`config.extra`) and written back, so that a configuration
-    survives the round trip through this class.
+    Arguments and defaults are those of `transformers.PegasusConfig`. Keys of a file that it
+    does not know are kept as they are (`config.extra`) and written back, so that a
+    configuration survives the round trip through this class.
 
     Args:
         vocab_size: int, number of rows of the token embedding.
@@ -62,80 +73,107 @@ class PegasusConfig:
             Unknown to `transformers`, which ignores it.
         output_attentions, output_hidden_states, return_dict: bool, the defaults of the
             models' arguments of the same names. False, False, True.
-        **kwargs: further keys, kept. `hidden_size` and `num_attention_heads` are aliases
-            of `d_model` and `encoder_attention_heads`.
+        extra: dict of keys of one's own, kept and written to `config.json`.
+        **keywords: `hidden_size`, `num_attention_heads` and `num_hidden_layers`, aliases of
+            `d_model`, `encoder_attention_heads` and `encoder_layers`; generation options,
+            which older files keep here (see `GenerationConfig`); and the other keys that
+            `transformers` writes (`TRANSFORMERS_KEYS`). The latter two are kept in `extra`.
+
+    Attributes:
+        extra: dict of the keys that are no fields; they are attributes too.
+        given_fields: frozenset of str, the fields that were given by the caller or a file,
+            or set later. The kind of checkpoint decides about the others where it matters.
 
     Raises:
         ValueError: a value is out of range; the message names argument and value.
-        TypeError: a value has the wrong type.
+        TypeError: a value has the wrong type, or a keyword is unknown.
     """
 
-    model_type = "pegasus"
-    attribute_map = {
+    vocab_size: int = integer(50265, least=1)
+    max_position_embeddings: int = integer(1024, least=1)
+    encoder_layers: int = integer(12, least=1)
+    encoder_ffn_dim: int = integer(4096, least=1)
+    encoder_attention_heads: int = integer(16, least=1)
+    decoder_layers: int = integer(12, least=1)
+    decoder_ffn_dim: int = integer(4096, least=1)
+    decoder_attention_heads: int = integer(16, least=1)
+    encoder_layerdrop: float = number(0.0, least=0, most=1)
+    decoder_layerdrop: float = number(0.0, least=0, most=1)
+    use_cache: bool = flag(True)
+    is_encoder_decoder: bool = flag(True)
+    activation_function: str = choice("gelu", ACTIVATIONS)
+    d_model: int = integer(1024, least=1)
+    dropout: float = number(0.1, least=0, most=1)
+    attention_dropout: float = number(0.0, least=0, most=1)
+    activation_dropout: float = number(0.0, least=0, most=1)
+    init_std: float = number(0.02, above=0)
+    decoder_start_token_id: int = integer(0)
+    scale_embedding: bool = flag(False)
+    pad_token_id: int = integer(0)
+    eos_token_id: int = integer(1)
+    forced_eos_token_id: int | None = integer(1, optional=True)
+    position_embedding_type: str = choice("huggingface", POSITION_EMBEDDINGS)
+    layer_norm_epsilon: float = number(1e-5, above=0)
+    label_smoothing: float = number(0.0, least=0, most=1)
+    output_attentions: bool = flag(False)
+    output_hidden_states: bool = flag(False)
+    return_dict: bool = flag(True)
+
+    model_type: ClassVar[str] = "pegasus"
+    file_name: ClassVar[str] = CONFIG_FILE
+    attribute_map: ClassVar[dict[str, str]] = {
         "hidden_size": "d_model",
         "num_attention_heads": "encoder_attention_heads",
         "num_hidden_layers": "encoder_layers",
     }
+    # `model_type` is checked; the others are kept.
+    foreign_keys: ClassVar[tuple[str, ...]] = (
+        "model_type",
+        *GenerationConfig.option_names(),
+        *TRANSFORMERS_KEYS,
+    )
 
-    def __init__(
-        self,
-        vocab_size=50265,
-        max_position_embeddings=1024,
-        encoder_layers=12,
-        encoder_ffn_dim=4096,
-        encoder_attention_heads=16,
-        decoder_layers=12,
-        decoder_ffn_dim=4096,
-        decoder_attention_heads=16,
-        encoder_layerdrop=0.0,
-        decoder_layerdrop=0.0,
-        use_cache=True,
-        is_encoder_decoder=True,
-        activation_function="gelu",
-        d_model=1024,
-        dropout=0.1,
-        attention_dropout=0.0,
-        activation_dropout=0.0,
-        init_std=0.02,
-        decoder_start_token_id=0,
-        scale_embedding=False,
-        pad_token_id=0,
-        eos_token_id=1,
-        forced_eos_token_id=1,
-        position_embedding_type="huggingface",
-        layer_norm_epsilon=1e-5,
-        label_smoothing=0.0,
-        output_attentions=False,
-        output_hidden_states=False,
-        return_dict=True,
-        **kwargs,
-    ):
-        arguments = {
-            name: value
-            for name, value in locals().items()
-            if name not in ("self", "kwargs", "__class__")
-        }
-        self._names = tuple(arguments)
+    def __init__(self, *values: Any, extra: Mapping[str, Any] | None = None, **keywords: Any):
+        names = self.option_names()
+        if len(values) > len(names):
+            raise TypeError(
+                f"{len(values)} positional arguments were given, there are {len(names)}"
+            )
+        given = dict(zip(names, values, strict=False))
+        twice = sorted(given.keys() & keywords.keys())
+        if twice:
+            raise TypeError(f"{twice[0]} was given by position and by name")
+        given |= {name: keywords.pop(name) for name in names if name in keywords}
         for alias, name in self.attribute_map.items():
-            if alias in kwargs:
-                value = kwargs.pop(alias)
-                if arguments[name] == _DEFAULTS[name]:
-                    arguments[name] = value
-                elif arguments[name] != value:
+            if alias in keywords:
+                value = keywords.pop(alias)
+                if given.setdefault(name, value) != value:
                     raise ValueError(
-                        f"{alias}={value!r} contradicts {name}={arguments[name]!r}: "
+                        f"{alias}={value!r} contradicts {name}={given[name]!r}: "
                         "they are two names of one value, give only one"
                     )
-        model_type = kwargs.pop("model_type", self.model_type)
+        for name in keywords:
+            if name not in self.foreign_keys:
+                known = (*names, *self.attribute_map, *self.foreign_keys)
+                message = (
+                    f"unknown configuration value {name!r} (a key of your own goes into extra={{}})"
+                )
+                raise TypeError(with_suggestion(message, name, known))
+        for name in extra or ():
+            if name in names or name in self.attribute_map:
+                raise ValueError(f"extra holds {name!r}, which is a field: give it as {name}=")
+        kept = {**(extra or {}), **keywords}
+        model_type = kept.pop("model_type", self.model_type)
         if model_type != self.model_type:
             raise ValueError(
                 f"model_type={model_type!r}: this is the configuration of another "
                 f"architecture, expected {self.model_type!r}"
             )
-        _validate(arguments)
-        for name, value in arguments.items():
-            setattr(self, name, value)
-        self.extra = copy.deepcopy(kwargs)
+        self.extra = copy.deepcopy(kept)
+        for field in fields(self):
+            setattr(self, field.name, given.get(field.name, field.default))
+        self.given_fields = frozenset(given)
+        self.validate()
 
     def __getattr__(self, name):
         # Only called for names that normal look-up does not find.
@@ -148,38 +186,88 @@ class PegasusConfig:
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __setattr__(self, name, value):
-        super().__setattr__(self.attribute_map.get(name, name), value)
+        name = self.attribute_map.get(name, name)
+        super().__setattr__(name, value)
+        if "given_fields" in self.__dict__ and name in self.option_names():
+            super().__setattr__("given_fields", self.given_fields | {name})
 
     def __eq__(self, other):
         return isinstance(other, PegasusConfig) and self.to_dict() == other.to_dict()
 
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self):
         return f"{type(self).__name__} {json.dumps(self.to_dict(), indent=2, sort_keys=True)}"
 
-    def to_dict(self):
+    def _check_together(self):
+        last = self.vocab_size - 1
+        for name in (
+            "decoder_start_token_id",
+            "pad_token_id",
+            "eos_token_id",
+            "forced_eos_token_id",
+        ):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= last:
+                raise ValueError(f"{name}={value!r} must be between 0 and vocab_size - 1 = {last}")
+        if self.d_model % 2:
+            raise ValueError(
+                f"d_model={self.d_model} must be even: half of it holds sines, half cosines"
+            )
+        for name in ("encoder_attention_heads", "decoder_attention_heads"):
+            if self.d_model % getattr(self, name):
+                raise ValueError(f"{name}={getattr(self, name)} must divide d_model={self.d_model}")
+
+    def to_dict(self) -> dict[str, Any]:
         """Returns a JSON-serializable dict: every field, what `transformers` derives from
-        them, and the kept unknown keys."""
-        fields = {name: getattr(self, name) for name in self._names}
+        them, and the kept further keys."""
         derived = {"model_type": self.model_type, "num_hidden_layers": self.encoder_layers}
-        return {**copy.deepcopy(self.extra), **fields, **derived}
+        return {**super().to_dict(), **derived}
 
     @classmethod
-    def from_dict(cls, values, **overrides):
-        """Builds a configuration from a dict such as `to_dict` returns."""
-        merged = {}
-        for given in (values, overrides):
-            # By the real names, so that an override finds what it replaces. Where both are
-            # given, as `transformers` writes num_hidden_layers, the alias is an echo.
-            echoes = {alias for alias, name in cls.attribute_map.items() if name in given}
-            for key, value in given.items():
-                if key not in echoes:
-                    merged[cls.attribute_map.get(key, key)] = value
-        return cls(**merged)
+    def from_dict(cls, values: Mapping[str, Any], **overrides: Any) -> Self:
+        """Makes a configuration of a dict such as `to_dict` returns.
+
+        Args:
+            values: dict; keys that are no fields are kept in `extra`, with a warning where
+                one looks like a misspelling.
+            **overrides: values to replace, as the constructor takes them.
+
+        Raises:
+            TypeError: an unknown override, or a value of the wrong type.
+            ValueError: a value is out of range.
+        """
+        names = cls.option_names()
+        known: dict[str, Any] = {}
+        kept: dict[str, Any] = {}
+        # By the real names, so that an override finds what it replaces. Where both are
+        # given, as `transformers` writes num_hidden_layers, the alias is an echo.
+        echoes = {alias for alias, name in cls.attribute_map.items() if name in values}
+        for key, value in values.items():
+            name = cls.attribute_map.get(key, key)
+            if key not in echoes:
+                (known if name in names else kept)[name] = value
+        cls._warn_of_misspellings(kept)
+        replaced = {cls.attribute_map.get(name, name) for name in overrides}
+        known = {name: value for name, value in known.items() if name not in replaced}
+        kept = {name: value for name, value in kept.items() if name not in replaced}
+        return cls(**known, extra=kept, **overrides)
+
+    def updated(self, **overrides: Any) -> Self:
+        """Returns a copy with some values replaced; the others count as given or not as before.
+
+        Raises:
+            TypeError: an unknown value, or one of the wrong type.
+            ValueError: a value is out of range.
+        """
+        values = self.to_dict()
+        copied = self.from_dict(values, **overrides)
+        replaced = {self.attribute_map.get(name, name) for name in overrides}
+        copied.given_fields = self.given_fields | (replaced & set(self.option_names()))
+        return copied
 
     @classmethod
-    def from_preset(cls, name, **overrides):
+    def from_preset(cls, name: str, **overrides: Any) -> Self:
         """The configuration of a published checkpoint, generation options included.
 
         Args:
@@ -192,110 +280,21 @@ class PegasusConfig:
         """
         return cls.from_dict(preset_values(name), **overrides)
 
-    def save_pretrained(self, save_directory):
-        """Writes `config.json` into `save_directory` (made if missing), atomically."""
-        directory = Path(save_directory)
-        directory.mkdir(parents=True, exist_ok=True)
-        write_json_atomically(directory / CONFIG_FILE, self.to_dict())
 
-    @classmethod
-    def from_pretrained(cls, path, **overrides):
-        """Reads `config.json` from a directory, or the JSON file itself.
-
-        Raises:
-            FileNotFoundError: there is no such file.
-            ValueError: it is not JSON, or a value is out of range.
-        """
-        path = Path(path)
-        file = path if path.is_file() else path / CONFIG_FILE
-        return cls.from_dict(read_json_object(file), **overrides)
+def _signature():
+    """The constructor's signature, for `help` and `inspect`."""
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [
+        inspect.Parameter(field.name, kind, default=field.default, annotation=field.type)
+        for field in fields(PegasusConfig)
+    ]
+    return inspect.Signature(
+        [
+            *parameters,
+            inspect.Parameter("extra", inspect.Parameter.KEYWORD_ONLY, default=None),
+            inspect.Parameter("keywords", inspect.Parameter.VAR_KEYWORD),
+        ]
+    )
 
 
-_DEFAULTS = {
-    name: parameter.default
-    for name, parameter in inspect.signature(PegasusConfig).parameters.items()
-}
-
-_POSITIVE_INTEGERS = (
-    "vocab_size",
-    "max_position_embeddings",
-    "encoder_layers",
-    "encoder_ffn_dim",
-    "encoder_attention_heads",
-    "decoder_layers",
-    "decoder_ffn_dim",
-    "decoder_attention_heads",
-    "d_model",
-)
-_PROBABILITIES = (
-    "encoder_layerdrop",
-    "decoder_layerdrop",
-    "dropout",
-    "attention_dropout",
-    "activation_dropout",
-    "label_smoothing",
-)
-_BOOLEANS = (
-    "use_cache",
-    "is_encoder_decoder",
-    "scale_embedding",
-    "output_attentions",
-    "output_hidden_states",
-    "return_dict",
-)
-_IDS = ("decoder_start_token_id", "pad_token_id", "eos_token_id")
-
-
-def _is_integer(value):
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_number(value):
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _validate(arguments):
-    for name in _POSITIVE_INTEGERS:
-        value = arguments[name]
-        if not _is_integer(value):
-            raise TypeError(f"{name}={value!r} must be an int")
-        if value <= 0:
-            raise ValueError(f"{name}={value!r} must be at least 1")
-    for name in _PROBABILITIES:
-        value = arguments[name]
-        if not _is_number(value):
-            raise TypeError(f"{name}={value!r} must be a float")
-        if not 0.0 <= value <= 1.0:
-            raise ValueError(f"{name}={value!r} must be between 0 and 1")
-    for name in _BOOLEANS:
-        if not isinstance(arguments[name], bool):
-            raise TypeError(f"{name}={arguments[name]!r} must be a bool")
-    for name in ("init_std", "layer_norm_epsilon"):
-        value = arguments[name]
-        if not _is_number(value):
-            raise TypeError(f"{name}={value!r} must be a float")
-        if not (value > 0 and math.isfinite(value)):
-            raise ValueError(f"{name}={value!r} must be positive and finite")
-    vocab_size = arguments["vocab_size"]
-    for name in (*_IDS, "forced_eos_token_id"):
-        value = arguments[name]
-        if name == "forced_eos_token_id" and value is None:
-            continue
-        if not _is_integer(value):
-            raise TypeError(f"{name}={value!r} must be an int")
-        if not 0 <= value < vocab_size:
-            raise ValueError(
-                f"{name}={value!r} must be between 0 and vocab_size - 1 = {vocab_size - 1}"
-            )
-    d_model = arguments["d_model"]
-    if d_model % 2:
-        raise ValueError(f"d_model={d_model} must be even: half of it holds sines, half cosines")
-    for name in ("encoder_attention_heads", "decoder_attention_heads"):
-        if d_model % arguments[name]:
-            raise ValueError(f"{name}={arguments[name]} must divide d_model={d_model}")
-    for name, known in (
-        ("activation_function", ACTIVATIONS),
-        ("position_embedding_type", POSITION_EMBEDDINGS),
-    ):
-        if arguments[name] not in known:
-            raise ValueError(f"{name}={arguments[name]!r} must be one of {', '.join(known)}")
+PegasusConfig.__signature__ = _signature()  # type: ignore[attr-defined]

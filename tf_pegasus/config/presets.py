@@ -1,6 +1,8 @@
 """The published checkpoints' configurations (Zhang et al., 2020, appendix C, table C.1, and
 the authors' release): one architecture, and what each was fine-tuned with."""
 
+from typing import Any
+
 # length_penalty, max_length, max_position_embeddings
 PRESETS = {
     "aeslc": (0.6, 32, 512),
@@ -37,7 +39,7 @@ _LARGE = {
 }
 
 
-def preset_values(name):
+def preset_values(name: str) -> dict[str, Any]:
     """The configuration's values of a published checkpoint, as a dict.
 
     Raises:

@@ -8,6 +8,7 @@ the descriptions, `*_Packages*` says which source each package is built from.
 import hashlib
 import re
 from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tf_pegasus.corpora.near_duplicates import DisjointSets, near_duplicate_pairs
@@ -19,12 +20,13 @@ APT_LISTS = "/var/lib/apt/lists"
 SPLITS = ("train", "validation", "test")
 
 
-def read_stanzas(file):
+def read_stanzas(file: Iterable[str]) -> Iterator[dict[str, str]]:
     """Yields the stanzas of a Debian control file as dicts of field to value.
 
     A value keeps its line breaks, without the blank that marks a continuation line.
     """
-    fields, name = {}, None
+    fields: dict[str, str] = {}
+    name = None
     for line in file:
         line = line.rstrip("\n")
         if not line.strip():
@@ -41,7 +43,7 @@ def read_stanzas(file):
         yield fields
 
 
-def unwrap(description):
+def unwrap(description: str) -> str:
     """Undoes the line wrapping of a long description: paragraphs become one line each.
 
     Lines that start with a blank are kept as lines of their own, `.` parts paragraphs
@@ -64,7 +66,7 @@ def unwrap(description):
     return "\n".join(lines)
 
 
-def read_descriptions(lists=APT_LISTS):
+def read_descriptions(lists: str | Path = APT_LISTS) -> list[dict[str, str]]:
     """Reads all packages' descriptions.
 
     Args:
@@ -99,7 +101,7 @@ def read_descriptions(lists=APT_LISTS):
     return [packages[name] for name in sorted(packages)]
 
 
-def read_sources(lists=APT_LISTS):
+def read_sources(lists: str | Path = APT_LISTS) -> dict[str, str]:
     """Maps package names to source names, where apt's lists know them to differ."""
     sources = {}
     for path in sorted(Path(lists).glob("*_Packages*")):
@@ -110,13 +112,13 @@ def read_sources(lists=APT_LISTS):
     return sources
 
 
-def usable(record, min_words=8):
+def usable(record: dict[str, str], min_words: int = 8) -> bool:
     """Whether a record has a text to summarize and a summary that is not a copy of it."""
     document, summary = record["document"], record["summary"]
     return len(document.split()) >= min_words and len(summary.split()) >= 2 and document != summary
 
 
-def group_into_families(records, sources):
+def group_into_families(records: Sequence[dict[str, str]], sources: dict[str, str]) -> list[int]:
     """Numbers the family of each record: same source, or nearly the same text, transitively.
 
     Args:
@@ -127,7 +129,7 @@ def group_into_families(records, sources):
         A list of ints, equal for records of one family.
     """
     families = DisjointSets(len(records))
-    first_of_source = {}
+    first_of_source: dict[str, int] = {}
     for index, record in enumerate(records):
         source = sources.get(record["package"], record["package"])
         # libfoo-5.1 and libfoo-5.2, foo-12-doc and foo-13-doc: versions of one source
@@ -138,7 +140,12 @@ def group_into_families(records, sources):
     return [families.find(index) for index in range(len(records))]
 
 
-def split_by_family(records, families, held_out=2000, largest=20):
+def split_by_family(
+    records: Iterable[dict[str, str]],
+    families: Iterable[int],
+    held_out: int = 2000,
+    largest: int = 20,
+) -> dict[str, list[dict[str, str]]]:
     """Assigns whole families to train, validation and test, by a hash of their first name.
 
     Families of more than `largest` records are always trained on: they would fill a test
@@ -160,7 +167,7 @@ def split_by_family(records, families, held_out=2000, largest=20):
         members.values(),
         key=lambda group: hashlib.sha256(group[0]["package"].encode()).digest(),
     )
-    splits = {name: [] for name in SPLITS}
+    splits: dict[str, list[dict[str, str]]] = {name: [] for name in SPLITS}
     for group in groups:
         if len(group) > largest or len(splits["validation"]) >= held_out // 2:
             splits["train"] += group
@@ -171,7 +178,12 @@ def split_by_family(records, families, held_out=2000, largest=20):
     return splits
 
 
-def write_corpus(directory, lists=APT_LISTS, held_out=2000, max_per_family=50):
+def write_corpus(
+    directory: str | Path,
+    lists: str | Path = APT_LISTS,
+    held_out: int = 2000,
+    max_per_family: int = 50,
+) -> dict[str, int]:
     """Writes `train.jsonl`, `validation.jsonl` and `test.jsonl` into a new directory.
 
     Args:

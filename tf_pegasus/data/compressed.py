@@ -4,14 +4,15 @@ import bz2
 import gzip
 import io
 import lzma
+from collections.abc import Callable
 from pathlib import Path
 
 from tf_pegasus.utils.extras import require
 
-_OPENERS = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
+_OPENERS: dict[str, Callable] = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
 
 
-def open_text(path):
+def open_text(path: str | Path) -> io.TextIOWrapper:
     """Opens a UTF-8 text file for reading; `.gz`, `.xz`, `.bz2` and `.lz4` are unpacked."""
     suffix = Path(path).suffix
     if suffix == ".lz4":

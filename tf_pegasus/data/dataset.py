@@ -1,9 +1,13 @@
 """Tokenized examples, and the batches that training and validation see."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
 from tf_pegasus.tokenizers.padding import IGNORED_LABEL, pad_rows
+from tf_pegasus.tokenizers.sentencepiece_tokenizer import PegasusTokenizer
 
 # Batches are cut from a shuffled chunk of this many batches, sorted by length: long enough
 # for little padding, short enough for well mixed batches.
@@ -21,7 +25,13 @@ class Examples:
         max_source_length, max_target_length: int, tokens kept, eos included.
     """
 
-    def __init__(self, records, tokenizer, max_source_length, max_target_length):
+    def __init__(
+        self,
+        records: Iterable[dict[str, Any]],
+        tokenizer: PegasusTokenizer,
+        max_source_length: int,
+        max_target_length: int,
+    ):
         records = list(records)
         if not records:
             raise ValueError("there is no example to train on or to validate with")
@@ -30,10 +40,10 @@ class Examples:
         self.lengths = np.array([len(source) for source in self.sources])
         self.pad_token_id = tokenizer.pad_token_id
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.sources)
 
-    def batch(self, indices):
+    def batch(self, indices: np.ndarray) -> dict[str, np.ndarray]:
         """Returns the padded examples as int32 arrays: `input_ids`, `attention_mask`, `labels`."""
         input_ids = pad_rows([self.sources[i] for i in indices], self.pad_token_id, LENGTH_MULTIPLE)
         lengths = self.lengths[indices][:, None]
@@ -43,7 +53,7 @@ class Examples:
             "labels": pad_rows([self.targets[i] for i in indices], IGNORED_LABEL, LENGTH_MULTIPLE),
         }
 
-    def epoch(self, number, batch_size, seed):
+    def epoch(self, number: int, batch_size: int, seed: int) -> list[np.ndarray]:
         """Lists the index arrays of one pass, in an order that (seed, number) determines."""
         random = np.random.default_rng((seed, number))
         order = random.permutation(len(self))
@@ -63,14 +73,16 @@ def _encode(tokenizer, texts, max_length):
     ]
 
 
-def steps_per_epoch(examples, batch_size):
+def steps_per_epoch(examples: Examples, batch_size: int) -> int:
     """How many batches `Examples.epoch` has."""
     chunk_size = batch_size * BATCHES_PER_CHUNK
     full, rest = divmod(len(examples), chunk_size)
     return full * BATCHES_PER_CHUNK + -(-rest // batch_size)
 
 
-def training_dataset(examples, batch_size, seed=0, start_step=0):
+def training_dataset(
+    examples: Examples, batch_size: int, seed: int = 0, start_step: int = 0
+) -> tf.data.Dataset:
     """An endless `tf.data.Dataset` of batches, as if `start_step` had been taken already."""
     per_epoch = steps_per_epoch(examples, batch_size)
 
@@ -84,7 +96,7 @@ def training_dataset(examples, batch_size, seed=0, start_step=0):
     return _dataset(generate, tf.data.INFINITE_CARDINALITY)
 
 
-def validation_dataset(examples, batch_size):
+def validation_dataset(examples: Examples, batch_size: int) -> tf.data.Dataset:
     """A `tf.data.Dataset` of all examples, sorted by length."""
     order = np.argsort(examples.lengths, kind="stable")
 

@@ -2,14 +2,16 @@
 
 import csv
 import json
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from tf_pegasus.utils.files import write_text_atomically
 
 FIELDS = ("document", "summary")
 
 
-def read_records(path, fields=FIELDS):
+def read_records(path: str | Path, fields: Sequence[str] = FIELDS) -> Iterator[dict[str, Any]]:
     """Yields one dict a record of a `.jsonl` or `.csv` file (with a header line).
 
     Args:
@@ -39,7 +41,7 @@ def read_records(path, fields=FIELDS):
         raise ValueError(f"{str(path)!r} is not UTF-8: {error}") from error
 
 
-def json_object(line, source):
+def json_object(line: str, source: str) -> dict[str, Any]:
     """Parses one line of a JSONL file.
 
     Raises:
@@ -66,7 +68,7 @@ def _read_csv(file, path):
         yield reader.line_num, record
 
 
-def write_jsonl(path, records):
+def write_jsonl(path: str | Path, records: Iterable[dict[str, Any]]) -> None:
     """Writes one JSON object a line, atomically."""
     lines = (json.dumps(record, ensure_ascii=False) for record in records)
     write_text_atomically(path, "".join(line + "\n" for line in lines))

@@ -1,6 +1,4 @@
-"""ROUGE (Lin, 2004) of summaries against references, and the lead baselines."""
-
-import re
+"""ROUGE (Lin, 2004) of summaries against references."""
 
 from tf_pegasus.utils.extras import require
 
@@ -15,8 +13,12 @@ def rouge(predictions, references):
 
     Returns:
         dict of metric name to float.
+
+    Raises:
+        ValueError: there are not as many predictions as references.
+        ImportError: the extra `train` is not installed.
     """
-    scorer = require("rouge_score.rouge_scorer", "train").RougeScorer(METRICS, use_stemmer=True)
+    scorer = load_scorer()
     totals = dict.fromkeys(METRICS, 0.0)
     for prediction, reference in zip(predictions, references, strict=True):
         for name, score in scorer.score(reference, prediction).items():
@@ -24,16 +26,10 @@ def rouge(predictions, references):
     return {name: 100.0 * total / max(len(references), 1) for name, total in totals.items()}
 
 
-def first_sentence(document):
-    """The first sentence of a text: up to a full stop, question or exclamation mark that
-    white space follows, or to the end of the line."""
-    line = document.strip().split("\n")[0]
-    return re.split(r"(?<=[.!?])\s", line)[0]
+def load_scorer():
+    """Returns the `RougeScorer` that `rouge` uses.
 
-
-def first_words(document, count=10):
-    """The first `count` words of a text."""
-    return " ".join(document.split()[:count])
-
-
-BASELINES = {"first sentence": first_sentence, "first 10 words": first_words}
+    Raises:
+        ImportError: the extra `train` is not installed.
+    """
+    return require("rouge_score.rouge_scorer", "train").RougeScorer(METRICS, use_stemmer=True)

@@ -1,17 +1,23 @@
 """`generate`: from source ids to output ids."""
 
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
 import tensorflow as tf
 
+from tf_pegasus.config.generation import OUTPUT_FLAGS, GenerationConfig
+from tf_pegasus.config.model import PegasusConfig
 from tf_pegasus.generation.beam_search import beam_search
-from tf_pegasus.generation.config import OUTPUT_FLAGS, GenerationConfig
 from tf_pegasus.generation.decoding import Decoding
-from tf_pegasus.generation.generate_output import as_output, tensors_of
+from tf_pegasus.generation.engines import ENGINES
+from tf_pegasus.generation.generate_output import GenerateOutput, as_output, tensors_of
 from tf_pegasus.generation.greedy import greedy_or_sampled
+from tf_pegasus.generation.program_cache import ProgramCache
+from tf_pegasus.layers.dense import PegasusDense
 from tf_pegasus.layers.embeddings import check_ids
-from tf_pegasus.layers.unpack_inputs import as_ids, gather_inputs
+from tf_pegasus.layers.unpack_inputs import TensorLike, as_ids, gather_inputs
 from tf_pegasus.utils.shapes import Buckets
-
-ENGINES = ("xla", "graph", "eager")
 
 
 class GenerationMixin:
@@ -21,17 +27,21 @@ class GenerationMixin:
     `generate`, and `programs`, a `ProgramCache`.
     """
 
+    config: PegasusConfig
+    generation_config: GenerationConfig
+    programs: ProgramCache
+
     def generate(
         self,
-        input_ids=None,
-        attention_mask=None,
-        decoder_input_ids=None,
-        generation_config=None,
-        engine="auto",
-        seed=None,
-        prefix_allowed_tokens_fn=None,
-        **options,
-    ):
+        input_ids: TensorLike | None = None,
+        attention_mask: TensorLike | None = None,
+        decoder_input_ids: TensorLike | None = None,
+        generation_config: GenerationConfig | None = None,
+        engine: str = "auto",
+        seed: int | tf.Tensor | None = None,
+        prefix_allowed_tokens_fn: Callable[[int, np.ndarray], Iterable[int]] | None = None,
+        **options: Any,
+    ) -> tf.Tensor | GenerateOutput:
         """Generates output ids with greedy search, beam search, or sampling in either.
 
         All engines run the same code and give the same ids. Called eagerly, inputs are
@@ -240,7 +250,9 @@ class GenerationMixin:
                 autograph=False,
             )
 
-        return self.programs.get((engine, prompt_length, options, prefix_allowed_tokens_fn), traced)
+        structure = PegasusDense.structure_changes
+        key = (engine, prompt_length, options, prefix_allowed_tokens_fn, structure)
+        return self.programs.get(key, traced)
 
     def _cut(self, sequences):
         """Drops the columns at the end that hold pad in every row."""

@@ -1,6 +1,6 @@
 """The decoder: target ids and encoder states to hidden states, all at once or by steps."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -15,7 +15,7 @@ from tf_pegasus.layers.kv_cache import (
 )
 from tf_pegasus.layers.outputs import TFBaseModelOutputWithPastAndCrossAttentions
 from tf_pegasus.layers.stack import PegasusStack, padding_mask
-from tf_pegasus.layers.unpack_inputs import as_embeddings, unpack_inputs
+from tf_pegasus.layers.unpack_inputs import TensorLike, as_embeddings, unpack_inputs
 
 
 class PreparedDecoder(NamedTuple):
@@ -66,21 +66,21 @@ class TFPegasusDecoder(PegasusStack):
     @unpack_inputs
     def call(
         self,
-        input_ids=None,
-        attention_mask=None,
-        encoder_hidden_states=None,
-        encoder_attention_mask=None,
-        head_mask=None,
-        cross_attn_head_mask=None,
-        past_key_values=None,
-        inputs_embeds=None,
-        use_cache=None,
-        output_attentions=None,
-        output_hidden_states=None,
-        return_dict=None,
-        position_ids=None,
-        training=False,
-    ):
+        input_ids: TensorLike | None = None,
+        attention_mask: TensorLike | None = None,
+        encoder_hidden_states: TensorLike | None = None,
+        encoder_attention_mask: TensorLike | None = None,
+        head_mask: TensorLike | None = None,
+        cross_attn_head_mask: TensorLike | None = None,
+        past_key_values: Any = None,
+        inputs_embeds: TensorLike | None = None,
+        use_cache: bool | None = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+        return_dict: bool | None = None,
+        position_ids: TensorLike | None = None,
+        training: bool = False,
+    ) -> TFBaseModelOutputWithPastAndCrossAttentions | tuple:
         """Decodes a batch of known target ids, each position seeing those before it.
 
         Args:
@@ -124,8 +124,8 @@ class TFPegasusDecoder(PegasusStack):
         )
         caches = self._caches(past, self._visible(attention_mask, past, start, length))
         calls = [
-            self._layer_call(layer, cache, known, source_mask, *heads, training)
-            for layer, cache, known, *heads in zip(
+            self._layer_call(layer, cache, known, source_mask, heads, cross_heads, training)
+            for layer, cache, known, heads, cross_heads in zip(
                 self.layers,
                 caches,
                 self._known_memories(past, source_mask),

@@ -36,11 +36,17 @@ class PegasusDense(keras.layers.Dense):
             float16 saturates at its largest number.
         **kwargs: of `keras.layers.Dense`.
 
+    Attributes:
+        structure_changes: int, of the class: how often any layer was quantized or got an
+            adapter. Functions that were traced before are wrong for that layer.
+
     Example:
         >>> dense = PegasusDense(8, output_dtype="float32", dtype="mixed_float16")
         >>> dense(tf.ones((2, 3, 4))).dtype
         tf.float32
     """
+
+    structure_changes = 0
 
     def __init__(self, units, init_std=0.02, output_dtype=None, **kwargs):
         kwargs.setdefault("kernel_initializer", keras.initializers.TruncatedNormal(stddev=init_std))
@@ -86,6 +92,12 @@ class PegasusDense(keras.layers.Dense):
             raise ValueError(f"mode={mode!r} must be 'int8'")
         # Keras quantizes a subclass only if it is told that the subclass supports it.
         super().quantize(mode, type_check=False, config=config)
+        PegasusDense.structure_changes += 1
+
+    def enable_lora(self, *args, **kwargs):
+        """See `keras.layers.Dense.enable_lora`."""
+        super().enable_lora(*args, **kwargs)
+        PegasusDense.structure_changes += 1
 
     def stored_weights(self) -> dict:
         """Returns `{"kernel": …, "bias": …}` as checkpoints hold them: variables, or, with LoRA,

@@ -7,7 +7,7 @@ import keras
 from tf_pegasus.layers.kv_cache import GrowingCache
 from tf_pegasus.layers.outputs import TFBaseModelOutput
 from tf_pegasus.layers.stack import PegasusStack, padding_mask
-from tf_pegasus.layers.unpack_inputs import unpack_inputs
+from tf_pegasus.layers.unpack_inputs import TensorLike, unpack_inputs
 
 
 @keras.saving.register_keras_serializable(package="tf_pegasus")
@@ -29,15 +29,15 @@ class TFPegasusEncoder(PegasusStack):
     @unpack_inputs
     def call(
         self,
-        input_ids=None,
-        attention_mask=None,
-        head_mask=None,
-        inputs_embeds=None,
-        output_attentions=None,
-        output_hidden_states=None,
-        return_dict=None,
-        training=False,
-    ):
+        input_ids: TensorLike | None = None,
+        attention_mask: TensorLike | None = None,
+        head_mask: TensorLike | None = None,
+        inputs_embeds: TensorLike | None = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+        return_dict: bool | None = None,
+        training: bool = False,
+    ) -> TFBaseModelOutput | tuple:
         """Encodes a batch.
 
         Args:

@@ -13,7 +13,7 @@ class ModelOutput(OrderedDict):
     `optree`) and TensorFlow (as a mapping) see the tensors inside.
     """
 
-    fields = ()
+    fields: tuple[str, ...] = ()
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)

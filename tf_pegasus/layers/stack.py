@@ -30,7 +30,7 @@ class PegasusStack(keras.layers.Layer):
         **kwargs: of `keras.layers.Layer`.
     """
 
-    side = None  # "encoder" or "decoder"
+    side: str = ""  # "encoder" or "decoder"
 
     def __init__(self, config, embed_tokens=None, **kwargs):
         super().__init__(autocast=False, **kwargs)

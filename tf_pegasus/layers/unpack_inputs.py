@@ -2,14 +2,19 @@
 
 import functools
 import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 import tensorflow as tf
+
+# A tensor, a numpy array or a nested list; as first argument also a dict or list of the inputs.
+TensorLike: TypeAlias = Any
 
 # Arguments whose defaults are the configuration's.
 _OPTIONS = ("use_cache", "output_attentions", "output_hidden_states", "return_dict")
 
 
-def unpack_inputs(call):
+def unpack_inputs(call: Callable) -> Any:
     """Decorates a `call(self, input_ids=None, …, training=False)`.
 
     The decorated method takes its inputs as keywords or positionally, or all of them in the
@@ -36,11 +41,11 @@ def unpack_inputs(call):
             inputs[name] = bool(getattr(self.config, name) if value is None else value)
         return call(self, **inputs, training=training)
 
-    unpacked.input_names = names
+    unpacked.input_names = names  # type: ignore[attr-defined]
     return unpacked
 
 
-def gather_inputs(names, first, rest):
+def gather_inputs(names: tuple[str, ...], first: Any, rest: Mapping[str, Any]) -> dict[str, Any]:
     """Gathers a call's inputs under their names.
 
     Args:
@@ -79,7 +84,7 @@ def gather_inputs(names, first, rest):
     return inputs
 
 
-def as_ids(name, ids):
+def as_ids(name: str, ids: TensorLike | None) -> tf.Tensor:
     """Returns `ids` as an int32 tensor `(batch, length)`.
 
     Raises:
@@ -97,8 +102,17 @@ def as_ids(name, ids):
     return tf.cast(ids, tf.int32)
 
 
-def check_no_strings(name, value):
-    """Raises TypeError where texts were given instead of ids; the message says what to call."""
+def check_no_strings(name: str, value: Any) -> None:
+    """Raises TypeError where texts were given instead of ids; the message says what to call.
+
+    Args:
+        name: str, the argument's name.
+        value: an array, tensor or nested list, or a mapping of them.
+    """
+    if hasattr(value, "keys"):
+        for key in value:
+            check_no_strings(key, value[key])
+        return
     dtype = getattr(value, "dtype", None)
     first = value
     while isinstance(first, (list, tuple)) and first:
@@ -113,7 +127,7 @@ def check_no_strings(name, value):
         )
 
 
-def as_embeddings(name, embeddings, d_model):
+def as_embeddings(name: str, embeddings: TensorLike, d_model: int) -> tf.Tensor:
     """Returns `embeddings` as a float32 tensor `(batch, length, d_model)`.
 
     Raises:

@@ -1,0 +1,3 @@
+from tf_pegasus.utils.backend import load_backend
+
+load_backend()

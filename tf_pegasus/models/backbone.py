@@ -1,12 +1,14 @@
 """Encoder and decoder over one shared embedding."""
 
+from typing import Any
+
 import keras
 
 from tf_pegasus.layers.decoder import TFPegasusDecoder
 from tf_pegasus.layers.encoder import TFPegasusEncoder
 from tf_pegasus.layers.outputs import TFBaseModelOutput, TFSeq2SeqModelOutput
 from tf_pegasus.layers.stack import shared_embedding
-from tf_pegasus.layers.unpack_inputs import unpack_inputs
+from tf_pegasus.layers.unpack_inputs import TensorLike, unpack_inputs
 from tf_pegasus.models.encode_decode import EncodeDecodeMixin, as_encoder_output
 from tf_pegasus.models.pretrained import TFPegasusPreTrainedModel
 
@@ -35,24 +37,24 @@ class TFPegasusModel(EncodeDecodeMixin, TFPegasusPreTrainedModel):
     @unpack_inputs
     def call(
         self,
-        input_ids=None,
-        attention_mask=None,
-        decoder_input_ids=None,
-        decoder_attention_mask=None,
-        decoder_position_ids=None,
-        head_mask=None,
-        decoder_head_mask=None,
-        cross_attn_head_mask=None,
-        encoder_outputs=None,
-        past_key_values=None,
-        inputs_embeds=None,
-        decoder_inputs_embeds=None,
-        use_cache=None,
-        output_attentions=None,
-        output_hidden_states=None,
-        return_dict=None,
-        training=False,
-    ):
+        input_ids: TensorLike | None = None,
+        attention_mask: TensorLike | None = None,
+        decoder_input_ids: TensorLike | None = None,
+        decoder_attention_mask: TensorLike | None = None,
+        decoder_position_ids: TensorLike | None = None,
+        head_mask: TensorLike | None = None,
+        decoder_head_mask: TensorLike | None = None,
+        cross_attn_head_mask: TensorLike | None = None,
+        encoder_outputs: Any = None,
+        past_key_values: Any = None,
+        inputs_embeds: TensorLike | None = None,
+        decoder_inputs_embeds: TensorLike | None = None,
+        use_cache: bool | None = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+        return_dict: bool | None = None,
+        training: bool = False,
+    ) -> TFSeq2SeqModelOutput | tuple:
         """Encodes the source and decodes known target ids.
 
         Args:

@@ -1,10 +1,12 @@
 """The decoder alone, as a language model."""
 
+from typing import Any
+
 import keras
 
 from tf_pegasus.layers.decoder import TFPegasusDecoder
 from tf_pegasus.layers.outputs import TFCausalLMOutputWithCrossAttentions
-from tf_pegasus.layers.unpack_inputs import as_ids, unpack_inputs
+from tf_pegasus.layers.unpack_inputs import TensorLike, as_ids, unpack_inputs
 from tf_pegasus.models.language_model import LanguageModelMixin
 from tf_pegasus.models.pretrained import TFPegasusPreTrainedModel
 
@@ -36,22 +38,22 @@ class TFPegasusForCausalLM(LanguageModelMixin, TFPegasusPreTrainedModel):
     @unpack_inputs
     def call(
         self,
-        input_ids=None,
-        attention_mask=None,
-        encoder_hidden_states=None,
-        encoder_attention_mask=None,
-        head_mask=None,
-        cross_attn_head_mask=None,
-        past_key_values=None,
-        inputs_embeds=None,
-        labels=None,
-        use_cache=None,
-        output_attentions=None,
-        output_hidden_states=None,
-        return_dict=None,
-        position_ids=None,
-        training=False,
-    ):
+        input_ids: TensorLike | None = None,
+        attention_mask: TensorLike | None = None,
+        encoder_hidden_states: TensorLike | None = None,
+        encoder_attention_mask: TensorLike | None = None,
+        head_mask: TensorLike | None = None,
+        cross_attn_head_mask: TensorLike | None = None,
+        past_key_values: Any = None,
+        inputs_embeds: TensorLike | None = None,
+        labels: TensorLike | None = None,
+        use_cache: bool | None = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+        return_dict: bool | None = None,
+        position_ids: TensorLike | None = None,
+        training: bool = False,
+    ) -> TFCausalLMOutputWithCrossAttentions | tuple:
         """Scores the next token at every position.
 
         Args:

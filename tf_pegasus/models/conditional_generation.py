@@ -1,13 +1,15 @@
 """The summarizer: encoder, decoder and output projection."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
-from tf_pegasus.generation.config import GenerationConfig
+from tf_pegasus.config.generation import GenerationConfig
 from tf_pegasus.generation.generate import GenerationMixin
 from tf_pegasus.generation.program_cache import ProgramCache
 from tf_pegasus.layers.outputs import TFCausalLMOutputWithCrossAttentions, TFSeq2SeqLMOutput
-from tf_pegasus.layers.unpack_inputs import as_ids, unpack_inputs
+from tf_pegasus.layers.unpack_inputs import TensorLike, as_ids, unpack_inputs
 from tf_pegasus.models.backbone import TFPegasusModel
 from tf_pegasus.models.encode_decode import EncodeDecodeMixin
 from tf_pegasus.models.language_model import LanguageModelMixin
@@ -60,25 +62,25 @@ class TFPegasusForConditionalGeneration(
     @unpack_inputs
     def call(
         self,
-        input_ids=None,
-        attention_mask=None,
-        decoder_input_ids=None,
-        decoder_attention_mask=None,
-        decoder_position_ids=None,
-        head_mask=None,
-        decoder_head_mask=None,
-        cross_attn_head_mask=None,
-        encoder_outputs=None,
-        past_key_values=None,
-        inputs_embeds=None,
-        decoder_inputs_embeds=None,
-        use_cache=None,
-        output_attentions=None,
-        output_hidden_states=None,
-        return_dict=None,
-        labels=None,
-        training=False,
-    ):
+        input_ids: TensorLike | None = None,
+        attention_mask: TensorLike | None = None,
+        decoder_input_ids: TensorLike | None = None,
+        decoder_attention_mask: TensorLike | None = None,
+        decoder_position_ids: TensorLike | None = None,
+        head_mask: TensorLike | None = None,
+        decoder_head_mask: TensorLike | None = None,
+        cross_attn_head_mask: TensorLike | None = None,
+        encoder_outputs: Any = None,
+        past_key_values: Any = None,
+        inputs_embeds: TensorLike | None = None,
+        decoder_inputs_embeds: TensorLike | None = None,
+        use_cache: bool | None = None,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
+        return_dict: bool | None = None,
+        labels: TensorLike | None = None,
+        training: bool = False,
+    ) -> TFSeq2SeqLMOutput | tuple:
         """Scores known target ids, and computes the loss where labels are given.
 
         Args:

@@ -30,6 +30,16 @@ class LanguageModelMixin:
         outputs = output_class(loss=loss, logits=logits, **rest)
         return outputs.in_form(return_dict)
 
+    def fit(self, x=None, y=None, *args, **kwargs):
+        """See `keras.Model.fit`; `x` and `y` are ids.
+
+        Raises:
+            TypeError: texts were given.
+        """
+        check_no_strings("x", x)
+        check_no_strings("y", y)
+        return super().fit(x, y, *args, **kwargs)
+
     def train_step(self, data):
         return super().train_step(self._with_labels_inside(data))
 

@@ -2,16 +2,19 @@
 
 import copy
 from pathlib import Path
+from typing import Any
 
 import keras
 import tensorflow as tf
 
+from tf_pegasus.checkpoints.formats import MAX_SHARD_SIZE
+from tf_pegasus.checkpoints.keywords import split_keywords
 from tf_pegasus.checkpoints.loading import find_source, load_pretrained
-from tf_pegasus.checkpoints.saving import MAX_SHARD_SIZE, save_weights
+from tf_pegasus.checkpoints.saving import save_weights
 from tf_pegasus.config.model import PegasusConfig
 from tf_pegasus.layers.dense import PegasusDense
 from tf_pegasus.layers.stack import as_config
-from tf_pegasus.tokenizers.sentencepiece_tokenizer import PegasusTokenizer
+from tf_pegasus.tokenizers.loading import has_tokenizer, load_tokenizer
 from tf_pegasus.utils.compat import all_layers, replace_weight
 
 
@@ -246,19 +249,20 @@ class TFPegasusPreTrainedModel(keras.Model):
 
     def load_assets(self, directory):
         """Keras' hook: reads the tokenizer of a `.keras` file."""
-        if Path(directory).is_dir():
-            self.tokenizer = PegasusTokenizer.from_pretrained(directory)
+        if directory is not None and has_tokenizer(Path(directory)):
+            self.tokenizer = load_tokenizer(directory)
 
     def save_pretrained(
         self,
-        save_directory,
-        dtype=None,
-        weights_format="safetensors",
-        max_shard_size=MAX_SHARD_SIZE,
-    ):
+        save_directory: str | Path,
+        dtype: str | None = None,
+        weights_format: str = "safetensors",
+        max_shard_size: int | str = MAX_SHARD_SIZE,
+    ) -> None:
         """Writes the configuration and the weights in Hugging Face's names and layout.
 
-        A model that generates writes its `generation_config.json` too.
+        A model that generates writes its `generation_config.json` too, and one that has a
+        tokenizer the tokenizer's files.
 
         Args:
             save_directory: path, made if missing.
@@ -267,8 +271,8 @@ class TFPegasusPreTrainedModel(keras.Model):
             weights_format: `"safetensors"` (`model.safetensors`), `"h5"` (`tf_model.h5`),
                 `"bin"` (`pytorch_model.bin`), `"msgpack"` (`flax_model.msgpack`) or
                 `"original"` (the authors' `model.ckpt-0`).
-            max_shard_size: int (bytes) or str such as `"5GB"`; safetensors files above it
-                are split, with an index.
+            max_shard_size: int (bytes) or str such as `"5GB"`; safetensors and bin files
+                above it are split, with an index.
 
         Raises:
             ValueError: an unknown format or dtype, weights that do not fit into it, or a
@@ -283,26 +287,28 @@ class TFPegasusPreTrainedModel(keras.Model):
         if hasattr(self, "generation_config"):
             self.generation_config.save_pretrained(save_directory)
         save_weights(self, save_directory, dtype, weights_format, max_shard_size)
+        if getattr(self, "tokenizer", None) is not None:
+            self.tokenizer.save_pretrained(save_directory)
 
     @classmethod
     def from_pretrained(
         cls,
-        path,
-        strict=None,
-        dtype=None,
-        config=None,
-        revision=None,
-        token=None,
-        cache_dir=None,
-        local_files_only=False,
-        output_loading_info=False,
-        **overrides,
-    ):
-        """Builds the model that a directory or a hub repository describes, with its weights.
+        path: str | Path,
+        strict: bool | None = None,
+        dtype: Any = None,
+        config: PegasusConfig | dict[str, Any] | None = None,
+        *,
+        output_loading_info: bool = False,
+        **keywords: Any,
+    ) -> Any:
+        """Builds the model that a directory or a hub repository describes, with its weights
+        and its tokenizer.
 
-        Weights are looked for in this order: `model.safetensors` (also in shards),
-        `pytorch_model.bin` (also in shards; read without PyTorch, nothing in it is
-        executed), `tf_model.h5`, `flax_model.msgpack`, the authors' `model.ckpt-N`.
+        Weights are looked for in this order: `model.safetensors`, `pytorch_model.bin` (read
+        without PyTorch, nothing in it is executed), `tf_model.h5`, `flax_model.msgpack`, all
+        also in shards; and the authors' `model.ckpt-N`. Of the latter, the kind of file
+        decides about positions, epsilon and decoding, unless `config`, `config.json` or a
+        keyword gives such a value by name.
 
         Args:
             path: a directory; or the prefix of a TF1 checkpoint, such as
@@ -310,30 +316,35 @@ class TFPegasusPreTrainedModel(keras.Model):
                 Face hub, such as `"google/pegasus-xsum"`.
             strict: bool, whether missing and unexpected weights raise or warn; by default
                 they raise in safetensors files and warn in others.
-            dtype: Keras dtype policy of the model; default Keras' global one.
-            config: `PegasusConfig`; by default the directory's `config.json`, or for the
-                authors' checkpoints what their weights tell.
-            revision, token, cache_dir, local_files_only: of `huggingface_hub`.
+            dtype: Keras dtype policy of the model; `"float32"`, `"float16"`, `"bfloat16"` or
+                such a dtype of another library; or `"auto"`, the file's where all its weights
+                have the same. By default Keras' global policy.
+            config: `PegasusConfig` or dict; by default the directory's `config.json`, or for
+                the authors' checkpoints what their weights tell.
             output_loading_info: bool, return what did not match too.
-            **overrides: configuration values to replace.
+            **keywords: configuration values and generation options to replace; and:
+                revision, token, cache_dir, force_download, proxies, local_files_only,
+                subfolder: see `tf_pegasus.utils.hub.HubOptions`;
+                use_safetensors: bool, take nothing but safetensors files, or none of them;
+                torch_dtype: `transformers`' name for `dtype`;
+                from_pt, from_tf, from_flax, low_cpu_mem_usage, device_map,
+                trust_remote_code: of `transformers`, accepted and without meaning here (see
+                `tf_pegasus.checkpoints.keywords.WITHOUT_MEANING` for the reasons).
 
         Returns:
-            The model, weights in the policy's variable dtype; with `output_loading_info`
-            also a dict with `missing_keys` and `unexpected_keys`.
+            The model, weights in the policy's variable dtype, its `tokenizer` the
+            directory's, or None where that has none; with `output_loading_info` also a dict
+            with `missing_keys` and `unexpected_keys`.
 
         Raises:
             FileNotFoundError: there is no such directory or repository, or a file is missing.
             ValueError: a file is damaged, or its weights do not fit the configuration.
+            TypeError: an unknown keyword; the message names it and the nearest known one.
             ImportError: a reader or the hub needs an extra that is not installed.
         """
-        hub = {
-            "revision": revision,
-            "token": token,
-            "cache_dir": cache_dir,
-            "local_files_only": local_files_only,
-        }
-        model, info = load_pretrained(cls, path, strict, dtype, config, hub, overrides)
-        directory = find_source(path, **hub).directory
-        if (directory / "spiece.model").is_file():
-            model.tokenizer = PegasusTokenizer.from_pretrained(directory)
+        sorted_keywords = split_keywords(dtype, keywords, generates=hasattr(cls, "generate"))
+        source = find_source(path, sorted_keywords.hub, sorted_keywords.formats)
+        model, info = load_pretrained(cls, source, strict, config, sorted_keywords)
+        directory = source.directory
+        model.tokenizer = load_tokenizer(directory) if has_tokenizer(directory) else None
         return (model, info) if output_loading_info else model

@@ -1,14 +1,20 @@
 """`model.summarize`: strings in, strings out, with the tokenizer that the model came with."""
 
 import warnings
+from collections.abc import Iterable, Iterator
+from typing import Any
 
+from tf_pegasus.config.model import PegasusConfig
 from tf_pegasus.summarization.summarize import summarize_texts
 
 
 class SummarizeMixin:
     """Gives a model with `tokenizer` and `generate` its `summarize`."""
 
-    def checked_tokenizer(self, tokenizer=None):
+    tokenizer: Any
+    config: PegasusConfig
+
+    def checked_tokenizer(self, tokenizer: Any = None) -> Any:
         """Returns `tokenizer`, by default the model's own.
 
         Raises:
@@ -27,7 +33,13 @@ class SummarizeMixin:
             )
         return tokenizer
 
-    def summarize(self, texts, tokenizer=None, stream=False, **options):
+    def summarize(
+        self,
+        texts: str | Iterable[str],
+        tokenizer: Any = None,
+        stream: bool = False,
+        **options: Any,
+    ) -> str | list[str] | Iterator[str]:
         """Summarizes texts, long ones together with long ones, and keeps their order.
 
         Args:
@@ -47,11 +59,11 @@ class SummarizeMixin:
             TypeError: a text is no str, or an unknown option.
         """
         tokenizer = self.checked_tokenizer(tokenizer)
-        is_one = isinstance(texts, str)
         if not stream:
             options = {"window": None, **options}
-        summaries = summarize_texts(self, tokenizer, [texts] if is_one else texts, **options)
-        results = _texts_of(summaries)
+        is_one = isinstance(texts, str)
+        rows = [texts] if isinstance(texts, str) else texts
+        results = _texts_of(summarize_texts(self, tokenizer, rows, **options))
         if is_one:
             return next(results)
         return results if stream else list(results)

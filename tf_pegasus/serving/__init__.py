@@ -1,8 +1,11 @@
-"""Serving: exporting a SavedModel, and talking to the server that serves it."""
+"""Serving: exporting a SavedModel, and talking to the server that serves it.
 
-from tf_pegasus.serving.client import Client, ServedSummary
-from tf_pegasus.serving.export import export_saved_model
-from tf_pegasus.serving.served_model import ServedModel
-from tf_pegasus.serving.transports import ServingError
+The public names are listed in `__init__.pyi` and imported when they are first used; the client
+needs no TensorFlow.
+"""
 
-__all__ = ["Client", "ServedModel", "ServedSummary", "ServingError", "export_saved_model"]
+from tf_pegasus.utils.lazy import attach_stub
+
+__getattr__, __dir__, __all__ = attach_stub(
+    __name__, __file__, light=("Client", "ServedSummary", "ServingError")
+)

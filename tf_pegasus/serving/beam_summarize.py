@@ -4,6 +4,7 @@ Imports Beam, of the extra `beam`: to be imported where it is used.
 """
 
 import json
+import math
 import os
 from collections.abc import Iterable
 
@@ -11,10 +12,12 @@ import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.metrics import Metrics
 from apache_beam.ml.inference.base import ModelHandler, RunInference
-from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
 from tf_pegasus.data.readers import json_object
+from tf_pegasus.serving.manifest import MANIFEST_FILE, version_directory
 from tf_pegasus.serving.served_model import ServedModel
+from tf_pegasus.utils.files import read_json_object
 
 SUFFIX = ".jsonl"
 REJECTED = "-rejected"
@@ -22,6 +25,8 @@ REJECTED = "-rejected"
 _BUCKETS_A_BATCH = 4
 # Bad rows are rejected before; that many failures mean that something else is wrong.
 _FAILURES_ALLOWED = 0.1
+# With these the workers are on this machine, and see the model where it is here.
+_LOCAL_RUNNERS = (None, "DirectRunner", "BundleBasedDirectRunner", "PrismRunner")
 
 
 class SummaryModelHandler(ModelHandler[dict, dict, ServedModel]):
@@ -51,7 +56,8 @@ class SummaryModelHandler(ModelHandler[dict, dict, ServedModel]):
             yield {
                 **record,
                 "summary": summary.decode(),
-                "score": round(float(score), 6),
+                # JSON has no NaN.
+                "score": round(float(score), 6) if math.isfinite(score) else None,
                 "truncated": bool(truncated),
             }
 
@@ -124,7 +130,10 @@ def summarize_files(
     if not FileSystems.match([input_pattern])[0].metadata_list:
         raise FileNotFoundError(f"no file matches {input_pattern!r}")
     _check_shards(output_prefix, num_shards)
-    pipeline = beam.Pipeline(options=PipelineOptions(list(arguments)))
+    options = PipelineOptions(list(arguments))
+    if options.view_as(StandardOptions).runner in _LOCAL_RUNNERS:
+        _check_model(model, signature)
+    pipeline = beam.Pipeline(options=options)
     lines = (
         pipeline
         | "read" >> beam.io.ReadFromText(input_pattern, coder=beam.coders.BytesCoder())
@@ -160,6 +169,19 @@ def summarize_files(
         name: sum(c.result for c in counters if c.key.metric.name == name)
         for name in ("summarized", "rejected")
     }
+
+
+def _check_model(model, signature):
+    """Raises unless there is a model with that signature, before any worker starts.
+
+    Raises:
+        FileNotFoundError: there is no model.
+        ValueError: it has no such signature.
+    """
+    manifest = read_json_object(version_directory(model) / MANIFEST_FILE)
+    signatures = manifest.get("signatures", [signature])
+    if signature not in signatures:
+        raise ValueError(f"signature={signature!r} must be one of {', '.join(signatures)}")
 
 
 def _from_root(path):

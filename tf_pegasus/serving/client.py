@@ -1,6 +1,7 @@
 """A client of TF Serving: texts in, summaries out, whatever number of requests that takes."""
 
 import itertools
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -16,6 +17,8 @@ from tf_pegasus.serving.transports import (
 )
 from tf_pegasus.utils.extras import require
 
+# The longest text that is sent, by default.
+MAX_SENT_BYTES = 10_000_000
 # What requests to an adjustable export may bring.
 ADJUSTABLE = {"num_beams": np.int32, "max_length": np.int32, "length_penalty": np.float32}
 
@@ -52,7 +55,7 @@ class Client:
         headers: dict of str, sent with each request, such as an authorization.
 
     Raises:
-        ValueError: an argument is out of range.
+        ValueError: an argument is out of range, or the address is none.
         ImportError: the extra `serving` is not installed.
     """
 
@@ -65,7 +68,7 @@ class Client:
         retries=5,
         batch_size=16,
         concurrency=4,
-        max_text_bytes=10_000_000,
+        max_text_bytes=MAX_SENT_BYTES,
         credentials=None,
         headers=None,
     ):
@@ -84,7 +87,7 @@ class Client:
         self._retries = retries
         self._batch_size = batch_size
         self._max_text_bytes = max_text_bytes
-        if address.startswith(("http://", "https://")):
+        if re.match("https?:", address, re.IGNORECASE):
             if credentials is not None:
                 raise ValueError("credentials are for gRPC; for REST give an https address")
             self._transport = RestTransport(address, model, version, headers)

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tf_pegasus.serving.deployment import batching_parameters
 from tf_pegasus.serving.manifest import EXTRA, MANIFEST_FILE, checksums, versions
+from tf_pegasus.serving.options import EXPORT_ENGINES, MAX_TEXT_BYTES
 from tf_pegasus.serving.signatures import ServedSummarizer
 from tf_pegasus.serving.warmup import is_available, write_warmup_requests
 from tf_pegasus.serving.weights import weights_of, with_weights
@@ -17,10 +18,6 @@ from tf_pegasus.utils.extras import require
 from tf_pegasus.utils.files import new_directory_atomically, write_json_atomically
 from tf_pegasus.utils.shapes import Buckets
 from tf_pegasus.version import __version__
-
-# What each choice has: the first is the engine of `serving_default`.
-EXPORT_ENGINES = {"xla": ("xla",), "graph": ("graph",), "both": ("graph", "xla")}
-MAX_TEXT_BYTES = 1_000_000
 
 
 def export_saved_model(

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tf_pegasus.generation.config import OUTPUT_FLAGS
+from tf_pegasus.config.generation import OUTPUT_FLAGS
 from tf_pegasus.generation.decoding import RuntimeOptions
 from tf_pegasus.serving.parts import in_parts
 from tf_pegasus.tokenizers.in_graph_tokenizer import TFPegasusTokenizer

@@ -1,11 +1,13 @@
 """One request to a TF Serving server, over gRPC or REST, with the errors of both made the same."""
 
 import json
+import re
 import time
+from urllib.parse import urlsplit
 
 import numpy as np
-import tensorflow as tf
 
+from tf_pegasus.serving.tensors import read_tensor, write_tensor
 from tf_pegasus.utils.extras import require
 
 EXTRA = "serving"
@@ -25,19 +27,22 @@ class GrpcTransport:
     """Requests over gRPC.
 
     Args:
-        address: str, `"host:port"`.
+        address: str, `"host:port"`, or with a scheme of gRPC's name resolution such as
+            `"dns:///host:port"`.
         model: str, the model's name on the server.
         version: int, or None for the latest.
         credentials: `grpc.ChannelCredentials`, or None for a channel without encryption.
         headers: dict of str, sent with each request.
+
+    Raises:
+        ValueError: the address is none.
+        ImportError: the extra `serving` is not installed.
     """
 
     def __init__(self, address, model, version=None, credentials=None, headers=None):
+        check_grpc_address(address)
         self._grpc = require("grpc", EXTRA)
-        self._predict_pb2 = require("tensorflow_serving.apis.predict_pb2", EXTRA)
-        self._status_pb2 = require("tensorflow_serving.apis.get_model_status_pb2", EXTRA)
-        services = require("tensorflow_serving.apis.prediction_service_pb2_grpc", EXTRA)
-        models = require("tensorflow_serving.apis.model_service_pb2_grpc", EXTRA)
+        self._protos = _protos()
         options = [
             ("grpc.max_receive_message_length", MAX_ANSWER_BYTES),
             # Retries are the client's, for both kinds of requests alike.
@@ -50,8 +55,14 @@ class GrpcTransport:
             if credentials is not None
             else self._grpc.insecure_channel(address, options)
         )
-        self._prediction = services.PredictionServiceStub(self._channel)
-        self._models = models.ModelServiceStub(self._channel)
+        self._predict = self._method(
+            "PredictionService/Predict", self._protos.PredictRequest, self._protos.PredictResponse
+        )
+        self._get_model_status = self._method(
+            "ModelService/GetModelStatus",
+            self._protos.GetModelStatusRequest,
+            self._protos.GetModelStatusResponse,
+        )
         self._model, self._version = model, version
         self._metadata = [(name.lower(), value) for name, value in (headers or {}).items()]
 
@@ -69,28 +80,38 @@ class GrpcTransport:
         Raises:
             UnavailableError, TimeoutError, ServingError; ValueError: the request is wrong.
         """
-        request = self._predict_pb2.PredictRequest()
+        request = self._protos.PredictRequest()
         self._specify(request.model_spec)
         request.model_spec.signature_name = signature
         for name, value in inputs.items():
-            request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
-        answer = self._call(self._prediction.Predict, request, timeout)
+            write_tensor(request.inputs[name], value)
+        answer = self._call(self._predict, request, timeout)
         try:
-            return {name: tf.make_ndarray(value) for name, value in answer.outputs.items()}
-        except (TypeError, ValueError) as error:
+            return {name: read_tensor(value) for name, value in answer.outputs.items()}
+        except ValueError as error:
             raise ServingError(f"the answer holds a tensor that makes no sense: {error}") from error
 
     def states(self, timeout):
         """Returns a dict from the numbers of the model's versions to their states."""
-        request = self._status_pb2.GetModelStatusRequest()
+        request = self._protos.GetModelStatusRequest()
         self._specify(request.model_spec)
-        answer = self._call(self._models.GetModelStatus, request, timeout)
-        names = self._status_pb2.ModelVersionStatus.State
-        return {status.version: names.Name(status.state) for status in answer.model_version_status}
+        answer = self._call(self._get_model_status, request, timeout)
+        states = self._protos.MODEL_STATES
+        return {
+            status.version: states.get(status.state, str(status.state))
+            for status in answer.model_version_status
+        }
 
     def close(self):
         """Closes the connection."""
         self._channel.close()
+
+    def _method(self, name, request, response):
+        return self._channel.unary_unary(
+            f"/tensorflow.serving.{name}",
+            request_serializer=request.SerializeToString,
+            response_deserializer=response.FromString,
+        )
 
     def _specify(self, spec):
         spec.name = self._model
@@ -116,11 +137,17 @@ class RestTransport:
     """Requests over REST.
 
     Args:
-        address: str, `"http://host:port"` or `"https://host:port"`.
+        address: str, `"http://host:port"` or `"https://host:port"`; a path before the API's own
+            may follow.
         model, version, headers: see `GrpcTransport`.
+
+    Raises:
+        ValueError: the address is none.
+        ImportError: the extra `serving` is not installed.
     """
 
     def __init__(self, address, model, version=None, headers=None):
+        check_url(address)
         self._requests = require("requests", EXTRA)
         self._session = self._requests.Session()
         self._session.headers.update(headers or {})
@@ -173,6 +200,43 @@ class RestTransport:
                 raise TimeoutError(f"no answer within {timeout:.3g} s") from error
             raise UnavailableError(f"the server is not available: {error}") from error
         return _checked_json(response.status_code, content)
+
+
+def check_grpc_address(address):
+    """Raises ValueError unless an address is one that gRPC can connect to."""
+    # gRPC itself takes any text, and reports that the server is not available.
+    scheme, separator, rest = address.partition(":")
+    if separator and scheme in ("unix", "unix-abstract", "vsock", "xds") and rest:
+        return
+    target = re.sub(r"^(dns:(//[^/]*/)?|ipv[46]:)", "", address)
+    found = re.fullmatch(r"(\[[0-9A-Fa-f:.%]+\]|[^\s:/@\[\]]+):(\d{1,5})", target, re.ASCII)
+    if found is None or not 1 <= int(found[2]) <= 65535:
+        raise ValueError(
+            f"address={address!r} must be 'host:port' with a port from 1 to 65535 (gRPC), or "
+            "'http://host:port' (REST)"
+        )
+
+
+def check_url(address):
+    """Raises ValueError unless an address is an HTTP URL with a host and a valid port."""
+    try:
+        parts = urlsplit(address)
+        is_valid = bool(parts.hostname) and parts.port != 0 and not parts.query
+    except ValueError:
+        is_valid = False
+    if not is_valid or re.search(r"\s", address):
+        raise ValueError(
+            f"address={address!r} must be 'http://host:port' or 'https://host:port', with a port "
+            "from 1 to 65535 if any"
+        )
+
+
+def _protos():
+    """The module of messages, or an error that says which extra brings what it needs."""
+    require("google.protobuf", EXTRA)
+    from tf_pegasus.serving import protos
+
+    return protos
 
 
 def _content(response, deadline):

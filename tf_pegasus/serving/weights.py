@@ -3,8 +3,7 @@
 import keras
 
 from tf_pegasus.checkpoints.names import huggingface_weights
-
-WEIGHTS = ("float32", "bfloat16", "int8")
+from tf_pegasus.serving.options import WEIGHTS
 
 
 def weights_of(model):

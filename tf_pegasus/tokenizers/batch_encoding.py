@@ -1,5 +1,7 @@
 """What a tokenizer returns."""
 
+from typing import Any
+
 import optree
 
 
@@ -16,9 +18,12 @@ class BatchEncoding(dict):
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
 
-optree.register_pytree_node(
-    BatchEncoding,
-    lambda encoding: (tuple(encoding.values()), tuple(encoding), tuple(encoding)),
-    lambda names, values: BatchEncoding(zip(names, values, strict=True)),
-    namespace="keras",
-)
+def _flatten(encoding: Any) -> tuple[tuple, Any, tuple]:
+    return tuple(encoding.values()), tuple(encoding), tuple(encoding)
+
+
+def _unflatten(names: Any, values: Any) -> Any:
+    return BatchEncoding(zip(names, values, strict=True))
+
+
+optree.register_pytree_node(BatchEncoding, _flatten, _unflatten, namespace="keras")

@@ -2,16 +2,27 @@
 
 import base64
 import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
 
 import keras
 import tensorflow as tf
 
+from tf_pegasus.tokenizers.loading import load_tokenizer
+from tf_pegasus.tokenizers.options import TokenizerOptions
 from tf_pegasus.tokenizers.sentencepiece_tokenizer import PegasusTokenizer
 from tf_pegasus.tokenizers.special_tokens import special_tokens, splitting_pattern
 from tf_pegasus.utils.compat import sentencepiece_tokenizer
 
 # A byte that no UTF-8 text contains.
 _MARK = b"\xff"
+# Those that concern what happens in a graph.
+_OPTIONS = tuple(
+    name
+    for name in TokenizerOptions.option_names()
+    if name not in ("additional_special_tokens", "clean_up_tokenization_spaces")
+)
 
 
 @keras.saving.register_keras_serializable(package="tf_pegasus")
@@ -20,12 +31,11 @@ class TFPegasusTokenizer(keras.layers.Layer):
 
     Args:
         model_proto: bytes of the sentencepiece model, or their base64 as str.
-        pad_token, eos_token, unk_token, mask_token, mask_token_sent, offset,
-        newline_token, model_max_length: see `PegasusTokenizer`.
         added_tokens: dict from added token to id.
         special_added_tokens: list of str, those of them that `detokenize` leaves out.
         nbest_size, alpha: of subword regularization (Kudo, 2018); 0 and 1.0 for none.
-        **kwargs: of `keras.layers.Layer`.
+        **kwargs: see `TokenizerOptions` (all but `additional_special_tokens` and
+            `clean_up_tokenization_spaces`); and those of `keras.layers.Layer`.
 
     Example:
         >>> tokenizer = TFPegasusTokenizer.from_pretrained(path)
@@ -35,45 +45,30 @@ class TFPegasusTokenizer(keras.layers.Layer):
 
     def __init__(
         self,
-        model_proto,
-        pad_token="<pad>",
-        eos_token="</s>",
-        unk_token="<unk>",
-        mask_token="<mask_2>",
-        mask_token_sent="<mask_1>",
-        offset=103,
-        newline_token=None,
-        model_max_length=None,
-        added_tokens=None,
-        special_added_tokens=(),
-        nbest_size=0,
-        alpha=1.0,
-        **kwargs,
+        model_proto: bytes | str,
+        *,
+        added_tokens: dict[str, int] | None = None,
+        special_added_tokens: Sequence[str] = (),
+        nbest_size: int = 0,
+        alpha: float = 1.0,
+        **kwargs: Any,
     ):
+        options = TokenizerOptions(**{n: kwargs.pop(n) for n in _OPTIONS if n in kwargs})
         super().__init__(**kwargs)
         if isinstance(model_proto, str):
             model_proto = base64.b64decode(model_proto)
         self.model_proto = model_proto
         self.token_config = {
-            "pad_token": pad_token,
-            "eos_token": eos_token,
-            "unk_token": unk_token,
-            "mask_token": mask_token,
-            "mask_token_sent": mask_token_sent,
-            "offset": offset,
-            "newline_token": newline_token,
-            "model_max_length": model_max_length,
+            **{name: getattr(options, name) for name in _OPTIONS},
             "added_tokens": dict(added_tokens or {}),
             "special_added_tokens": list(special_added_tokens),
             "nbest_size": nbest_size,
             "alpha": alpha,
         }
-        self.newline_token = newline_token
-        self.model_max_length = model_max_length
-        self.offset = offset
-        self.special_tokens = special_tokens(
-            pad_token, eos_token, unk_token, mask_token, mask_token_sent, offset
-        )
+        self.newline_token = options.newline_token
+        self.model_max_length = options.model_max_length
+        self.offset = options.offset
+        self.special_tokens = special_tokens(options)
         self.added_tokens = self.token_config["added_tokens"]
         spelled = {**self.special_tokens.ids, **self.added_tokens}
         # RE2, too, takes the first alternative that fits.
@@ -93,7 +88,7 @@ class TFPegasusTokenizer(keras.layers.Layer):
         self.built = True
 
     @classmethod
-    def from_tokenizer(cls, tokenizer, **kwargs):
+    def from_tokenizer(cls, tokenizer: PegasusTokenizer, **kwargs: Any) -> Self:
         """Makes the layer that tokenizes as a `PegasusTokenizer` does, added tokens included."""
         config = tokenizer.get_config()
         config.pop("clean_up_tokenization_spaces")
@@ -111,11 +106,11 @@ class TFPegasusTokenizer(keras.layers.Layer):
         )
 
     @classmethod
-    def from_pretrained(cls, path, **kwargs):
-        """Reads the directory that `PegasusTokenizer.save_pretrained` writes."""
-        return cls.from_tokenizer(PegasusTokenizer.from_pretrained(path), **kwargs)
+    def from_pretrained(cls, path: str | Path, **kwargs: Any) -> Self:
+        """Reads a directory with a tokenizer; see `load_tokenizer`."""
+        return cls.from_tokenizer(load_tokenizer(path), **kwargs)
 
-    def tokenize(self, texts):
+    def tokenize(self, texts: Any) -> tf.RaggedTensor:
         """Maps strings `(batch,)` to ids, each row ended by eos.
 
         Returns:
@@ -140,7 +135,7 @@ class TFPegasusTokenizer(keras.layers.Layer):
         eos = tf.fill([ids.nrows(), 1], self.special_tokens.eos_token_id)
         return tf.concat([ids, eos], axis=1)
 
-    def call(self, texts):
+    def call(self, texts: Any) -> dict[str, tf.Tensor]:
         """Tokenizes and pads.
 
         Args:
@@ -158,7 +153,7 @@ class TFPegasusTokenizer(keras.layers.Layer):
             "attention_mask": tf.ones_like(ids).to_tensor(0),
         }
 
-    def truncate(self, ids, max_length):
+    def truncate(self, ids: tf.RaggedTensor, max_length: int) -> tf.RaggedTensor:
         """Cuts ragged ids to `max_length`, the last being eos."""
         cut = tf.concat(
             [ids[:, : max_length - 1], tf.fill([ids.nrows(), 1], self.special_tokens.eos_token_id)],
@@ -170,7 +165,7 @@ class TFPegasusTokenizer(keras.layers.Layer):
         keep = tf.ragged.range(cut.row_lengths()) < tf.expand_dims(lengths, 1)
         return tf.ragged.boolean_mask(cut, keep)
 
-    def detokenize(self, ids):
+    def detokenize(self, ids: Any) -> tf.Tensor:
         """Maps ids `(batch, length)`, dense or ragged, to strings `(batch,)`.
 
         Leaves out what is not text: special tokens, and ids past the vocabulary (a model's
@@ -222,7 +217,7 @@ class TFPegasusTokenizer(keras.layers.Layer):
         )
         return tf.strings.reduce_join(parts, axis=1, separator=" ")
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "model_proto": base64.b64encode(self.model_proto).decode("ascii"),

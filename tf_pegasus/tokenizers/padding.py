@@ -1,9 +1,12 @@
 """Making rows of different lengths into one array."""
 
+from collections.abc import Iterable, Sequence
+from typing import Any
+
 import numpy as np
 
 
-def pad_rows(rows, value, multiple=1):
+def pad_rows(rows: Sequence[Sequence[int]], value: int, multiple: int = 1) -> np.ndarray:
     """Pads rows of int at their end to the longest, rounded up.
 
     Args:
@@ -27,12 +30,12 @@ IGNORED_LABEL = -100
 PADDING_VALUES = {"attention_mask": 0, "special_tokens_mask": 1, "labels": IGNORED_LABEL}
 
 
-def widen_rows(rows, value, width):
+def widen_rows(rows: Iterable[Sequence[int]], value: int, width: int) -> list[list[int]]:
     """Pads lists of int at their end to `width`; rows that are longer stay as they are."""
     return [[*row, *[value] * (width - len(row))] for row in rows]
 
 
-def as_tensor(name, rows, kind):
+def as_tensor(name: str, rows: list[list[int]], kind: str) -> Any:
     """Makes an int32 array or tensor `(rows, length)` of lists of int.
 
     Args:

@@ -7,7 +7,10 @@ are added later follow the vocabulary.
 """
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
+
+from tf_pegasus.tokenizers.options import TokenizerOptions
 
 SENTENCEPIECE_PAD = 0
 SENTENCEPIECE_EOS = 1
@@ -17,62 +20,55 @@ SENTENCEPIECE_UNK = 2
 class SpecialTokens(NamedTuple):
     """Ids of the tokens that are not text, by spelling, and the sentencepiece shift."""
 
-    ids: dict
+    ids: dict[str, int]
     offset: int
+    mask_token: str
+    mask_token_sent: str
     pad_token_id: int
     eos_token_id: int
     unk_token_id: int
 
     @property
-    def first_text_id(self):
+    def first_text_id(self) -> int:
         """The smallest id that stands for text."""
         return self.unk_token_id + 1
 
 
-def special_tokens(
-    pad_token="<pad>",
-    eos_token="</s>",
-    unk_token="<unk>",
-    mask_token="<mask_2>",
-    mask_token_sent="<mask_1>",
-    offset=103,
-):
+def special_tokens(options: TokenizerOptions) -> SpecialTokens:
     """Builds the table.
 
     Raises:
-        ValueError: two tokens share a spelling, a spelling is empty, or `offset` leaves no
-            room for the mask tokens.
+        ValueError: two tokens share a spelling.
     """
-    if not isinstance(offset, int) or isinstance(offset, bool) or offset < 0 or offset in (1, 2):
-        raise ValueError(f"offset={offset!r} must be 0 (no reserved ids) or an int of at least 3")
-    spellings = [pad_token, eos_token]
+    offset = options.offset
+    spellings = [options.pad_token, options.eos_token]
     if offset:
-        spellings += [mask_token_sent, mask_token]
+        spellings += [options.mask_token_sent, options.mask_token]
         spellings += [f"<unk_{i}>" for i in range(2, offset)]
-    spellings.append(unk_token)
-    for spelling in spellings:
-        check_spelling(spelling)
+    spellings.append(options.unk_token)
     if len(set(spellings)) != len(spellings):
         twice = next(s for s in spellings if spellings.count(s) > 1)
         raise ValueError(f"special token {twice!r} is given twice")
     ids = {spelling: index for index, spelling in enumerate(spellings)}
-    ids[unk_token] = offset + SENTENCEPIECE_UNK
+    ids[options.unk_token] = offset + SENTENCEPIECE_UNK
     return SpecialTokens(
         ids=ids,
         offset=offset,
+        mask_token=options.mask_token,
+        mask_token_sent=options.mask_token_sent,
         pad_token_id=SENTENCEPIECE_PAD,
         eos_token_id=SENTENCEPIECE_EOS,
         unk_token_id=offset + SENTENCEPIECE_UNK,
     )
 
 
-def check_spelling(spelling):
+def check_spelling(spelling: str) -> None:
     """Raises ValueError unless `spelling` can be a token's."""
     if not isinstance(spelling, str) or not spelling:
         raise ValueError(f"a token must be a non-empty string, got {spelling!r}")
 
 
-def splitting_pattern(spellings):
+def splitting_pattern(spellings: Iterable[str]) -> str:
     """A regular expression, for Python and RE2, that finds tokens in a text.
 
     Of two tokens at one place the longer one is found.

@@ -1,10 +1,12 @@
 """The tokens that have an id: pieces, reserved ones, and those added later."""
 
 import re
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from tf_pegasus.tokenizers.special_tokens import check_spelling, splitting_pattern
+from tf_pegasus.tokenizers.special_tokens import SpecialTokens, check_spelling, splitting_pattern
+from tf_pegasus.tokenizers.tokenizer_json import AddedToken
 
 
 class TokenTableMixin:
@@ -14,63 +16,99 @@ class TokenTableMixin:
     `special_tokens` and the spellings of the special ones, and call `_start_table` when made.
     """
 
-    def _start_table(self, additional_special_tokens):
-        self._added, self._added_special = {}, set()
+    pad_token: str
+    eos_token: str
+    unk_token: str
+    mask_token: str
+    mask_token_sent: str
+    special_tokens: SpecialTokens
+
+    def _piece_id(self, token: str) -> int | None:
+        """The id of a piece of the vocabulary; None for what is none."""
+        raise NotImplementedError
+
+    def _piece(self, index: int) -> str:
+        """The spelling of an id of the vocabulary."""
+        raise NotImplementedError
+
+    def _start_table(self) -> None:
+        self._added: dict[str, int] = {}
+        self._added_special: set[str] = set()
         self._update_tables()
-        self.add_tokens(list(additional_special_tokens or ()), special_tokens=True)
+
+    def restore_added_tokens(self, tokens: Iterable[AddedToken]) -> None:
+        """Adds tokens that a file has, with the ids that it says.
+
+        Raises:
+            ValueError: a token would get another id than the file's.
+        """
+        new: dict[str, AddedToken] = {}
+        for token in sorted(tokens, key=lambda token: token.token_id):
+            if token.content not in self._spelled:
+                new.setdefault(token.content, token)
+        # All at once: each call makes the pattern anew that finds them in a text.
+        self.add_tokens(list(new))
+        for content, token in new.items():
+            if self._spelled[content] != token.token_id:
+                raise ValueError(
+                    f"the added token {content!r} has the id {token.token_id}, but "
+                    f"{self._spelled[content]} is what follows"
+                )
+        special = [token.content for token in tokens if token.special]
+        self.add_tokens([t for t in special if t in self._added], special_tokens=True)
 
     @property
-    def vocab_size(self):
+    def vocab_size(self) -> int:
         """int, how many ids there are, reserved ones included, added ones not."""
         raise NotImplementedError
 
-    def __len__(self):
+    def __len__(self) -> int:
         """How many ids there are, added ones included: `resize_token_embeddings` takes it."""
         return self.vocab_size + sum(index >= self.vocab_size for index in self._added.values())
 
     @property
-    def pad_token_id(self):
+    def pad_token_id(self) -> int:
         """int, always 0."""
         return self.special_tokens.pad_token_id
 
     @property
-    def eos_token_id(self):
+    def eos_token_id(self) -> int:
         """int, always 1."""
         return self.special_tokens.eos_token_id
 
     @property
-    def unk_token_id(self):
+    def unk_token_id(self) -> int:
         """int, `offset` + 2."""
         return self.special_tokens.unk_token_id
 
     @property
-    def mask_token_id(self):
+    def mask_token_id(self) -> int:
         """int, of the word mask (3)."""
-        return self.convert_tokens_to_ids(self.mask_token)
+        return self._token_id(self.mask_token)
 
     @property
-    def mask_token_sent_id(self):
+    def mask_token_sent_id(self) -> int:
         """int, of the sentence mask (2)."""
-        return self.convert_tokens_to_ids(self.mask_token_sent)
+        return self._token_id(self.mask_token_sent)
 
     @property
-    def additional_special_tokens(self):
+    def additional_special_tokens(self) -> list[str]:
         """list of str: the sentence mask, the reserved `<unk_…>`, and added special tokens."""
         named = {self.pad_token, self.eos_token, self.unk_token, self.mask_token}
         return [t for t in (*self.special_tokens.ids, *self.special_added_tokens) if t not in named]
 
     @property
-    def all_special_tokens(self):
+    def all_special_tokens(self) -> list[str]:
         """list of str."""
         return [*self.special_tokens.ids, *self.special_added_tokens]
 
     @property
-    def all_special_ids(self):
+    def all_special_ids(self) -> list[int]:
         """list of int."""
         return [self._spelled[token] for token in self.all_special_tokens]
 
     @property
-    def special_tokens_map(self):
+    def special_tokens_map(self) -> dict[str, str | list[str]]:
         """dict from role to spelling, as in `special_tokens_map.json`."""
         return {
             "eos_token": self.eos_token,
@@ -80,16 +118,16 @@ class TokenTableMixin:
             "additional_special_tokens": self.additional_special_tokens,
         }
 
-    def get_vocab(self):
+    def get_vocab(self) -> dict[str, int]:
         """dict from token to id, of all ids."""
         vocab = {self._piece(index): index for index in range(self.vocab_size)}
         return {**vocab, **self._spelled}
 
-    def get_added_vocab(self):
+    def get_added_vocab(self) -> dict[str, int]:
         """dict from added token to id."""
         return dict(self._added)
 
-    def add_tokens(self, new_tokens, special_tokens=False):
+    def add_tokens(self, new_tokens: str | Sequence[str], special_tokens: bool = False) -> int:
         """Adds whole words to the vocabulary: wherever a text has one, it becomes one id.
 
         Args:
@@ -114,7 +152,7 @@ class TokenTableMixin:
         self._update_tables()
         return len(self) - before
 
-    def add_special_tokens(self, special_tokens_dict):
+    def add_special_tokens(self, special_tokens_dict: dict[str, Sequence[str]]) -> int:
         """Adds `{"additional_special_tokens": [...]}`; returns how many ids are new."""
         unknown = set(special_tokens_dict) - {"additional_special_tokens"}
         if unknown:
@@ -126,7 +164,7 @@ class TokenTableMixin:
         return self.add_tokens(tokens, special_tokens=True)
 
     @property
-    def special_added_tokens(self):
+    def special_added_tokens(self) -> list[str]:
         """list of str: the added tokens that are special."""
         return [token for token in self._added if token in self._added_special]
 
@@ -136,15 +174,18 @@ class TokenTableMixin:
         self._splitting = re.compile(splitting_pattern(self._spelled))
         self._special_ids = frozenset(self.all_special_ids)
 
-    def convert_tokens_to_ids(self, tokens):
+    def convert_tokens_to_ids(self, tokens: str | Sequence[str]) -> int | list[int]:
         """Returns the id of a token, or those of a list; an unknown token has `<unk>`'s."""
         if isinstance(tokens, str):
-            index = self._spelled.get(tokens)
-            index = self._piece_id(tokens) if index is None else index
-            return self.unk_token_id if index is None else index
-        return [self.convert_tokens_to_ids(token) for token in tokens]
+            return self._token_id(tokens)
+        return [self._token_id(token) for token in tokens]
 
-    def convert_ids_to_tokens(self, ids, skip_special_tokens=False):
+    def _token_id(self, token):
+        index = self._spelled.get(token)
+        index = self._piece_id(token) if index is None else index
+        return self.unk_token_id if index is None else index
+
+    def convert_ids_to_tokens(self, ids, skip_special_tokens: bool = False) -> str | list[str]:
         """Returns the token of an id, or those of a sequence.
 
         Raises:

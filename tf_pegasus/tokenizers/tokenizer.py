@@ -1,12 +1,16 @@
 """What the Python tokenizers share: all but the way from text to pieces and back."""
 
+from collections.abc import Iterable, Sequence
+from typing import Any
+
 import numpy as np
 
 from tf_pegasus.tokenizers.batch_encoding import BatchEncoding
+from tf_pegasus.tokenizers.options import TokenizerOptions
 from tf_pegasus.tokenizers.padding import PADDING_VALUES, as_tensor, widen_rows
 from tf_pegasus.tokenizers.special_tokens import special_tokens
-from tf_pegasus.tokenizers.token_table import TokenTableMixin
-from tf_pegasus.tokenizers.tokenizer_files import TokenizerFilesMixin
+from tf_pegasus.tokenizers.tokenizer_files import CONFIG_NAMES, TokenizerFilesMixin
+from tf_pegasus.tokenizers.tokenizer_json import AddedToken
 from tf_pegasus.tokenizers.truncation import as_pairs, truncate_pair
 
 TRUNCATIONS = (True, False, None, "longest_first", "only_first", "only_second", "do_not_truncate")
@@ -16,78 +20,52 @@ PADDINGS = (True, False, "longest", "max_length", "do_not_pad")
 _CLEAN_UP = (" .", " ?", " !", " ,", " ' ", " n't", " 'm", " 's", " 've", " 're")
 
 
-class PegasusTokenizerBase(TokenTableMixin, TokenizerFilesMixin):
+class PegasusTokenizerBase(TokenizerFilesMixin):
     """Texts to ids and back, with `transformers`' names.
 
     Subclasses know the pieces: they implement `_text_ids`, `_ids_text`, `_piece_id`,
     `_piece` and `vocab_size`, and the class method `_from_directory`.
 
     Args:
-        pad_token, eos_token, unk_token, mask_token, mask_token_sent: str, spellings of the
-            special tokens. A text that contains one gets its id, as in `transformers`.
-        additional_special_tokens: list of str, further special tokens; those that are none
-            yet get ids behind the vocabulary.
-        offset: int, how many ids are reserved; 103 in the released models, 0 for none.
-        newline_token: str or None. With `"<n>"`, a line break goes in as that piece and
-            comes out as a line break again, as in the authors' code; by default it is
-            white space like any other, as in `transformers`.
-        model_max_length: int or None, where truncation cuts (in tokens, eos included).
-        clean_up_tokenization_spaces: bool, the default of `decode`.
+        options: `TokenizerOptions`; each is an attribute of the tokenizer, except
+            `additional_special_tokens`, which lists all that are special by now.
+        added_tokens: the `AddedToken`s that the vocabulary's file has.
 
     Raises:
-        ValueError: the tokens collide, or `offset` is impossible.
-        TypeError: `additional_special_tokens` is no list.
+        ValueError: two special tokens share a spelling.
     """
 
     model_input_names = ("input_ids", "attention_mask")
 
-    def __init__(
-        self,
-        pad_token="<pad>",
-        eos_token="</s>",
-        unk_token="<unk>",
-        mask_token="<mask_2>",
-        mask_token_sent="<mask_1>",
-        additional_special_tokens=None,
-        offset=103,
-        newline_token=None,
-        model_max_length=None,
-        clean_up_tokenization_spaces=False,
-    ):
-        if not isinstance(additional_special_tokens, (list, tuple, type(None))):
-            raise TypeError(
-                f"additional_special_tokens={additional_special_tokens!r} must be a list of str"
-            )
-        self.pad_token = pad_token
-        self.eos_token = eos_token
-        self.unk_token = unk_token
-        self.mask_token = mask_token
-        self.mask_token_sent = mask_token_sent
-        self.offset = offset
-        self.newline_token = newline_token
-        self.model_max_length = model_max_length
-        self.clean_up_tokenization_spaces = clean_up_tokenization_spaces
-        self.special_tokens = special_tokens(
-            pad_token, eos_token, unk_token, mask_token, mask_token_sent, offset
-        )
-        self._start_table(additional_special_tokens)
+    offset: int
+    newline_token: str | None
+    model_max_length: int | None
+    clean_up_tokenization_spaces: bool
+
+    def __init__(self, options: TokenizerOptions, added_tokens: Iterable[AddedToken] = ()):
+        for name in CONFIG_NAMES:
+            setattr(self, name, getattr(options, name))
+        self.special_tokens = special_tokens(options)
+        self._start_table()
+        self.restore_added_tokens(added_tokens)
+        self.add_tokens(list(options.additional_special_tokens or ()), special_tokens=True)
 
     # Texts to ids
 
     def __call__(
         self,
-        text=None,
-        text_pair=None,
-        text_target=None,
-        add_special_tokens=True,
-        padding=False,
-        truncation=None,
-        max_length=None,
-        pad_to_multiple_of=None,
-        return_tensors=None,
-        return_attention_mask=True,
-        return_special_tokens_mask=False,
-    ):
+        text: Any = None,
+        text_pair: Any = None,
+        text_target: Any = None,
+        add_special_tokens: bool = True,
+        padding: bool | str = False,
+        truncation: bool | str | None = None,
+        max_length: int | None = None,
+        pad_to_multiple_of: int | None = None,
+        return_tensors: str | None = None,
+        return_attention_mask: bool = True,
+        return_special_tokens_mask: bool = False,
+    ) -> BatchEncoding:
         """Tokenizes one text or several, each ended by eos.
 
         Args:
@@ -191,13 +169,13 @@ class PegasusTokenizerBase(TokenTableMixin, TokenizerFilesMixin):
 
     def pad(
         self,
-        encoded_inputs,
-        padding=True,
-        max_length=None,
-        pad_to_multiple_of=None,
-        return_attention_mask=True,
-        return_tensors=None,
-    ):
+        encoded_inputs: Any,
+        padding: bool | str = True,
+        max_length: int | None = None,
+        pad_to_multiple_of: int | None = None,
+        return_attention_mask: bool = True,
+        return_tensors: str | None = None,
+    ) -> BatchEncoding:
         """Pads what was tokenized before; see `__call__` for the arguments.
 
         Args:
@@ -241,24 +219,30 @@ class PegasusTokenizerBase(TokenTableMixin, TokenizerFilesMixin):
             {name: as_tensor(name, rows, return_tensors) for name, rows in padded.items()}
         )
 
-    def encode(self, text, text_pair=None, add_special_tokens=True, **options):
+    def encode(
+        self,
+        text: str,
+        text_pair: str | None = None,
+        add_special_tokens: bool = True,
+        **options: Any,
+    ) -> list[int]:
         """Returns the ids of one text (or pair); see `__call__` for the options."""
         options = {"return_attention_mask": False, **options}
         return self(text, text_pair, None, add_special_tokens, **options)["input_ids"]
 
-    def encode_batch(self, texts):
+    def encode_batch(self, texts: Iterable[str]) -> list[list[int]]:
         """Returns the ids of each text, each ended by eos, as lists of int."""
         return [[*ids, self.eos_token_id] for ids in self._plain_ids(list(texts))]
 
-    def truncate(self, ids, max_length):
+    def truncate(self, ids: list[int], max_length: int) -> list[int]:
         """Cuts ids to `max_length`, the last being eos."""
         if len(ids) <= max_length:
             return ids
         return [*ids[: max_length - 1], self.eos_token_id]
 
-    def tokenize(self, text):
+    def tokenize(self, text: str) -> list[str]:
         """Returns the tokens of a text, without eos."""
-        return self.convert_ids_to_tokens(self._plain_ids([text])[0])
+        return [self._token(index) for index in self._plain_ids([text])[0]]
 
     def _plain_ids(self, texts):
         """The ids of each text, without eos: those of special and added tokens where the
@@ -280,17 +264,22 @@ class PegasusTokenizerBase(TokenTableMixin, TokenizerFilesMixin):
             rows[owner] += next(text_ids) if spelled is None else [spelled]
         return rows
 
-    def build_inputs_with_special_tokens(self, token_ids_0, token_ids_1=None):
+    def build_inputs_with_special_tokens(
+        self, token_ids_0: Sequence[int], token_ids_1: Sequence[int] | None = None
+    ) -> list[int]:
         """`X </s>`; of a pair, `A B </s>`."""
         return [*token_ids_0, *(token_ids_1 or ()), self.eos_token_id]
 
-    def num_special_tokens_to_add(self, pair=False):
+    def num_special_tokens_to_add(self, pair: bool = False) -> int:
         """1: eos."""
         return 1
 
     def get_special_tokens_mask(
-        self, token_ids_0, token_ids_1=None, already_has_special_tokens=False
-    ):
+        self,
+        token_ids_0: Sequence[int],
+        token_ids_1: Sequence[int] | None = None,
+        already_has_special_tokens: bool = False,
+    ) -> list[int]:
         """1 where an id is special (but `<unk>`), else 0; eos is added to the ids unless
         they have it already."""
         special = self._special_ids - {self.unk_token_id}
@@ -299,13 +288,18 @@ class PegasusTokenizerBase(TokenTableMixin, TokenizerFilesMixin):
 
     # Tokens and ids
 
-    def convert_tokens_to_string(self, tokens):
+    def convert_tokens_to_string(self, tokens: Sequence[str]) -> str:
         """Joins tokens to text."""
         return self._joined(self.convert_tokens_to_ids(list(tokens)))
 
     # Ids to texts
 
-    def decode(self, token_ids, skip_special_tokens=False, clean_up_tokenization_spaces=None):
+    def decode(
+        self,
+        token_ids: Any,
+        skip_special_tokens: bool = False,
+        clean_up_tokenization_spaces: bool | None = None,
+    ) -> str:
         """Turns ids into text.
 
         Args:
@@ -332,7 +326,12 @@ class PegasusTokenizerBase(TokenTableMixin, TokenizerFilesMixin):
             clean_up_tokenization_spaces = self.clean_up_tokenization_spaces
         return _cleaned_up(text) if clean_up_tokenization_spaces else text
 
-    def batch_decode(self, sequences, skip_special_tokens=False, clean_up_tokenization_spaces=None):
+    def batch_decode(
+        self,
+        sequences: Iterable[Any],
+        skip_special_tokens: bool = False,
+        clean_up_tokenization_spaces: bool | None = None,
+    ) -> list[str]:
         """`decode` for each row of `sequences`."""
         return [
             self.decode(row, skip_special_tokens, clean_up_tokenization_spaces) for row in sequences

@@ -1,38 +1,48 @@
 """A tokenizer's files besides its vocabulary, in the form of `transformers`."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, ClassVar, Self
 
+from tf_pegasus.config.base import check_names
+from tf_pegasus.tokenizers.options import TOKENIZER_CONFIG_FILE, TokenizerOptions, spelling
+from tf_pegasus.tokenizers.special_tokens import special_tokens
+from tf_pegasus.tokenizers.token_table import TokenTableMixin
+from tf_pegasus.tokenizers.tokenizer_json import TOKENIZER_FILE, AddedToken, read_tokenizer_json
 from tf_pegasus.utils.files import read_json_object, write_json_atomically
-from tf_pegasus.utils.hub import local_directory
+from tf_pegasus.utils.hub import HubOptions, local_directory
 
-TOKENIZER_CONFIG_FILE = "tokenizer_config.json"
+VOCAB_FILE = "spiece.model"
 SPECIAL_TOKENS_FILE = "special_tokens_map.json"
 ADDED_TOKENS_FILE = "added_tokens.json"
+# All that a tokenizer may have.
+TOKENIZER_FILES = (
+    VOCAB_FILE,
+    TOKENIZER_FILE,
+    TOKENIZER_CONFIG_FILE,
+    SPECIAL_TOKENS_FILE,
+    ADDED_TOKENS_FILE,
+)
 
-# `transformers` writes 10^30 where there is no limit.
-_UNLIMITED = 10**9
+# The options that files and `get_config` have; the additional special tokens are a list of
+# their own there.
+CONFIG_NAMES = tuple(
+    name for name in TokenizerOptions.option_names() if name != "additional_special_tokens"
+)
 
 
-class TokenizerFilesMixin:
+class TokenizerFilesMixin(TokenTableMixin):
     """Saving and loading of a tokenizer.
 
-    Subclasses have the class methods `_argument_names` (of their constructor) and
-    `_from_directory` (makes one of a directory's vocabulary and such arguments).
+    Subclasses say in `vocabulary_files` which files they make a tokenizer of, and take such a
+    file's path as their constructor's first argument.
     """
 
-    def get_config(self):
+    vocabulary_files: ClassVar[tuple[str, ...]]
+
+    def get_config(self) -> dict[str, Any]:
         """The arguments that make the tokenizer again, besides its vocabulary."""
-        return {
-            "pad_token": self.pad_token,
-            "eos_token": self.eos_token,
-            "unk_token": self.unk_token,
-            "mask_token": self.mask_token,
-            "mask_token_sent": self.mask_token_sent,
-            "offset": self.offset,
-            "newline_token": self.newline_token,
-            "model_max_length": self.model_max_length,
-            "clean_up_tokenization_spaces": self.clean_up_tokenization_spaces,
-        }
+        return {name: getattr(self, name) for name in CONFIG_NAMES}
 
     def _save_tables(self, directory):
         """Writes everything but the vocabulary, as `transformers` does."""
@@ -60,75 +70,90 @@ class TokenizerFilesMixin:
             (directory / ADDED_TOKENS_FILE).unlink(missing_ok=True)
 
     @classmethod
-    def from_pretrained(
-        cls,
-        path,
-        revision=None,
-        token=None,
-        cache_dir=None,
-        local_files_only=False,
-        **overrides,
-    ):
+    def from_pretrained(cls, path: str | Path, **keywords: Any) -> Self:
         """Reads a directory, or a repository of the hub.
 
         Args:
-            path: directory with a vocabulary and, if it has them, `tokenizer_config.json`,
-                `special_tokens_map.json` and `added_tokens.json`; or the repository's name.
-            revision, token, cache_dir, local_files_only: of `huggingface_hub`.
-            **overrides: arguments of the constructor.
+            path: directory with `spiece.model` or `tokenizer.json` and, if it has them,
+                `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json`; or
+                the repository's name.
+            **keywords: arguments of the constructor, which replace what the files say; and
+                `HubOptions`, such as `revision` and `subfolder`.
 
         Raises:
             FileNotFoundError: the directory or its vocabulary is missing.
             ValueError: a damaged file.
+            TypeError: an unknown keyword; the message names it and the nearest known one.
         """
-        directory = local_directory(path, revision, token, cache_dir, local_files_only)
+        hub, overrides = HubOptions.split(keywords)
+        own = (*TokenizerOptions.option_names(), "sp_model_kwargs")
+        known = (*own, *HubOptions.names())
+        check_names(overrides, known, f"keyword of {cls.__name__}.from_pretrained")
+        directory = local_directory(path, TOKENIZER_FILES, options=hub)
+        vocabulary = find_vocabulary(directory, cls.vocabulary_files)
         stored = _optional_json(directory / TOKENIZER_CONFIG_FILE)
         roles = _optional_json(directory / SPECIAL_TOKENS_FILE)
-        known = cls._argument_names()
-        config = {
-            name: _spelling(values[name])
-            for values in (roles, stored)
-            for name in known
-            if name in values and name != "additional_special_tokens"
-        }
-        if (config.get("model_max_length") or 0) > _UNLIMITED:
-            config["model_max_length"] = None
-        tokenizer = cls._from_directory(directory, {**config, **overrides})
-        tokenizer._restore_added(directory, stored, roles)
+        config = TokenizerOptions.known_values(roles) | TokenizerOptions.known_values(stored)
+        if stored.get("sp_model_kwargs"):
+            config["sp_model_kwargs"] = stored["sp_model_kwargs"]
+        # Behind what the files have added: their tokens keep their ids.
+        additional = overrides.pop("additional_special_tokens", None)
+        additional = TokenizerOptions(additional_special_tokens=additional)
+        make: Callable[..., Self] = cls
+        tokenizer = make(vocabulary, **{**config, **overrides})
+        try:
+            tokenizer.restore_added_tokens(_added_tokens(directory, stored, roles))
+        except ValueError as error:
+            raise ValueError(f"{str(directory)!r}: {error}") from error
+        if vocabulary.name == VOCAB_FILE and "added_tokens_decoder" not in stored:
+            tokenizer._restore_from_json(directory / TOKENIZER_FILE)
+        tokens = list(additional.additional_special_tokens or ())
+        tokenizer.add_tokens(tokens, special_tokens=True)
         return tokenizer
 
-    def _restore_added(self, directory, stored, roles):
-        """Gives added tokens the ids that the files say."""
-        by_index, special = {}, set()
-        decoder = stored.get("added_tokens_decoder") or {}
-        for values in (decoder, _optional_json(directory / ADDED_TOKENS_FILE)):
-            for key, value in values.items():
-                token, index = (key, value) if isinstance(value, int) else (value, key)
-                if not str(index).isdigit():
-                    raise ValueError(f"{str(directory)!r}: the id {index!r} is no number")
-                if isinstance(token, dict) and token.get("special"):
-                    special.add(_spelling(token))
-                by_index[int(index)] = _spelling(token)
-        for values in (roles, stored):
-            special.update(map(_spelling, values.get("additional_special_tokens") or ()))
-        new = {}
-        for index, token in sorted(by_index.items()):
-            if token not in self._spelled:
-                new.setdefault(token, index)
-        # All at once: each call makes the pattern anew that finds them in a text.
-        self.add_tokens(list(new))
-        for token, index in new.items():
-            if self._spelled[token] != index:
-                raise ValueError(
-                    f"{str(directory)!r}: the added token {token!r} has the id {index}, but "
-                    f"{self._spelled[token]} is what follows"
-                )
-        self.add_tokens([t for t in sorted(special) if t in self._added], special_tokens=True)
+    def _restore_from_json(self, path):
+        """Adds what `tokenizer.json` has added; `transformers` 5 writes it nowhere else."""
+        if path.is_file():
+            options = TokenizerOptions(**self.get_config())
+            self.restore_added_tokens(
+                read_tokenizer_json(path, special_tokens(options)).added_tokens
+            )
 
 
-def _spelling(value):
-    """A token's spelling, which `transformers` may write as an object with `content`."""
-    return value["content"] if isinstance(value, dict) and "content" in value else value
+def find_vocabulary(directory: Path, names: tuple[str, ...] = (VOCAB_FILE, TOKENIZER_FILE)) -> Path:
+    """The first of these files that a directory has.
+
+    Raises:
+        FileNotFoundError: it has none.
+    """
+    for name in names:
+        if (directory / name).is_file():
+            return directory / name
+    raise FileNotFoundError(
+        f"no {' and no '.join(names)} in {str(directory)!r}: the vocabulary is missing"
+    )
+
+
+def _added_tokens(directory, stored, roles):
+    """The `AddedToken`s of `tokenizer_config.json` and `added_tokens.json`."""
+    special = set()
+    for values in (roles, stored):
+        for key in ("additional_special_tokens", "extra_special_tokens"):
+            tokens = values.get(key) or ()
+            tokens = tokens.values() if isinstance(tokens, dict) else tokens
+            special.update(map(spelling, tokens))
+    by_index = {}
+    decoder = stored.get("added_tokens_decoder") or {}
+    for values in (decoder, _optional_json(directory / ADDED_TOKENS_FILE)):
+        for key, value in values.items():
+            token, index = (key, value) if isinstance(value, int) else (value, key)
+            if not str(index).isdigit():
+                raise ValueError(f"the id {index!r} is no number")
+            content = spelling(token)
+            if isinstance(token, dict) and token.get("special"):
+                special.add(content)
+            by_index[int(index)] = content
+    return [AddedToken(token, index, token in special) for index, token in by_index.items()]
 
 
 def _optional_json(path):

@@ -1,7 +1,12 @@
 """Pairs of texts, and cutting them to a length together."""
 
+from collections.abc import Iterable
+from typing import Any
 
-def as_pairs(texts, others):
+
+def as_pairs(
+    texts: Iterable[Any], others: Iterable[Any] | None
+) -> tuple[list[Any], list[Any] | None]:
     """Two lists of texts (the second may be None) from the ways in which pairs are given."""
     texts = list(texts)
     if others is not None and others != [None]:
@@ -16,7 +21,9 @@ def as_pairs(texts, others):
     return texts, None
 
 
-def truncate_pair(first, second, limit, truncation):
+def truncate_pair(
+    first: list[int], second: list[int] | None, limit: int, truncation: str
+) -> tuple[list[int], list[int] | None]:
     """Cuts ids to `limit` together."""
     limit = max(limit, 0)
     excess = len(first) + len(second or ()) - limit

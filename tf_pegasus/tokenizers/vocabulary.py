@@ -1,6 +1,8 @@
 """Training a sentencepiece vocabulary."""
 
 import io
+from collections.abc import Iterable
+from pathlib import Path
 
 import sentencepiece
 
@@ -12,7 +14,12 @@ from tf_pegasus.tokenizers.special_tokens import (
 from tf_pegasus.utils.files import write_bytes_atomically
 
 
-def train_vocabulary(texts, vocab_file, vocab_size=8000, newline_token=None):
+def train_vocabulary(
+    texts: Iterable[str],
+    vocab_file: str | Path,
+    vocab_size: int = 8000,
+    newline_token: str | None = None,
+) -> None:
     """Trains a unigram vocabulary (Kudo, 2018) with PEGASUS' ids and writes it.
 
     Args:

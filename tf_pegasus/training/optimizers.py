@@ -2,8 +2,7 @@
 
 import keras
 
-OPTIMIZERS = ("adafactor", "adamw")
-SCHEDULES = ("constant", "cosine")
+from tf_pegasus.training.config import OPTIMIZERS, SCHEDULES
 
 
 def create_optimizer(

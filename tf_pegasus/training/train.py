@@ -3,12 +3,13 @@
 import math
 import sys
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import keras
 
-from tf_pegasus.checkpoints.saving import FILE_DTYPES
+from tf_pegasus.bundled import model_location
+from tf_pegasus.config.generation import GenerationConfig
 from tf_pegasus.config.model import PegasusConfig
 from tf_pegasus.data.dataset import (
     Examples,
@@ -17,84 +18,17 @@ from tf_pegasus.data.dataset import (
     validation_dataset,
 )
 from tf_pegasus.data.readers import read_records
-from tf_pegasus.generation.config import GenerationConfig
 from tf_pegasus.models.conditional_generation import TFPegasusForConditionalGeneration
-from tf_pegasus.tokenizers.sentencepiece_tokenizer import VOCAB_FILE, PegasusTokenizer
+from tf_pegasus.tokenizers.loading import has_tokenizer, load_tokenizer
+from tf_pegasus.tokenizers.sentencepiece_tokenizer import PegasusTokenizer
+from tf_pegasus.tokenizers.tokenizer_files import VOCAB_FILE
 from tf_pegasus.tokenizers.vocabulary import train_vocabulary
 from tf_pegasus.training.callbacks import Resume, SaveBest
 from tf_pegasus.training.optimizers import create_optimizer
 from tf_pegasus.utils.files import read_json_object, write_json_atomically
+from tf_pegasus.utils.terminal import without_color
 
-PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 ARGUMENTS_FILE = "arguments.json"
-
-
-@dataclass(frozen=True)
-class TrainingArguments:
-    """What `train` needs to know; the defaults train a small model from scratch.
-
-    Attributes:
-        train_file, validation_file: paths of JSONL or CSV with `document` and `summary`.
-        output_dir: path; holds the best model so far, and in `training/` what resuming
-            needs and the log.
-        model: directory to fine-tune from, or None to start from scratch.
-        vocab_file: sentencepiece model, or None to train one (from scratch only).
-        vocab_size: int, pieces of a vocabulary that is trained.
-        d_model, layers, heads, ffn_dim: int, shape of encoder and decoder (from scratch).
-        max_source_length, max_target_length: int, tokens, eos included.
-        epochs: float, passes over the training file.
-        batch_size: int, examples a step.
-        eval_steps: int, steps between validations (each saves a checkpoint), or None for
-            one pass.
-        optimizer, learning_rate, schedule, warmup_steps: see `create_optimizer`.
-        dropout, label_smoothing: float in [0, 1].
-        num_beams, length_penalty: written as the model's defaults for generation.
-        precision: Keras dtype policy.
-        weights_dtype: dtype of the saved weights, see `save_pretrained`.
-        seed: int.
-    """
-
-    train_file: str
-    validation_file: str
-    output_dir: str
-    model: str | None = None
-    vocab_file: str | None = None
-    vocab_size: int = 8000
-    d_model: int = 256
-    layers: int = 4
-    heads: int = 4
-    ffn_dim: int = 1024
-    max_source_length: int = 256
-    max_target_length: int = 64
-    epochs: float = 10.0
-    batch_size: int = 64
-    eval_steps: int | None = None
-    optimizer: str = "adafactor"
-    learning_rate: float = 1e-4
-    schedule: str = "constant"
-    warmup_steps: int = 0
-    dropout: float = 0.1
-    label_smoothing: float = 0.1
-    num_beams: int = 8
-    length_penalty: float = 0.8
-    precision: str = "float32"
-    weights_dtype: str = "float32"
-    seed: int = 0
-
-    def __post_init__(self):
-        for name in ("batch_size", "max_source_length", "max_target_length", "epochs"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name}={getattr(self, name)!r} must be positive")
-        if self.eval_steps is not None and self.eval_steps < 1:
-            raise ValueError(f"eval_steps={self.eval_steps!r} must be at least 1")
-        if self.precision not in PRECISIONS:
-            raise ValueError(f"precision={self.precision!r} must be one of {', '.join(PRECISIONS)}")
-        if self.weights_dtype not in FILE_DTYPES:
-            raise ValueError(
-                f"weights_dtype={self.weights_dtype!r} must be one of {', '.join(FILE_DTYPES)}"
-            )
-        if self.model and self.vocab_file:
-            raise ValueError("model and vocab_file exclude each other: a model has its vocabulary")
 
 
 def train(arguments):
@@ -144,6 +78,8 @@ def train(arguments):
         model.save_pretrained(output, dtype=arguments.weights_dtype)
 
     tokenizer.save_pretrained(output)
+    # Which writes the same files with it, not those of the model that it may start from.
+    model.tokenizer = tokenizer
     model.generation_config = GenerationConfig.from_model_config(model.config).updated(
         max_length=arguments.max_target_length,
         num_beams=arguments.num_beams,
@@ -155,24 +91,25 @@ def train(arguments):
         + (f"; resuming after {intervals_done * interval:,}" if intervals_done else ""),
         flush=True,
     )
-    history = model.fit(
-        training_dataset(
-            train_examples, arguments.batch_size, arguments.seed, intervals_done * interval
-        ),
-        validation_data=validation_dataset(validation_examples, arguments.batch_size),
-        steps_per_epoch=interval,
-        initial_epoch=intervals_done,
-        # The last interval may go past total_steps, where the cosine schedule has a rate of 0.
-        epochs=math.ceil(total_steps / interval),
-        callbacks=[
-            keras.callbacks.CSVLogger(str(state / "log.csv"), append=True),
-            SaveBest(save, resume.best),
-            resume.callback(),
-        ],
-        shuffle=False,
-        # A progress bar on a terminal, a line an interval in a file.
-        verbose=1 if sys.stdout.isatty() else 2,
-    )
+    with without_color():
+        history = model.fit(
+            training_dataset(
+                train_examples, arguments.batch_size, arguments.seed, intervals_done * interval
+            ),
+            validation_data=validation_dataset(validation_examples, arguments.batch_size),
+            steps_per_epoch=interval,
+            initial_epoch=intervals_done,
+            # The last interval may go past total_steps, where the cosine schedule has a rate of 0.
+            epochs=math.ceil(total_steps / interval),
+            callbacks=[
+                keras.callbacks.CSVLogger(str(state / "log.csv"), append=True),
+                SaveBest(save, resume.best),
+                resume.callback(),
+            ],
+            shuffle=False,
+            # A progress bar on a terminal, a line an interval in a file.
+            verbose=1 if sys.stdout.isatty() else 2,
+        )
     return history.history
 
 
@@ -198,10 +135,10 @@ def _check_output(output, arguments_file, arguments):
 
 def _tokenizer(arguments, records, output):
     length = {"model_max_length": arguments.max_source_length}
-    if (output / VOCAB_FILE).is_file():
-        return PegasusTokenizer.from_pretrained(output, **length)
+    if has_tokenizer(output):
+        return load_tokenizer(output, **length)
     if arguments.model:
-        return PegasusTokenizer.from_pretrained(arguments.model, **length)
+        return load_tokenizer(model_location(arguments.model), **length)
     if arguments.vocab_file:
         return PegasusTokenizer(arguments.vocab_file, **length)
     texts = (record[field] for record in records for field in ("document", "summary"))
@@ -218,7 +155,7 @@ def _model(arguments, tokenizer):
     }
     if arguments.model:
         model = TFPegasusForConditionalGeneration.from_pretrained(
-            arguments.model, dtype=arguments.precision, **regularization
+            model_location(arguments.model), dtype=arguments.precision, **regularization
         )
         longest = model.config.max_position_embeddings
         for name in ("max_source_length", "max_target_length"):

@@ -5,11 +5,14 @@ Each function says what it relies on, and in which versions that was seen;
 """
 
 import hashlib
+from collections.abc import Callable
+from typing import Any
 
+import keras
 import tensorflow as tf
 
 
-def is_in_xla_context():
+def is_in_xla_context() -> bool:
     """Whether the graph that is being built will be compiled by XLA as a whole.
 
     Relies on `tensorflow.python.ops.control_flow_util.GraphOrParentsInXlaContext`, seen in
@@ -17,10 +20,13 @@ def is_in_xla_context():
     """
     from tensorflow.python.ops import control_flow_util
 
-    return control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
+    graph = tf.compat.v1.get_default_graph()
+    return bool(control_flow_util.GraphOrParentsInXlaContext(graph))
 
 
-def add_weight(layer, name, value, dtype, trainable):
+def add_weight(
+    layer: keras.layers.Layer, name: str, value: tf.Tensor, dtype: str, trainable: bool
+) -> keras.Variable:
     """Adds a weight that starts as `value` to a layer that is already built.
 
     Keras locks a built layer against new weights. Relies on `Layer._tracker`, seen in Keras
@@ -51,7 +57,13 @@ def add_weight(layer, name, value, dtype, trainable):
     return weight
 
 
-def replace_weight(layer, attribute, value, dtype=None, trainable=None):
+def replace_weight(
+    layer: keras.layers.Layer,
+    attribute: str,
+    value: tf.Tensor,
+    dtype: str | None = None,
+    trainable: bool | None = None,
+) -> None:
     """Replaces the weight at `layer.attribute` by a new one that starts as `value`.
 
     Optimizers and traced functions that know the old one must be made anew. See `add_weight`.
@@ -69,7 +81,7 @@ def replace_weight(layer, attribute, value, dtype=None, trainable=None):
     setattr(layer, attribute, add_weight(layer, attribute, value, dtype, trainable))
 
 
-def set_initializer(variable, initializer):
+def set_initializer(variable: keras.Variable, initializer: Callable[..., Any]) -> None:
     """Replaces the initializer of a variable that has no value yet.
 
     Variables made inside a `keras.StatelessScope` get their values when it ends. Relies on
@@ -82,7 +94,7 @@ def set_initializer(variable, initializer):
     variable._initializer = initializer
 
 
-def all_layers(model):
+def all_layers(model: keras.Model) -> list[keras.layers.Layer]:
     """Lists a model and all layers inside it, at any depth.
 
     Relies on `Layer._flatten_layers`, seen in Keras 3.13 to 3.15.
@@ -90,7 +102,7 @@ def all_layers(model):
     return list(model._flatten_layers())
 
 
-def sentencepiece_tokenizer(model_proto, **options):
+def sentencepiece_tokenizer(model_proto: bytes, **options: Any) -> Any:
     """A `tensorflow_text.SentencepieceTokenizer` whose vocabulary is a named resource.
 
     tensorflow-text's own resource is nameless and belongs to the op's kernel, which TensorFlow
@@ -107,7 +119,7 @@ def sentencepiece_tokenizer(model_proto, **options):
     from tensorflow_text.python.ops import sentencepiece_tokenizer as module
 
     class NamedModelResource(module._SentencepieceModelResource):
-        def _create_resource(self):
+        def _create_resource(self) -> tf.Tensor:
             return module.gen_sentencepiece_tokenizer.sentencepiece_op(
                 model=self._model,
                 shared_name="tf_pegasus_" + hashlib.sha256(self._model).hexdigest(),

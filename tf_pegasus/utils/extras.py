@@ -1,11 +1,15 @@
-"""Importing what only an extra installs."""
+"""Imports of modules that only an extra installs."""
 
 import importlib
 from types import ModuleType
 
 
 def require(module: str, extra: str) -> ModuleType:
-    """Imports `module`, or says which extra brings it.
+    """Imports a module of an optional dependency.
+
+    Args:
+        module: str, such as `"huggingface_hub"`.
+        extra: str, the extra of this package that installs it.
 
     Raises:
         ImportError: it is not installed; the message has the command that installs it.
@@ -15,5 +19,6 @@ def require(module: str, extra: str) -> ModuleType:
     except ImportError as error:
         package = module.split(".")[0]
         raise ImportError(
-            f"{package} is not installed; it comes with: pip install 'tf-pegasus[{extra}]'"
+            f"{package} is not installed; it comes with: pip install 'tf-pegasus[{extra}]' (in a "
+            f"clone: pip install '.[{extra}]')"
         ) from error

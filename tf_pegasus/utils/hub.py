@@ -1,50 +1,141 @@
 """Where a model is: a directory, or a repository of the Hugging Face hub."""
 
+import contextlib
 import os
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path, PurePosixPath
+from typing import Any, Self
 
 from tf_pegasus.utils.extras import require
 
-# Code and other models' files stay where they are.
-_ALWAYS = ("*.json", "spiece.model")
-# Of several formats only the first that is there is fetched.
-_FORMATS = (
-    ("*.safetensors",),
-    ("pytorch_model*.bin",),
-    ("tf_model.h5",),
-    ("flax_model.msgpack",),
-)
+
+@dataclass(frozen=True)
+class HubOptions:
+    """How to fetch a repository, with the names of `transformers`' `from_pretrained`.
+
+    Attributes:
+        revision: str, a commit, tag or branch; by default the main branch.
+        token: str or bool, of an account that may read the repository.
+        cache_dir: path, where downloads are kept; by default the hub library's.
+        force_download: bool, fetch files that are in the cache again.
+        proxies: dict from URL scheme (`"https"`) to a proxy's URL, for this call.
+        local_files_only: bool, take what is in the cache and ask nobody.
+        subfolder: str, the folder of the repository, or of the directory, with the model.
+
+    Raises:
+        ValueError: `force_download` and `local_files_only` contradict each other, or
+            `subfolder` leads elsewhere.
+    """
+
+    revision: str | None = None
+    token: str | bool | None = None
+    cache_dir: str | Path | None = None
+    force_download: bool = False
+    proxies: Mapping[str, str] | None = None
+    local_files_only: bool = False
+    subfolder: str | None = None
+
+    def __post_init__(self):
+        if self.force_download and self.local_files_only:
+            raise ValueError(
+                "force_download=True and local_files_only=True contradict each other: what may "
+                "not be fetched cannot be fetched again"
+            )
+        parts = PurePosixPath(self.subfolder or "").parts
+        if ".." in parts or "/" in parts:
+            raise ValueError(f"subfolder={self.subfolder!r} must be a folder inside the model's")
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """The options' names."""
+        return tuple(field.name for field in fields(cls))
+
+    @classmethod
+    def split(cls, keywords: Mapping[str, Any]) -> tuple[Self, dict[str, Any]]:
+        """Parts keywords into these options and the rest."""
+        names = cls.names()
+        own = {name: value for name, value in keywords.items() if name in names}
+        rest = {name: value for name, value in keywords.items() if name not in names}
+        if own.get("subfolder") == "":
+            own["subfolder"] = None
+        return cls(**own), rest
 
 
-def local_directory(path, revision=None, token=None, cache_dir=None, local_files_only=False):
+def local_directory(
+    path: str | Path,
+    patterns: Sequence[str],
+    alternatives: Sequence[Sequence[str]] = (),
+    options: HubOptions | None = None,
+) -> Path:
     """Returns `path` if it is a directory, else downloads the repository of that name.
 
     Args:
         path: directory, or `"owner/name"`.
-        revision, token, cache_dir, local_files_only: of `huggingface_hub`.
+        patterns: shell patterns of the files that are fetched.
+        alternatives: groups of further patterns: of several groups only the first that the
+            repository has files of is fetched.
+        options: `HubOptions`.
 
     Returns:
-        `Path`.
+        The directory, or the folder in it that `options.subfolder` names.
 
     Raises:
         FileNotFoundError: there is neither, or the hub cannot be reached and its cache
-            does not have it.
+            does not have it, or there is no such subfolder.
         ImportError: `huggingface_hub` is not installed.
     """
+    options = options or HubOptions()
     if str(path) and Path(path).is_dir():
-        return Path(path)
-    name = str(path)
+        directory = Path(path)
+    else:
+        directory = _repository(str(path), _Wanted(patterns, alternatives, options), options)
+    if options.subfolder is None:
+        return directory
+    if not (directory / options.subfolder).is_dir():
+        raise FileNotFoundError(f"{str(path)!r} has no folder {options.subfolder!r}")
+    return directory / options.subfolder
+
+
+class _Wanted:
+    """Which files to fetch."""
+
+    def __init__(self, patterns, alternatives, options):
+        folder = f"{options.subfolder.strip('/')}/" if options.subfolder else ""
+        self._always = [folder + pattern for pattern in patterns]
+        self._groups = [[folder + pattern for pattern in group] for group in alternatives]
+
+    def of(self, names):
+        """The patterns for a repository that has these files."""
+        for group in self._groups:
+            if any(PurePosixPath(name).match(pattern) for name in names for pattern in group):
+                return [*self._always, *group]
+        return self._always
+
+    def possible(self):
+        """The lists of patterns that may have been asked for before."""
+        return [[*self._always, *group] for group in self._groups] or [self._always]
+
+
+def _repository(name, wanted, options):
     # Repositories are called owner/name: else a directory was meant.
     if os.path.isabs(name) or name.startswith((".", "~")) or name.count("/") != 1:
         raise FileNotFoundError(f"no model directory at {name!r}")
     hub = require("huggingface_hub", "hub")
-    options = {"repo_id": name, "revision": revision, "cache_dir": cache_dir}
-    if local_files_only:
-        return _cached(hub, options, "and may not be fetched")
+    common = {"repo_id": name, "revision": options.revision, "cache_dir": options.cache_dir}
+    if options.local_files_only:
+        return _cached(hub, common, wanted, "and may not be fetched")
     try:
-        info = hub.HfApi().model_info(name, revision=revision, token=token)
-        patterns = _wanted([sibling.rfilename for sibling in info.siblings])
-        return Path(hub.snapshot_download(allow_patterns=patterns, token=token, **options))
+        with _proxies(hub, options.proxies):
+            info = hub.HfApi().model_info(name, revision=options.revision, token=options.token)
+            return Path(
+                hub.snapshot_download(
+                    allow_patterns=wanted.of([sibling.rfilename for sibling in info.siblings]),
+                    token=options.token,
+                    force_download=options.force_download,
+                    **common,
+                )
+            )
     except hub.errors.HFValidationError as error:
         raise FileNotFoundError(f"no model directory at {name!r}") from error
     except hub.errors.RepositoryNotFoundError as error:
@@ -52,37 +143,54 @@ def local_directory(path, revision=None, token=None, cache_dir=None, local_files
             f"{name!r} is neither a directory nor a repository of the hub that you may read"
         ) from error
     except hub.errors.RevisionNotFoundError as error:
-        raise FileNotFoundError(f"{name!r} has no revision {revision!r}") from error
+        raise FileNotFoundError(f"{name!r} has no revision {options.revision!r}") from error
     # The hub's library lets through what its transport raises, and has changed the transport.
     except Exception as error:
-        return _cached(hub, options, f"and the hub cannot be reached ({type(error).__name__})")
+        why = f"the hub cannot be reached ({type(error).__name__})"
+        if options.force_download:
+            raise FileNotFoundError(f"{name!r} cannot be fetched again: {why}") from error
+        return _cached(hub, common, wanted, f"and {why}")
 
 
-def _wanted(names):
-    """Patterns of what to fetch of a repository's files."""
-    for patterns in _FORMATS:
-        if any(Path(name).match(pattern) for name in names for pattern in patterns):
-            return [*_ALWAYS, *patterns]
-    return list(_ALWAYS)
+@contextlib.contextmanager
+def _proxies(hub, proxies) -> Iterator[None]:
+    """Lets the hub's library use these proxies in a block.
+
+    Its functions take none, and it reads the environment when it makes a client.
+    """
+    if not proxies:
+        yield
+        return
+    names = {f"{scheme.removesuffix('://')}_proxy": url for scheme, url in proxies.items()}
+    values = {**names, **{name.upper(): url for name, url in names.items()}}
+    before = {name: os.environ.get(name) for name in values}
+    hub.close_session()
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
+        hub.close_session()
 
 
-def _cached(hub, options, why):
+def _cached(hub, common, wanted, why):
     """The directory of an earlier download.
 
     Raises:
         FileNotFoundError: there was none.
     """
-    # The cache counts as incomplete while files that are wanted are missing: which format
+    # The cache counts as incomplete while files that are wanted are missing: which group
     # was fetched is not known.
-    for patterns in _FORMATS:
+    for patterns in wanted.possible():
         try:
             return Path(
-                hub.snapshot_download(
-                    allow_patterns=[*_ALWAYS, *patterns], local_files_only=True, **options
-                )
+                hub.snapshot_download(allow_patterns=patterns, local_files_only=True, **common)
             )
         except (hub.errors.LocalEntryNotFoundError, OSError):
             continue
         except hub.errors.HFValidationError as error:
-            raise FileNotFoundError(f"no model directory at {options['repo_id']!r}") from error
-    raise FileNotFoundError(f"{options['repo_id']!r} is no directory, is not in the cache, {why}")
+            raise FileNotFoundError(f"no model directory at {common['repo_id']!r}") from error
+    raise FileNotFoundError(f"{common['repo_id']!r} is no directory, is not in the cache, {why}")

@@ -1,5 +1,6 @@
 """Rounding batches and lengths up to few sizes, so that few programs are ever compiled."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import tensorflow as tf
@@ -25,7 +26,7 @@ class Buckets:
     batch: tuple[int, ...]
     length: tuple[int, ...]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("batch", "length"):
             sizes = getattr(self, name)
             if not isinstance(sizes, (tuple, list)) or not all(type(size) is int for size in sizes):
@@ -35,14 +36,19 @@ class Buckets:
             object.__setattr__(self, name, tuple(sizes))
 
     @classmethod
-    def many(cls, longest):
+    def many(cls, longest: int) -> "Buckets":
         """Buckets that fit closely: batches up to a power of two, lengths up to a power of two or
         to one and a half times one, at most `longest`."""
         lengths = sorted({*_POWERS[4:], *(3 * power for power in _POWERS[3:])})
         return cls(_POWERS, (*(length for length in lengths if length < longest), longest))
 
     @classmethod
-    def few(cls, longest, batch=None, length=None):
+    def few(
+        cls,
+        longest: int,
+        batch: Sequence[int] | None = None,
+        length: Sequence[int] | None = None,
+    ) -> "Buckets":
         """The buckets asked for, by default five batches, and an eighth, a quarter, half and all
         of `longest` tokens.
 
@@ -52,7 +58,7 @@ class Buckets:
         if length is None:
             parts = {max(min(SHORTEST, longest), longest // n) for n in (8, 4, 2, 1)}
             length = sorted(parts)
-        buckets = cls(SERVING_BATCHES if batch is None else batch, tuple(length))
+        buckets = cls(tuple(SERVING_BATCHES if batch is None else batch), tuple(length))
         if buckets.longest > longest:
             raise ValueError(
                 f"length_buckets={buckets.length!r} must not go above the model's {longest} tokens"
@@ -60,16 +66,18 @@ class Buckets:
         return buckets
 
     @property
-    def most(self):
+    def most(self) -> int:
         """int, the largest batch that is computed at a time."""
         return self.batch[-1]
 
     @property
-    def longest(self):
+    def longest(self) -> int:
         """int, the most tokens of a document that are read."""
         return self.length[-1]
 
-    def pad(self, input_ids, attention_mask, pad_token_id):
+    def pad(
+        self, input_ids: tf.Tensor, attention_mask: tf.Tensor, pad_token_id: int
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Pads ids and mask to the smallest bucket that holds them.
 
         Added rows have an all-zero mask, which the searches do not work on.
@@ -92,6 +100,6 @@ class Buckets:
         )
 
 
-def _smallest(sizes, size):
+def _smallest(sizes: tuple[int, ...], size: tf.Tensor) -> tf.Tensor:
     sizes = tf.constant(sizes)
     return sizes[tf.searchsorted(sizes, size[None])[0]]

@@ -1,6 +1,8 @@
 """`flax_model.msgpack`: weights as the Flax classes of `transformers` saved them."""
 
 import math
+from pathlib import Path
+from typing import Any
 
 import ml_dtypes  # noqa: F401  (registers bfloat16 with numpy)
 import numpy as np
@@ -21,23 +23,24 @@ class FlaxFile(WeightFile):
     """Reads one msgpack file. It is indexed first, so that not all of it is in memory."""
 
     kind = "msgpack"
+    # What msgpack raises on nonsense, besides its own exceptions, which are added below.
+    unreadable: tuple[type[Exception], ...] = (
+        *(ValueError, TypeError, KeyError, IndexError, AttributeError, OSError),
+        *(OverflowError, MemoryError, RecursionError, BufferError),
+    )
 
-    def __init__(self, path):
-        super().__init__([path])
+    def __init__(self, path: str | Path):
         self._msgpack = require("msgpack", "convert")
-        self._size = self.paths[0].stat().st_size
-        self._stored = {}
-        # Nonsense raises anything here: msgpack has exceptions of its own.
-        try:
-            with self.paths[0].open("rb") as file, self.paths[0].open("rb") as peeked:
-                unpacker = self._unpacker(file)
-                self._index(unpacker, peeked, [])
-                if unpacker.tell() != self._size:
-                    raise DamagedFileError("something follows the weights")
-        except DamagedFileError as error:
-            raise self.damaged(error) from error
-        except (self._msgpack.UnpackException, *_UNREADABLE) as error:
-            raise self.damaged(f"{type(error).__name__}: {error}") from error
+        self.unreadable = (self._msgpack.UnpackException, *type(self).unreadable)
+        self._size = Path(path).stat().st_size
+        super().__init__([path])
+
+    def _index(self):
+        with self.paths[0].open("rb") as file, self.paths[0].open("rb") as peeked:
+            unpacker = self._unpacker(file)
+            self._index_map(unpacker, peeked, [])
+            if unpacker.tell() != self._size:
+                raise DamagedFileError("something follows the weights")
 
     def _unpacker(self, file):
         return self._msgpack.Unpacker(
@@ -47,7 +50,7 @@ class FlaxFile(WeightFile):
             strict_map_key=True,
         )
 
-    def _index(self, unpacker, peeked, path):
+    def _index_map(self, unpacker, peeked, path):
         """Notes where each array is, down the nested maps."""
         if len(path) > _MAX_DEPTH:
             raise DamagedFileError("its maps are nested too deep")
@@ -64,12 +67,11 @@ class FlaxFile(WeightFile):
             if key == _CHUNKED:
                 raise DamagedFileError("a chunk where a name should be")
             if _is_map(first) and not self._is_chunked(peeked, place):
-                self._index(unpacker, peeked, [*path, key])
+                self._index_map(unpacker, peeked, [*path, key])
                 continue
             shape, dtype = self._array(peeked, place)[:2]
             name, transposed = from_keras_path(".".join([*path, key]))
-            self.add(name, shape, dtype, transposed)
-            self._stored[name] = (place, transposed)
+            self.add(name, shape, dtype, place, transposed)
             unpacker.skip()
 
     def _is_chunked(self, file, place):
@@ -94,22 +96,10 @@ class FlaxFile(WeightFile):
         shape, dtype, content = self._msgpack.unpackb(value.data, raw=True)
         return _checked(shape, dtype.decode("ascii"), content)
 
-    def read(self, name):
-        place, transposed = self._stored[name]
-        try:
-            with self.paths[0].open("rb") as file:
-                shape, dtype, content = self._array(file, place)
-        except (self._msgpack.UnpackException, *_UNREADABLE) as error:
-            raise self.damaged(f"{name}: {error}") from error
-        value = np.frombuffer(content, dtype).reshape(shape)
-        return value.T if transposed else value
-
-
-# What msgpack raises on nonsense, besides its own exceptions.
-_UNREADABLE = (
-    *(ValueError, TypeError, KeyError, IndexError, AttributeError, OSError),
-    *(OverflowError, MemoryError, RecursionError, BufferError),
-)
+    def _load(self, place):
+        with self.paths[0].open("rb") as file:
+            shape, dtype, content = self._array(file, place)
+        return np.frombuffer(content, dtype).reshape(shape)
 
 
 def _is_map(first):
@@ -131,10 +121,10 @@ def _checked(shape, dtype, content):
     return shape, dtype, content
 
 
-def write_flax(path, tensors):
+def write_flax(path: str | Path, tensors: dict[str, np.ndarray]) -> None:
     """Writes what `FlaxPegasusForConditionalGeneration` of `transformers` loads."""
     msgpack = require("msgpack", "convert")
-    tree = {}
+    tree: dict[str, Any] = {}
     for name, array in tensors.items():
         (*branches, leaf), transposed = to_flax_path(name, array.shape)
         node = tree

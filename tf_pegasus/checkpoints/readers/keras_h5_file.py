@@ -1,10 +1,13 @@
 """`tf_model.h5`: weights as the TensorFlow classes of `transformers` saved them (Keras 2)."""
 
+import os
+from pathlib import Path
+
 import h5py
 import numpy as np
 
 from tf_pegasus.checkpoints.names import LOGITS_BIAS, from_keras_path, to_tensorflow_path
-from tf_pegasus.checkpoints.readers.weight_file import FLOAT_DTYPES, WeightFile
+from tf_pegasus.checkpoints.readers.weight_file import FLOAT_DTYPES, DamagedFileError, WeightFile
 
 # A Keras 2 reader takes at most this many bytes of names from one HDF5 attribute.
 _ATTRIBUTE_LIMIT = 64512
@@ -14,58 +17,54 @@ class KerasH5File(WeightFile):
     """Reads one Keras 2 weight file."""
 
     kind = "h5"
+    unreadable = (OSError, RuntimeError, KeyError, TypeError, UnicodeDecodeError, MemoryError)
 
-    def __init__(self, path):
+    def __init__(self, path: str | Path):
         super().__init__([path])
-        self._stored = {}
-        try:
-            with h5py.File(path, "r") as file:
-                for place, dataset in self._datasets(file):
-                    # The top group has the layer's name, the rest is the weight's.
-                    weight = place.split("/", 1)[-1]
-                    name, transposed = from_keras_path(weight.replace("/", "."))
-                    if str(dataset.dtype) not in FLOAT_DTYPES:
-                        raise self.damaged(f"{place} has the dtype {dataset.dtype}")
-                    self.add(name, dataset.shape, dataset.dtype, transposed)
-                    self._stored[name] = (place, transposed)
-        except (OSError, RuntimeError, KeyError, TypeError, UnicodeDecodeError) as error:
-            raise self.damaged(error) from error
+
+    def _index(self):
+        with h5py.File(self.paths[0], "r") as file:
+            for place, dataset in self._datasets(file):
+                # The top group has the layer's name, the rest is the weight's.
+                weight = place.split("/", 1)[-1]
+                name, transposed = from_keras_path(weight.replace("/", "."))
+                if str(dataset.dtype) not in FLOAT_DTYPES:
+                    raise DamagedFileError(f"{place} has the dtype {dataset.dtype}")
+                self.add(name, dataset.shape, dataset.dtype, place, transposed)
 
     def _datasets(self, group, prefix=""):
         for key in group:
             # A link could lead out of the file.
             if not isinstance(group.get(key, getlink=True), h5py.HardLink):
-                raise self.damaged(f"{prefix}{key} is a link")
+                raise DamagedFileError(f"{prefix}{key} is a link")
             item = group[key]
             if isinstance(item, h5py.Group):
                 if prefix.count("/") > 16:
-                    raise self.damaged("its groups are nested too deep")
+                    raise DamagedFileError("its groups are nested too deep")
                 yield from self._datasets(item, f"{prefix}{key}/")
             elif isinstance(item, h5py.Dataset):
                 stored = item.id.get_storage_size()
                 if item.is_virtual or item.external or stored < item.nbytes or item.chunks:
-                    raise self.damaged(f"{prefix}{key} is not stored in one piece in this file")
+                    raise DamagedFileError(f"{prefix}{key} is not stored in one piece in this file")
                 yield f"{prefix}{key}", item
 
-    def read(self, name):
-        place, transposed = self._stored[name]
-        try:
-            with h5py.File(self.paths[0], "r") as file:
-                value = file[place][()]
-        except (OSError, RuntimeError, KeyError, MemoryError) as error:
-            raise self.damaged(f"{name}: {error}") from error
-        return value.T if transposed else value
+    def _load(self, place):
+        with h5py.File(self.paths[0], "r") as file:
+            return file[place][()]
 
 
-def write_keras_h5(path, tensors):
+def write_keras_h5(path: str | Path, tensors: dict[str, np.ndarray]) -> None:
     """Writes what `TFPegasusForConditionalGeneration` of `transformers` loads."""
-    groups = {"model": {}}
+    groups: dict[str, dict[str, np.ndarray]] = {"model": {}}
     for name, array in tensors.items():
         if name == LOGITS_BIAS:
             groups[LOGITS_BIAS] = {f"{LOGITS_BIAS}:0": array}
         else:
             place, transposed = to_tensorflow_path(name, array.shape)
             groups["model"][place] = array.T if transposed else array
+    size = sum(array.size * max(4, array.dtype.itemsize) for array in tensors.values())
+    # And what HDF5 writes beside the arrays, at most.
+    _reserve(path, size + 2**16 + 2**12 * len(tensors))
     with h5py.File(path, "w") as file:
         file.attrs["backend"] = "tensorflow"
         file.attrs["keras_version"] = "2.14.0"
@@ -78,6 +77,15 @@ def write_keras_h5(path, tensors):
                 exact = array.astype("float32") if array.dtype == "bfloat16" else array
                 group.create_dataset(place, data=np.ascontiguousarray(exact))
         file.create_group("top_level_model_weights").attrs["weight_names"] = np.zeros(0)
+
+
+def _reserve(path, size):
+    """Raises OSError where a disk has no room for a file of that many bytes.
+
+    HDF5 cannot close a file that it cannot write: it crashes the process later.
+    """
+    with open(path, "wb") as file:
+        os.posix_fallocate(file.fileno(), 0, size)
 
 
 def _write_names(group, names):

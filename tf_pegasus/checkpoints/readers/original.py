@@ -1,73 +1,63 @@
 """The authors' TF1 checkpoints: `model.ckpt-N.index` and `model.ckpt-N.data-*`.
 
 Their model differs from Hugging Face's in the position formula, the layer norms' epsilon,
-in having no biases in attention, and in the length penalty; `original_config` says so.
+in having no biases in attention, and in the length penalty; see `original_config`.
 """
 
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from tf_pegasus.checkpoints.folding import fold_attention_biases
 from tf_pegasus.checkpoints.names import (
     LOGITS_BIAS,
     SHARED_EMBEDDING,
     from_original,
     to_original,
 )
-from tf_pegasus.checkpoints.readers.weight_file import FLOAT_DTYPES, WeightFile
-from tf_pegasus.config.model import PegasusConfig
+from tf_pegasus.checkpoints.readers.weight_file import FLOAT_DTYPES, DamagedFileError, WeightFile
 
-# What TensorFlow's reader raises on nonsense.
-_UNREADABLE = (
-    *(tf.errors.OpError, ValueError, TypeError, IndexError, KeyError),
-    *(RuntimeError, MemoryError, OverflowError),
-)
 _SKIPPED = re.compile(r"adafactor|^global_step$|^_CHECKPOINTABLE_OBJECT_GRAPH$", re.IGNORECASE)
 _PROJECTION = re.compile(r"_proj\.weight$")
-_STEP = re.compile(r"-(\d+)\.index$")
-# The released models' heads are this wide, which no weight tells.
-_HEAD_DIM = 64
 
 
-def find_original(directory):
-    """The prefix of the newest TF1 checkpoint in a directory, or None."""
-    steps = {}
-    for path in Path(directory).glob("*.ckpt-*.index"):
-        match = _STEP.search(path.name)
-        if match:
-            steps[int(match[1])] = path
-    if not steps:
-        return None
-    return str(steps[max(steps)]).removesuffix(".index")
+class _Zeros(NamedTuple):
+    """What their model lacks."""
+
+    shape: tuple[int, ...]
 
 
 class OriginalCheckpoint(WeightFile):
     """Reads one checkpoint, by its prefix; what their model lacks reads as zeros."""
 
     kind = "original"
+    # What TensorFlow's reader raises on nonsense.
+    unreadable = (
+        *(tf.errors.OpError, ValueError, TypeError, IndexError, KeyError),
+        *(RuntimeError, MemoryError, OverflowError),
+    )
 
-    def __init__(self, prefix):
+    def __init__(self, prefix: str | Path):
+        self._prefix = str(prefix)
         index = Path(f"{prefix}.index")
         super().__init__([index, *sorted(index.parent.glob(f"{index.stem}.data-*"))])
-        self._stored, self._zeros = {}, set()
-        try:
-            self._reader = tf.train.load_checkpoint(prefix)
-            shapes = self._reader.get_variable_to_shape_map()
-            dtypes = self._reader.get_variable_to_dtype_map()
-        except _UNREADABLE as error:
-            raise self.damaged(error) from error
+
+    def _index(self):
+        self._reader = tf.train.load_checkpoint(self._prefix)
+        shapes = self._reader.get_variable_to_shape_map()
+        dtypes = self._reader.get_variable_to_dtype_map()
         for stored in sorted(shapes):
             if _SKIPPED.search(stored):
                 continue
             name, transposed = from_original(stored)
             if dtypes[stored].name not in FLOAT_DTYPES:
-                raise self.damaged(f"{stored} has the dtype {dtypes[stored].name}")
+                raise DamagedFileError(f"{stored} has the dtype {dtypes[stored].name}")
             if len(shapes[stored]) > 2:
-                raise self.damaged(f"{stored} has the shape {shapes[stored]}")
-            self.add(name, shapes[stored], dtypes[stored].as_numpy_dtype, transposed)
-            self._stored[name] = (stored, transposed)
+                raise DamagedFileError(f"{stored} has the shape {shapes[stored]}")
+            self.add(name, shapes[stored], dtypes[stored].as_numpy_dtype, stored, transposed)
         for name, info in list(self.tensors.items()):
             if _PROJECTION.search(name):
                 self._add_zeros(name.replace(".weight", ".bias"), (info.shape[0],))
@@ -76,100 +66,45 @@ class OriginalCheckpoint(WeightFile):
 
     def _add_zeros(self, name, shape):
         if name not in self.tensors:
-            self.add(name, shape, "float32")
-            self._zeros.add(name)
+            self.add(name, shape, "float32", _Zeros(shape))
 
-    def read(self, name):
-        if name in self._zeros:
-            return np.zeros(self.tensors[name].shape, "float32")
-        stored, transposed = self._stored[name]
-        try:
-            value = self._reader.get_tensor(stored)
-        except _UNREADABLE as error:
-            raise self.damaged(f"{stored}: {error}") from error
-        if name == SHARED_EMBEDDING:
+    def _load(self, place):
+        if isinstance(place, _Zeros):
+            return np.zeros(place.shape, "float32")
+        value = self._reader.get_tensor(place)
+        if place == "embeddings/weights":
             # They feed a zero vector as the decoder's start, where we embed pad.
             value = value.copy()
             value[0] = 0
-        return value.T if transposed else value
+        return value
 
 
-def original_config(file, **values):
-    """The configuration of a checkpoint that has none beside it, told by its weights.
+def write_original(prefix: str | Path, tensors: dict[str, np.ndarray]) -> None:
+    """Writes a checkpoint under the authors' names, in float32.
 
-    Args:
-        file: `OriginalCheckpoint`.
-        **values: what is known better, such as `encoder_attention_heads`.
+    Attention biases, which their model does not have, are folded into the weights; see
+    `fold_attention_biases`.
 
     Raises:
-        ValueError: a weight that would tell is missing.
+        ValueError: a weight has no place in their model; the message says which, and why.
     """
-    shapes = {name: info.shape for name, info in file.tensors.items()}
-
-    def layers(side):
-        numbers = [re.match(rf"model\.{side}\.layers\.(\d+)\.", name) for name in shapes]
-        return 1 + max((int(match[1]) for match in numbers if match), default=-1)
-
-    try:
-        vocab_size, d_model = shapes[SHARED_EMBEDDING]
-        ffn_dims = {
-            f"{side}_ffn_dim": shapes[f"model.{side}.layers.0.fc1.weight"][0]
-            for side in ("encoder", "decoder")
-        }
-    except (KeyError, ValueError) as error:
-        raise file.damaged(f"no PEGASUS model: {error} is missing") from error
-    heads = {f"{side}_attention_heads": d_model // _HEAD_DIM for side in ("encoder", "decoder")}
-    if d_model % _HEAD_DIM and not heads.keys() <= values.keys():
+    start = tensors.get(SHARED_EMBEDDING)
+    if start is not None and np.any(start[0]):
+        largest = np.abs(start[0].astype("float32")).max()
         raise ValueError(
-            f"{file.label()} does not tell how many attention heads it has (its width {d_model} "
-            f"is not a multiple of {_HEAD_DIM}): give encoder_attention_heads and "
-            "decoder_attention_heads, or put a config.json beside it"
+            f"{SHARED_EMBEDDING}[0], the embedding of pad and of the decoder's start, is not "
+            f"zero (up to {largest:.2g}): the authors' model starts its decoder with a zero "
+            "vector, so that weights_format='original' cannot hold this one"
         )
-    return PegasusConfig.from_dict(
-        {
-            **ORIGINAL_DIFFERENCES,
-            "vocab_size": vocab_size,
-            "d_model": d_model,
-            "encoder_layers": layers("encoder"),
-            "decoder_layers": layers("decoder"),
-            **ffn_dims,
-            **heads,
-            **values,
-        }
-    )
-
-
-# The authors' decoding (pegasus/layers/decoding.py and the released parameters): 8 beams,
-# the length penalty of GNMT, nothing forced at the end.
-ORIGINAL_DIFFERENCES = {
-    "position_embedding_type": "original",
-    "layer_norm_epsilon": 1e-12,
-    "activation_function": "relu",
-    "scale_embedding": True,
-    "max_position_embeddings": 1024,
-    "num_beams": 8,
-    "length_penalty": 0.8,
-    "length_penalty_type": "gnmt",
-    "max_length": 256,
-    "forced_eos_token_id": None,
-}
-
-
-def write_original(prefix, tensors):
-    """Writes a checkpoint under the authors' names.
-
-    Raises:
-        ValueError: a bias that their model does not have is not zero.
-    """
     named = {}
-    for name, array in tensors.items():
+    for name, array in fold_attention_biases(tensors).items():
         theirs, transposed = to_original(name, array.shape)
         if theirs is not None:
             exact = array.astype("float32")
             named[theirs] = np.ascontiguousarray(exact.T if transposed else exact)
         elif np.any(array):
             raise ValueError(
-                f"{name} is not zero: the authors' model has no such bias, so that "
+                f"{name} is not zero: the authors' model adds nothing to its logits, so that "
                 "weights_format='original' cannot hold this one"
             )
     tf.raw_ops.SaveV2(

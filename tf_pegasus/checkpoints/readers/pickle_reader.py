@@ -6,7 +6,7 @@ Nothing is imported, no object of a class named in the file is ever made.
 """
 
 import pickletools
-from typing import NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from tf_pegasus.checkpoints.readers.weight_file import DamagedFileError
 
@@ -85,7 +85,7 @@ class _LimitedFile:
         return self._file.tell()
 
 
-def read_pickle(file, size):
+def read_pickle(file: BinaryIO, size: int) -> Any:
     """Reads one pickle from `file`, which is left behind its end.
 
     Args:
@@ -101,7 +101,8 @@ def read_pickle(file, size):
     """
     machine = _Machine()
     try:
-        for opcode, argument, _ in pickletools.genops(_LimitedFile(file, size)):
+        limited: Any = _LimitedFile(file, size)
+        for opcode, argument, _ in pickletools.genops(limited):
             machine.run(opcode.name, argument)
     except (ValueError, IndexError, KeyError, TypeError, MemoryError, OverflowError) as error:
         if isinstance(error, DamagedFileError):

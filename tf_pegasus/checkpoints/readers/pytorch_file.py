@@ -12,11 +12,6 @@ from tf_pegasus.checkpoints.names import with_model_prefix
 from tf_pegasus.checkpoints.readers.pickle_reader import STORAGE_DTYPES, StoredTensor, read_pickle
 from tf_pegasus.checkpoints.readers.weight_file import DamagedFileError, WeightFile
 
-# What reading a zip archive or unpacking numbers raises on nonsense.
-_UNREADABLE = (
-    *(zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError),
-    *(ValueError, KeyError, IndexError, OverflowError, MemoryError, struct.error),
-)
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 
 
@@ -24,39 +19,35 @@ class PytorchFile(WeightFile):
     """Reads one `torch.save`d state dict."""
 
     kind = "bin"
+    # What reading a zip archive or unpacking numbers raises on nonsense.
+    unreadable = (
+        *(zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError),
+        *(ValueError, KeyError, IndexError, OverflowError, MemoryError, struct.error),
+    )
 
-    def __init__(self, path):
-        super().__init__([Path(path)])
-        try:
-            is_zip = zipfile.is_zipfile(path)
-            state = self._open_zip() if is_zip else self._open_legacy()
-        except DamagedFileError as error:
-            raise self.damaged(error) from error
-        except _UNREADABLE as error:
-            raise self.damaged(error) from error
+    def __init__(self, path: str | Path):
+        super().__init__([path])
+
+    def _index(self):
+        is_zip = zipfile.is_zipfile(self.paths[0])
+        state = self._open_zip() if is_zip else self._open_legacy()
         if not isinstance(state, dict) or not state:
-            raise self.damaged("it holds no state dict")
-        self._stored = {}
+            raise DamagedFileError("it holds no state dict")
         for stored, tensor in state.items():
             if not isinstance(stored, str) or not isinstance(tensor, StoredTensor):
-                raise self.damaged(f"{stored!s:.100} is no tensor")
-            name = with_model_prefix(stored)
-            self.add(name, tensor.shape, tensor.storage.dtype)
-            self._stored[name] = tensor
+                raise DamagedFileError(f"{stored!s:.100} is no tensor")
+            self.add(with_model_prefix(stored), tensor.shape, tensor.storage.dtype, tensor)
 
-    def read(self, name):
-        tensor = self._stored[name]
-        dtype = np.dtype(tensor.storage.dtype)
-        try:
-            content = self._read_storage(tensor.storage.key, tensor.storage.size * dtype.itemsize)
-        except _UNREADABLE as error:
-            raise self.damaged(f"{name}: {error}") from error
-        if len(content) != tensor.storage.size * dtype.itemsize:
-            raise self.damaged(f"{name}: its numbers are cut short")
-        flat = np.frombuffer(content, dtype)[tensor.offset :]
-        strides = [stride * dtype.itemsize for stride in tensor.strides]
+    def _load(self, place):
+        dtype = np.dtype(place.storage.dtype)
+        size = place.storage.size * dtype.itemsize
+        content = self._read_storage(place.storage.key, size)
+        if len(content) != size:
+            raise DamagedFileError("its numbers are cut short")
+        flat = np.frombuffer(content, dtype)[place.offset :]
+        strides = [stride * dtype.itemsize for stride in place.strides]
         # The bounds were checked when the pickle was read.
-        return np.lib.stride_tricks.as_strided(flat, tensor.shape, strides, writeable=False)
+        return np.lib.stride_tricks.as_strided(flat, place.shape, strides, writeable=False)
 
     # Zip
 
@@ -131,7 +122,7 @@ class PytorchFile(WeightFile):
 _STORAGE_NAMES = {dtype: name for name, dtype in STORAGE_DTYPES.items()}
 
 
-def write_pytorch(path, tensors):
+def write_pytorch(path: str | Path, tensors: dict[str, np.ndarray]) -> None:
     """Writes a state dict as `torch.save` does (zip, pickle protocol 2)."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr("archive/data.pkl", _state_dict_pickle(tensors))

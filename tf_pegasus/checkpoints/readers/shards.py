@@ -1,12 +1,13 @@
 """Weights in several files, and the index that tells which is where."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from tf_pegasus.checkpoints.readers.weight_file import DamagedFileError, WeightFile
 from tf_pegasus.utils.files import read_json_object
 
 
-def shard_paths(index_path):
+def shard_paths(index_path: str | Path) -> list[Path]:
     """Reads `….index.json`: the shards' paths, all beside it.
 
     Raises:
@@ -32,14 +33,16 @@ def shard_paths(index_path):
 class ShardedWeights(WeightFile):
     """Several files of one format as one."""
 
-    def __init__(self, files):
-        super().__init__([path for file in files for path in file.paths])
+    def __init__(self, files: Sequence[WeightFile]):
         self.kind = files[0].kind
-        self._owners = {}
-        for file in files:
-            for name, info in file.tensors.items():
-                self.add(name, info.shape, info.dtype)
-                self._owners[name] = file
+        self._files = files
+        super().__init__([path for file in files for path in file.paths])
 
-    def read(self, name):
-        return self._owners[name].read(name)
+    def _index(self):
+        for file in self._files:
+            for name, info in file.tensors.items():
+                self.add(name, info.shape, info.dtype, (file, name))
+
+    def _load(self, place):
+        file, name = place
+        return file.read(name)

@@ -1,6 +1,8 @@
 """What every reader of weights looks like from outside."""
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -8,7 +10,7 @@ import numpy as np
 class TensorInfo(NamedTuple):
     """Shape and dtype name of a stored tensor."""
 
-    shape: tuple
+    shape: tuple[int, ...]
     dtype: str
 
 
@@ -16,45 +18,94 @@ class DamagedFileError(ValueError):
     """A file that is truncated, no such file at all, or refused because it is not safe."""
 
 
+class _Stored(NamedTuple):
+    """Where a file has a tensor, and whether Hugging Face's layout is its transpose."""
+
+    place: Any
+    transposed: bool
+
+
 class WeightFile:
     """Weights on disk, read one at a time.
 
-    Subclasses fill `tensors` when they are opened, and implement `read`.
+    Subclasses implement `_index`, which calls `add` for each tensor, and `_load`. Both may
+    raise `DamagedFileError` with nothing but the reason, and what `unreadable` lists.
 
     Attributes:
         kind: str, the format's name, as `save_pretrained(weights_format=…)` has it.
         paths: list of `Path`, the files.
         tensors: dict from Hugging Face name to `TensorInfo`, in Hugging Face's layout.
+        unreadable: the exceptions by which the format's library says that a file makes no
+            sense.
+
+    Raises:
+        DamagedFileError: the files are damaged, or none of this kind.
     """
 
-    kind = None
+    kind: str
+    unreadable: tuple[type[Exception], ...] = ()
 
-    def __init__(self, paths):
-        self.paths = list(paths)
-        self.tensors = {}
+    def __init__(self, paths: Iterable[str | Path]):
+        self.paths = [Path(path) for path in paths]
+        self.tensors: dict[str, TensorInfo] = {}
+        self._stored: dict[str, _Stored] = {}
+        try:
+            self._index()
+        except self._errors() as error:
+            raise self.damaged(_reason(error)) from error
 
-    def read(self, name):
-        """Returns one tensor as a numpy array, in Hugging Face's layout.
+    def _errors(self) -> tuple[type[Exception], ...]:
+        return (DamagedFileError, *self.unreadable)
+
+    def _index(self) -> None:
+        """Calls `add` for each tensor."""
+        raise NotImplementedError
+
+    def _load(self, place: Any) -> np.ndarray:
+        """Reads the tensor that was added with `place`, in the file's layout."""
+        raise NotImplementedError
+
+    def read(self, name: str) -> np.ndarray:
+        """Returns one tensor in Hugging Face's layout.
 
         Raises:
             DamagedFileError: its bytes are missing or make no sense.
         """
-        raise NotImplementedError
+        stored = self._stored[name]
+        try:
+            value = self._load(stored.place)
+        except self._errors() as error:
+            raise self.damaged(f"{name}: {_reason(error)}") from error
+        return value.T if stored.transposed else value
 
-    def add(self, name, shape, dtype, transposed=False):
-        """Registers a tensor stored as `shape`; `transposed` where Hugging Face's differs."""
+    def add(
+        self, name: str, shape: Iterable[int], dtype: Any, place: Any, transposed: bool = False
+    ) -> None:
+        """Registers a tensor stored as `shape`; `transposed` where Hugging Face's differs.
+
+        Raises:
+            DamagedFileError: the file has this tensor already.
+        """
         if name in self.tensors:
-            raise DamagedFileError(f"{self.label()} holds {name} twice")
+            raise DamagedFileError(f"it holds {name} twice")
         shape = tuple(int(size) for size in shape)
         self.tensors[name] = TensorInfo(shape[::-1] if transposed else shape, str(np.dtype(dtype)))
+        self._stored[name] = _Stored(place, transposed)
 
-    def label(self):
+    def label(self) -> str:
         """How messages call it."""
         return repr(str(self.paths[0]))
 
-    def damaged(self, why):
+    def damaged(self, why: object) -> DamagedFileError:
         """Returns the error for a damaged file."""
         return DamagedFileError(f"{self.label()} is damaged or no {self.kind} file: {why}")
+
+
+def _reason(error):
+    if isinstance(error, DamagedFileError):
+        return str(error)
+    # Some say nothing at all.
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
 FLOAT_DTYPES = ("float32", "float64", "float16", "bfloat16")

@@ -1,0 +1,11 @@
+import pytest
+from fuzz_readers import FILES, fuzz
+
+
+@pytest.mark.slow
+def test_damaged_files_of_every_format_are_refused_or_read():
+    counts, failures = fuzz(40, seed=7)
+    assert failures == []
+    assert set(counts) == set(FILES)
+    # Not a test that cannot fail: most of the damage is found.
+    assert all(outcomes["refused"] > 10 for outcomes in counts.values())

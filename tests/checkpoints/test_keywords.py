@@ -1,0 +1,122 @@
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from helpers.tiny import tiny_config
+from helpers.weights import assert_same_weights
+
+from tf_pegasus import TFPegasusForConditionalGeneration, TFPegasusModel
+from tf_pegasus.checkpoints.keywords import WITHOUT_MEANING, dtype_policy
+
+load = TFPegasusForConditionalGeneration.from_pretrained
+
+
+@pytest.fixture
+def directory(model, tmp_path):
+    model.save_pretrained(tmp_path / "model")
+    return tmp_path / "model"
+
+
+@pytest.mark.parametrize(
+    ("dtype", "policy"),
+    [
+        (None, None),
+        ("float16", "float16"),
+        ("torch.float16", "float16"),
+        ("mixed_bfloat16", "mixed_bfloat16"),
+        (np.float16, "float16"),
+        (np.dtype("float32"), "float32"),
+        (tf.bfloat16, "bfloat16"),
+        (tf.bfloat16.as_numpy_dtype, "bfloat16"),
+        (keras.DTypePolicy("mixed_float16"), "mixed_float16"),
+        ("auto", "float16"),
+    ],
+)
+def test_what_names_a_policy(dtype, policy):
+    found = dtype_policy(dtype, stored="float16")
+    assert (found and found.name) == policy
+    assert dtype_policy("auto", stored=None) is None
+
+
+@pytest.mark.parametrize(
+    "dtype", ["float17", "int8", "int32", "int8_from_float32", np.int32, object(), 3]
+)
+def test_what_names_no_policy(dtype):
+    with pytest.raises(ValueError, match=r"dtype=.* must be 'float32', 'float16'"):
+        dtype_policy(dtype, stored=None)
+
+
+def test_torch_dtype_is_the_dtype(directory, tmp_path):
+    model = load(directory, torch_dtype="bfloat16")
+    assert model.dtype_policy.name == "bfloat16"
+    model.save_pretrained(tmp_path / "narrow", dtype="bfloat16")
+    assert load(tmp_path / "narrow").dtype_policy.name == "float32"
+    assert load(tmp_path / "narrow", dtype="auto").dtype_policy.name == "bfloat16"
+    assert "torch_dtype" not in json.loads((tmp_path / "narrow" / "config.json").read_text())
+    with pytest.raises(ValueError, match="torch_dtype='float16' contradicts dtype='float32'"):
+        load(directory, dtype="float32", torch_dtype="float16")
+
+
+def test_use_safetensors(model, directory):
+    load(directory, use_safetensors=True)
+    with pytest.raises(FileNotFoundError, match=r"none of pytorch_model\.bin"):
+        load(directory, use_safetensors=False)
+    model.get_input_embeddings().embeddings.assign(
+        np.ones(model.get_input_embeddings().embeddings.shape)
+    )
+    model.save_pretrained(directory, weights_format="bin")
+    assert_same_weights(model, load(directory, use_safetensors=False))
+    assert not np.all(load(directory).get_input_embeddings().embeddings == 1)
+    with pytest.raises(TypeError, match="use_safetensors='yes' must be a bool"):
+        load(directory, use_safetensors="yes")
+
+
+def test_subfolders(directory, model):
+    assert_same_weights(model, load(directory.parent, subfolder="model"))
+    assert_same_weights(model, load(directory, subfolder=""))
+    with pytest.raises(FileNotFoundError, match="has no folder 'other'"):
+        load(directory, subfolder="other")
+
+
+def test_contradicting_hub_options(directory):
+    with pytest.raises(ValueError, match="force_download=True and local_files_only=True"):
+        load(directory, force_download=True, local_files_only=True)
+
+
+def test_keywords_of_others_leave_no_trace(directory, model):
+    loaded = load(
+        directory,
+        force_download=True,
+        proxies={"https": "http://127.0.0.1:9"},
+        **dict.fromkeys(WITHOUT_MEANING, False),
+    )
+    assert loaded.config == model.config
+    assert loaded.config.extra == {}
+
+
+def test_unknown_keywords_are_named(directory):
+    message = "unknown keyword of from_pretrained 'd_modl'; did you mean 'd_model'"
+    with pytest.raises(TypeError, match=message):
+        load(directory, d_modl=16)
+    with pytest.raises(TypeError, match="'torch_dtpe'; did you mean 'torch_dtype'"):
+        load(directory, torch_dtpe="float16")
+    # A model that does not generate has no options of generation.
+    with pytest.raises(TypeError, match="'num_beams'"):
+        TFPegasusModel.from_pretrained(directory, num_beams=4)
+
+
+def test_values_and_options_have_their_effect(directory):
+    loaded = load(directory, dropout=0.3, num_beams=4, forced_eos_token_id=None)
+    assert (loaded.config.dropout, loaded.config.forced_eos_token_id) == (0.3, None)
+    options = loaded.generation_config
+    assert (options.num_beams, options.forced_eos_token_id) == (4, None)
+    assert "num_beams" not in loaded.config.to_dict()
+
+
+def test_configurations_of_a_wrong_type(directory):
+    with pytest.raises(TypeError, match="config must be a PegasusConfig or a dict, got 3"):
+        load(directory, config=3)
+    assert load(directory, config=tiny_config(dropout=0.3)).config.dropout == 0.3
+    assert load(directory, config=tiny_config().to_dict()).config == tiny_config()

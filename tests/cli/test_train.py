@@ -1,0 +1,172 @@
+import dataclasses
+import re
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import Literal
+
+import pytest
+import yaml
+from helpers.tiny import SENTENCES
+
+from tf_pegasus.cli.main import main
+from tf_pegasus.cli.train import build_dataclass_parser, build_parser
+from tf_pegasus.data.readers import write_jsonl
+from tf_pegasus.training import train as train_module
+from tf_pegasus.training.config import TrainingArguments
+
+REQUIRED = ["--train-file", "a", "--validation-file", "b", "--output-dir", "c"]
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """The arguments of each training run, none of which runs."""
+    runs = []
+    monkeypatch.setattr(train_module, "train", runs.append)
+    return runs
+
+
+def test_flags_are_the_fields(trained):
+    assert main(["train", *REQUIRED]) == 0
+    assert trained == [TrainingArguments("a", "b", "c")]
+    flags = ["--epochs", "0.5", "--eval-steps", "7", "--optimizer", "adamw", "--model", "bundled"]
+    assert main(["train", *REQUIRED, *flags]) == 0
+    assert trained[1] == TrainingArguments(
+        "a", "b", "c", epochs=0.5, eval_steps=7, optimizer="adamw", model="bundled"
+    )
+
+
+def test_every_field_is_described():
+    text = " ".join(build_parser("tf-pegasus train").format_help().split())
+    for field in dataclasses.fields(TrainingArguments):
+        description = re.search(rf"^        {field.name}: (\S+)", TrainingArguments.__doc__, re.M)
+        assert description, field.name
+        flag = "--" + field.name.replace("_", "-")
+        assert re.search(rf"{flag} \S+ {re.escape(description[1])}", text), field.name
+
+
+def test_a_file_of_settings(trained, tmp_path):
+    settings = {"train_file": "a", "validation_file": "b", "output_dir": "c", "batch_size": 3}
+    (tmp_path / "run.yaml").write_text(yaml.safe_dump({**settings, "learning_rate": 1e-3}))
+    assert main(["train", "--config", str(tmp_path / "run.yaml"), "--batch-size", "5"]) == 0
+    assert trained == [TrainingArguments("a", "b", "c", batch_size=5, learning_rate=1e-3)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--epochs", "many"], "argument --epochs: 'many' must be a number"),
+        (["--eval-steps", "1.5"], "argument --eval-steps: '1.5' must be an int"),
+        (["--optimizer", "sgd"], "--optimizer: invalid choice: 'sgd' (choose from 'adafactor',"),
+        (["--epoch-count", "1"], "--epoch-count"),
+        (["--config", "none.yaml"], "--config: File does not exist: "),
+    ],
+)
+def test_wrong_usage(usage_error, arguments, message):
+    error = usage_error("train", *REQUIRED, *arguments)
+    assert error.startswith("tf-pegasus train: error: ")
+    assert message in error
+
+
+def test_wrong_settings_in_a_file(usage_error, tmp_path):
+    for content, message in (
+        ("epochz: 3", "Option 'epochz' is not accepted"),
+        ("epochs: many", "argument --epochs: many must be a number"),
+        ("optimizer: sgd", "argument --optimizer: sgd must be one of adafactor, adamw"),
+    ):
+        (tmp_path / "run.yaml").write_text(content)
+        error = usage_error("train", *REQUIRED, "--config", tmp_path / "run.yaml")
+        assert message in error.replace("'many'", "many").replace("'sgd'", "sgd")
+
+
+def test_values_out_of_range(run):
+    code, _, err = run("train", *REQUIRED, "--batch-size", 0)
+    assert (code, err) == (1, "tf-pegasus: error: batch_size=0 must be positive\n")
+
+
+def test_fields_of_any_type(capsys):
+    @dataclass
+    class Settings:
+        """Some.
+
+        Attributes:
+            name: A name.
+            flag: A flag.
+            size: A size.
+            kind: A kind.
+        """
+
+        name: str
+        flag: bool = False
+        size: int | None = None
+        kind: Literal["a", "b"] = "a"
+
+    parser = build_dataclass_parser("test", "Test.", Settings)
+    found = parser.parse_args(["--name", "x", "--flag", "true", "--size", "3", "--kind", "b"])
+    assert (found.name, found.flag, found.size, found.kind) == ("x", True, 3, "b")
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--name", "x", "--flag", "perhaps"])
+    assert "--flag: 'perhaps' must be true or false" in capsys.readouterr().err
+
+
+@pytest.fixture
+def arguments(tmp_path):
+    records = [
+        {"document": f"{text} Number {n}.", "summary": text}
+        for n in range(10)
+        for text in SENTENCES
+    ]
+    write_jsonl(tmp_path / "train.jsonl", records)
+    write_jsonl(tmp_path / "validation.jsonl", records[:8])
+    return [
+        *("train", "--train-file", str(tmp_path / "train.jsonl")),
+        *("--validation-file", str(tmp_path / "validation.jsonl")),
+        *("--output-dir", str(tmp_path / "run"), "--vocab-size", "105", "--epochs", "40"),
+        *("--d-model", "16", "--layers", "1", "--heads", "2", "--ffn-dim", "16"),
+        *("--eval-steps", "10", "--batch-size", "8"),
+    ]
+
+
+@pytest.mark.slow
+def test_it_survives_a_kill(arguments, process, tmp_path):
+    command = [sys.executable, "-m", "tf_pegasus", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as started:
+        for line in started.stdout:
+            if line.startswith("Epoch 4/"):
+                started.send_signal(signal.SIGKILL)
+    done = process(*arguments, check=True)
+    assert "resuming after" in done.stdout
+    assert "val_loss" in done.stdout
+    log = (tmp_path / "run" / "training" / "log.csv").read_text().splitlines()[1:]
+    assert [int(line.split(",")[0]) for line in log] == list(range(40))
+    done = process(
+        *("summarize", "-", "--model", tmp_path / "run", "--engine", "graph"),
+        input=SENTENCES[0],
+        check=True,
+    )
+    assert (done.stderr, done.stdout.count("\n")) == ("", 1)
+
+
+@pytest.mark.slow
+def test_a_full_disk(arguments, process, vocab_file, tmp_path):
+    """The first file that does not fit is the checkpoint, which TensorFlow writes."""
+    vocabulary = ["--vocab-file", vocab_file, "--optimizer", "adamw", "--d-model", "32"]
+    size = vocab_file.stat().st_size // 1024 + 4
+    done = process(*arguments, *vocabulary, shell=f'ulimit -f {size}; exec "$@"')
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"tf-pegasus: error: {tmp_path / 'run' / 'training'}")
+    assert done.stderr.count("\n") == 1
+    assert "File too large" in done.stderr
+
+
+@pytest.mark.slow
+def test_no_color(arguments, process):
+    """On a terminal, Keras' bar is there, but without colors."""
+    script = 'printf -v line "%q " "$@"; exec script -qec "$line" /dev/null'
+    arguments = [*arguments, "--epochs", "0.2"]
+    for variables, has_color in (({"NO_COLOR": "1"}, False), ({"NO_COLOR": None}, True)):
+        done = process(*arguments, shell=script, env=variables, check=True)
+        assert "━" in done.stdout
+        assert ("\x1b[" in done.stdout) == has_color
+        arguments = [*arguments, "--output-dir", arguments[6] + "-color"]

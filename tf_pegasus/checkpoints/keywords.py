@@ -1,0 +1,124 @@
+"""What the keywords of `from_pretrained` mean: those of the hub, of `transformers`, the
+configuration's values and the generation's options."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from tf_pegasus.checkpoints.formats import WEIGHTS_FORMATS
+from tf_pegasus.config.base import check_names
+from tf_pegasus.config.generation import GenerationConfig
+from tf_pegasus.config.model import PegasusConfig
+from tf_pegasus.utils.hub import HubOptions
+
+# Keywords of `transformers` that change nothing here, and why.
+WITHOUT_MEANING = {
+    "from_pt": "the format of a file is told by its name",
+    "from_tf": "the format of a file is told by its name",
+    "from_flax": "the format of a file is told by its name",
+    "low_cpu_mem_usage": "weights are always read one at a time, into the variables themselves",
+    "device_map": "TensorFlow places variables: use tf.device or a distribution strategy",
+    "trust_remote_code": "code of a repository is never run",
+}
+
+
+class Keywords(NamedTuple):
+    """The keywords of `from_pretrained` by their meaning.
+
+    Fields:
+        hub: `HubOptions`.
+        formats: names of the formats to look for.
+        dtype: what names the dtype policy, as it was given.
+        config: dict of configuration values to replace.
+        generation: dict of generation options to replace.
+    """
+
+    hub: HubOptions
+    formats: tuple[str, ...]
+    dtype: Any
+    config: dict[str, Any]
+    generation: dict[str, Any]
+
+
+def split_keywords(dtype: Any, keywords: Mapping[str, Any], generates: bool) -> Keywords:
+    """Sorts the keywords of `from_pretrained`.
+
+    Args:
+        dtype: its argument `dtype`.
+        keywords: the others.
+        generates: whether the model has generation options.
+
+    Raises:
+        TypeError: an unknown keyword; the message names it and the nearest known one.
+        ValueError: `dtype` and `torch_dtype` are given and differ.
+    """
+    hub, rest = HubOptions.split(keywords)
+    torch_dtype = rest.pop("torch_dtype", None)
+    if dtype is not None and torch_dtype is not None and dtype != torch_dtype:
+        raise ValueError(
+            f"torch_dtype={torch_dtype!r} contradicts dtype={dtype!r}: they are two names of one "
+            "argument, give only one"
+        )
+    formats = _formats(rest.pop("use_safetensors", None))
+    rest = {name: value for name, value in rest.items() if name not in WITHOUT_MEANING}
+    fields = {*PegasusConfig.option_names(), *PegasusConfig.attribute_map}
+    # Options that are fields of the configuration too are the models' own.
+    options = set(GenerationConfig.option_names()) - fields if generates else set()
+    arguments = {"dtype", "torch_dtype", "use_safetensors", *HubOptions.names()}
+    check_names(rest, fields | options | arguments, "keyword of from_pretrained")
+    generation = {name: value for name, value in rest.items() if name in options}
+    config = {name: value for name, value in rest.items() if name in fields}
+    if generates and "forced_eos_token_id" in config:
+        generation["forced_eos_token_id"] = config["forced_eos_token_id"]
+    return Keywords(hub, formats, torch_dtype if dtype is None else dtype, config, generation)
+
+
+def _formats(use_safetensors):
+    if use_safetensors is None:
+        return WEIGHTS_FORMATS
+    if not isinstance(use_safetensors, bool):
+        raise TypeError(f"use_safetensors={use_safetensors!r} must be a bool or None")
+    return tuple(n for n in WEIGHTS_FORMATS if (n == "safetensors") == use_safetensors)
+
+
+def dtype_policy(dtype: Any, stored: str | None) -> Any:
+    """The Keras dtype policy that `dtype` names.
+
+    Args:
+        dtype: a policy or its name, such as `"mixed_bfloat16"`; a NumPy, TensorFlow or
+            PyTorch dtype; `"auto"` for the file's; None for Keras' global policy.
+            Int8 is no policy to load with: call `model.quantize("int8")` afterwards.
+        stored: str, the dtype that all weights of the file have, or None.
+
+    Returns:
+        A policy, its name, or None.
+
+    Raises:
+        ValueError: it names no floating-point policy.
+    """
+    if dtype is None or isinstance(dtype, keras.DTypePolicy):
+        return dtype
+    if isinstance(dtype, str):
+        name = stored if dtype == "auto" else dtype
+    elif isinstance(getattr(dtype, "name", None), str):
+        name = dtype.name
+    else:
+        try:
+            name = np.dtype(dtype).name
+        except TypeError:
+            name = str(dtype)
+    if name is None:
+        return None
+    message = (
+        f"dtype={dtype!r} must be 'float32', 'float16', 'bfloat16', 'auto' or a Keras dtype "
+        "policy such as 'mixed_bfloat16'"
+    )
+    try:
+        policy = keras.dtype_policies.get(name.removeprefix("torch."))
+    except (ValueError, TypeError) as error:
+        raise ValueError(message) from error
+    if "float" not in policy.compute_dtype or policy.quantization_mode is not None:
+        raise ValueError(message)
+    return policy

@@ -1,0 +1,239 @@
+"""Documents from files or standard input, one at a time, and their summaries to standard output."""
+
+import collections
+import contextlib
+import itertools
+import json
+import math
+import sys
+from dataclasses import dataclass
+
+from tf_pegasus.cli import messages
+from tf_pegasus.data.readers import json_object
+
+STANDARD_INPUT = "-"
+EPILOG = (
+    "Summaries are printed in the documents' order, as soon as they are there. A document that "
+    "cannot be summarized has a line on standard error and an empty line in the output (with "
+    "--jsonl an object with the error and null as score). "
+    "Exit codes: 0 all documents have a summary; 1 some have none, or something else failed; 2 "
+    "wrong usage; 130 interrupted."
+)
+
+
+@dataclass
+class Document:
+    """A document as it was read.
+
+    Attributes:
+        source: str, where it is: a file, and a line of it.
+        record: dict with `document`, and what else was given with it.
+        error: str, why it cannot be summarized, or None.
+    """
+
+    source: str
+    record: dict
+    error: str | None = None
+
+    @property
+    def text(self):
+        """str, "" where there is an error."""
+        return self.record["document"] if self.error is None else ""
+
+
+def add_documents(parser):
+    """Adds the arguments that say where documents are and what is done with bad ones."""
+    parser.add_argument(
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help=f"text file, one document each; {STANDARD_INPUT} is standard input",
+    )
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--lines", action="store_true", help="each line is a document")
+    form.add_argument(
+        "--jsonl",
+        action="store_true",
+        help="each line is a JSON object with a document; prints it with summary and score",
+    )
+    parser.add_argument(
+        "--skip-errors",
+        action="store_true",
+        help="leave documents that cannot be summarized out of the output",
+    )
+
+
+def read_documents(arguments):
+    """Yields each `Document` of all files, reading no further than asked for."""
+    for file in arguments.files:
+        name = "standard input" if file == STANDARD_INPUT else file
+        try:
+            with _opened(file) as content:
+                if arguments.lines:
+                    yield from _documents_in_lines(content, name)
+                elif arguments.jsonl:
+                    yield from _documents_in_jsonl(content, name)
+                else:
+                    yield _document(name, _decoded(content.read()))
+        except OSError as error:
+            yield Document(name, {}, error.strerror or str(error))
+        except ValueError as error:
+            yield Document(name, {}, str(error))
+
+
+@contextlib.contextmanager
+def _opened(file):
+    """Opens a file, or gives standard input, as bytes."""
+    if file != STANDARD_INPUT:
+        with open(file, "rb") as content:
+            yield content
+    elif sys.stdin is None:
+        raise ValueError("is closed")
+    else:
+        yield sys.stdin.buffer
+
+
+def _documents_in_lines(content, name):
+    for source, line in _lines(content, name):
+        try:
+            yield _document(source, _decoded(line))
+        except ValueError as error:
+            yield Document(source, {}, str(error))
+
+
+def _documents_in_jsonl(content, name):
+    for source, line in _lines(content, name):
+        if not line.strip():
+            continue
+        try:
+            record = json_object(_decoded(line), source)
+            _check_numbers(record)
+        except ValueError as error:
+            yield Document(source, {}, str(error).removeprefix(f"{source}: "))
+            continue
+        if isinstance(record.get("document"), str):
+            yield _document(source, record["document"], record)
+        else:
+            yield Document(source, record, "must be a JSON object with a string 'document'")
+
+
+def _lines(content, name):
+    # Only \n ends a line: a document may hold other separators, such as U+2028.
+    for number, line in enumerate(content, 1):
+        yield f"{name}, line {number}", line.removesuffix(b"\n")
+
+
+def _decoded(content):
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"not UTF-8 text (byte {error.start})") from error
+
+
+def _check_numbers(record):
+    """Raises ValueError for numbers that Python's JSON has beyond the standard's."""
+    try:
+        json.dumps(record, allow_nan=False)
+    except ValueError as error:
+        raise ValueError("holds NaN or Infinity, which are no JSON") from error
+
+
+def _document(source, text, record=None):
+    record = {"document": text} if record is None else record
+    error = None
+    if not text.strip():
+        error = "the text is empty"
+    elif any("\ud800" <= character <= "\udfff" for character in text):
+        error = "the text holds half of a surrogate pair, which is no character"
+    return Document(source, record, error)
+
+
+class Summaries:
+    """Prints a summary for each document, and counts what went wrong.
+
+    Args:
+        arguments: parsed, see `add_documents`.
+    """
+
+    def __init__(self, arguments):
+        self._is_jsonl = arguments.jsonl
+        self._skips_errors = arguments.skip_errors
+        self._failures = 0
+        self._truncated = 0
+        self._first_truncated = None
+
+    def print_all(self, documents, summarize):
+        """Summarizes and prints documents.
+
+        Nothing is loaded where no document can be summarized.
+
+        Args:
+            documents: iterator of `Document`.
+            summarize: function of an iterator of texts ("" for a document with an error) that
+                returns an iterator of as many objects with `text` and `score`; it reads ahead
+                as far as it wants.
+
+        Yields:
+            `(Document, summary)`, each when it has been printed.
+
+        Raises:
+            ValueError: there is no document.
+        """
+        head = []
+        for document in documents:
+            head.append(document)
+            if document.error is None:
+                break
+        else:
+            if not head:
+                raise ValueError("there is no document to summarize")
+            for document in head:
+                self._print_failure(document, document.error)
+            return
+        waiting = collections.deque()
+
+        def texts():
+            for document in itertools.chain(head, documents):
+                waiting.append(document)
+                yield document.text
+
+        for summary in summarize(texts()):
+            document = waiting.popleft()
+            error = document.error or getattr(summary, "error", None)
+            if error is not None:
+                self._print_failure(document, error)
+                continue
+            self._print(document, summary.text, summary.score)
+            yield document, summary
+
+    def note_truncated(self, document, reason):
+        """Remembers that a document's end was not read."""
+        self._truncated += 1
+        if self._first_truncated is None:
+            self._first_truncated = f"{document.source}: {reason}"
+
+    def finish(self):
+        """Warns of truncated documents, once; returns the exit code."""
+        if self._truncated > 1:
+            messages.warn(
+                f"{self._truncated} documents were too long to be read to their ends; the first "
+                f"is {self._first_truncated}"
+            )
+        elif self._truncated:
+            messages.warn(self._first_truncated)
+        return 1 if self._failures else 0
+
+    def _print(self, document, text, score, **more):
+        if self._is_jsonl:
+            score = round(score, 6) if score is not None and math.isfinite(score) else None
+            line = {**document.record, "summary": text, "score": score, **more}
+            text = json.dumps(line, ensure_ascii=False, allow_nan=False)
+        # Escaped where UTF-8 has no form for it, such as half of a surrogate pair in a record.
+        text = text.replace("\n", " ").encode("utf-8", "backslashreplace").decode("utf-8")
+        print(text, flush=True)
+
+    def _print_failure(self, document, error):
+        self._failures += 1
+        messages.error(f"{document.source}: {error}")
+        if not self._skips_errors:
+            self._print(document, "", None, **({"error": error} if self._is_jsonl else {}))

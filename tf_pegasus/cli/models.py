@@ -1,0 +1,23 @@
+"""Loading the model that a command names."""
+
+from tf_pegasus.bundled import BUNDLED, model_location
+from tf_pegasus.utils.backend import load_backend
+
+
+def load_summarizer(arguments):
+    """Loads the `Summarizer` that `--model` and `--revision` name.
+
+    Raises:
+        FileNotFoundError, ValueError, ImportError: see `Summarizer.from_pretrained`.
+    """
+    check_model(arguments)
+    load_backend()
+    from tf_pegasus.summarizer import Summarizer
+
+    return Summarizer.from_pretrained(model_location(arguments.model), revision=arguments.revision)
+
+
+def check_model(arguments):
+    """Raises ValueError where `--revision` is given without a name on the hub."""
+    if arguments.revision and arguments.model == BUNDLED:
+        raise ValueError("--revision belongs to a --model that is a name on the hub")

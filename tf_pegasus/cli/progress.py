@@ -1,0 +1,17 @@
+"""Progress of long work on documents."""
+
+import sys
+
+from tqdm import tqdm
+
+
+def progress_bar(total=None, hidden=False):
+    """Returns a `tqdm` bar of documents on standard error, if that is a terminal.
+
+    It appears after two seconds, so that short work shows none.
+
+    Args:
+        total: int, or None where the number of documents is not known.
+        hidden: bool, show none.
+    """
+    return tqdm(total=total, unit="doc", delay=2, disable=hidden or not sys.stderr.isatty())

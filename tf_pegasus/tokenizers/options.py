@@ -1,0 +1,91 @@
+"""The options that all tokenizers share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
+
+from tf_pegasus.config.base import Options, check_names, flag, integer, text, texts
+
+TOKENIZER_CONFIG_FILE = "tokenizer_config.json"
+
+# `transformers` writes 10^30 where there is no limit.
+_UNLIMITED = 10**9
+
+
+@dataclass(frozen=True)
+class TokenizerOptions(Options):
+    """Options of a tokenizer, with `transformers`' names and defaults.
+
+    Attributes:
+        pad_token, eos_token, unk_token, mask_token, mask_token_sent: str, spellings of the
+            special tokens. A text that contains one gets its id, as in `transformers`.
+        additional_special_tokens: list of str, further special tokens; those that are none
+            yet get ids behind the vocabulary.
+        offset: int, how many ids are reserved; 103 in the released models, 0 for none.
+        newline_token: str or None. With `"<n>"`, a line break goes in as that piece and
+            comes out as a line break again, as in the authors' code; by default it is
+            white space like any other, as in `transformers`.
+        model_max_length: int or None, where truncation cuts (in tokens, eos included).
+        clean_up_tokenization_spaces: bool, the default of `decode`.
+        extra: dict of the further keys of a file.
+
+    Raises:
+        ValueError: `offset` or `model_max_length` is impossible, or a token is empty.
+        TypeError: a value has the wrong type.
+    """
+
+    pad_token: str = text("<pad>")
+    eos_token: str = text("</s>")
+    unk_token: str = text("<unk>")
+    mask_token: str = text("<mask_2>")
+    mask_token_sent: str = text("<mask_1>")
+    additional_special_tokens: tuple[str, ...] | None = texts()
+    offset: int = integer(103, least=0)
+    newline_token: str | None = text(None, optional=True)
+    model_max_length: int | None = integer(None, least=1, optional=True)
+    clean_up_tokenization_spaces: bool = flag(False)
+    extra: dict = field(default_factory=dict, hash=False)
+
+    file_name: ClassVar[str] = TOKENIZER_CONFIG_FILE
+
+    def __post_init__(self):
+        self.validate()
+
+    def _check_together(self):
+        if self.offset in (1, 2):
+            raise ValueError(
+                f"offset={self.offset!r} must be 0 (no reserved ids) or an int of at least 3"
+            )
+
+    @classmethod
+    def from_keywords(cls, keywords: Mapping[str, Any]) -> Self:
+        """Makes options of a constructor's keywords.
+
+        Raises:
+            TypeError: a keyword is no option; the message names it and the nearest one.
+            ValueError: a value is out of range.
+        """
+        check_names(keywords, cls.option_names(), "tokenizer option")
+        return cls(**keywords)
+
+    @classmethod
+    def known_values(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The options among the values of `tokenizer_config.json` or
+        `special_tokens_map.json`, each token as its spelling.
+
+        Additional special tokens are left out: their ids are in the files too.
+        """
+        known = {
+            name: spelling(values[name])
+            for name in cls.option_names()
+            if name in values and name != "additional_special_tokens"
+        }
+        longest = known.get("model_max_length")
+        if isinstance(longest, (int, float)) and longest > _UNLIMITED:
+            known["model_max_length"] = None
+        return known
+
+
+def spelling(token: Any) -> Any:
+    """A token's spelling, which `transformers` may write as an object with `content`."""
+    return token["content"] if isinstance(token, dict) and "content" in token else token
