@@ -26,7 +26,7 @@ def changed(*keys, value):
     [
         ("", "is not valid JSON"),
         (WHOLE[:-100], "is not valid JSON"),
-        ("[]", "must hold a JSON object"),
+        ("[]", "must contain a JSON object"),
         ("{}", "is damaged or not a tokenizer: model must be of the type dict, got None"),
         (
             changed("model", "type", value="Bigram"),

@@ -21,7 +21,7 @@ def test_invalid_indices(tmp_path):
         with pytest.raises(ValueError, match="no weight_map"):
             find_source(tmp_path).open()
     index.write_text("[1]")
-    with pytest.raises(ValueError, match="must hold a JSON object"):
+    with pytest.raises(ValueError, match="must contain a JSON object"):
         find_source(tmp_path).open()
     index.write_text('{"weight_map": {"a": "missing.safetensors"}}')
     with pytest.raises(FileNotFoundError, match=r"'missing\.safetensors', which is missing"):
