@@ -1,8 +1,8 @@
 // Loads an exported model as TF Serving does, with tensorflow::LoadSavedModel, and prints the
 // summaries of the texts given: prog TF_TEXT_OP_LIBRARY SAVED_MODEL SIGNATURE TEXT...
 //
-// With XLA_DISABLED in the environment, XLA is refused as stock TF Serving refuses it, which makes
-// the same call unless it is started with --xla_cpu_compilation_enabled.
+// With XLA_DISABLED in the environment, XLA is disabled as in stock TF Serving, which makes the same
+// call unless it is started with --xla_cpu_compilation_enabled.
 
 #include <cstdio>
 #include <cstdlib>
@@ -46,7 +46,7 @@ int main(int argc, char** argv) {
   }
   tensorflow::Tensor text(tensorflow::DT_STRING, tensorflow::TensorShape({argc - 4}));
   for (int i = 4; i < argc; ++i) text.vec<tensorflow::tstring>()(i - 4) = argv[i];
-  // Inputs that are left out, such as num_beams, have their defaults in the graph.
+  // Omitted inputs, such as num_beams, have defaults in the graph.
   const std::vector<std::pair<std::string, tensorflow::Tensor>> inputs = {
       {signature->second.inputs().at("text").name(), text}};
   const std::vector<std::string> names = {signature->second.outputs().at("summary").name(),
