@@ -1,11 +1,11 @@
-"""Two checkouts of this package against each other: generation and a training step.
+"""Compares two checkouts of this package in generation and a training step.
 
     python benchmarks/compare_checkouts.py OLD NEW [--cases xla-1 graph-8 train …] [--repeats 9]
 
-OLD and NEW are directories that hold `tf_pegasus/`, such as two git worktrees. Each is loaded in
-a process of its own; calls alternate between the two, so that both see the same machine. Random
-weights of the "small" shape (61 M parameters), 8 beams, source of 256 tokens, 64 forced steps.
-Prints medians, and the median of the pairs' ratios: below 1, NEW is faster.
+OLD and NEW are directories that contain `tf_pegasus/`, such as two git worktrees. Each is loaded in
+a separate process; calls alternate between the two, so that both see the same machine. The model
+has random weights and the "small" shape (61 M parameters), with 8 beams, a source of 256 tokens and
+64 forced steps. Prints medians, and the median of the pairwise ratios: below 1, NEW is faster.
 """
 
 import argparse
@@ -23,7 +23,7 @@ SHAPE = {**SHAPES["small"], "forced_eos_token_id": None}
 
 
 def make_case(name):
-    """A function that runs the case once."""
+    """Returns a function that runs the case once."""
     import keras
     import numpy as np
 
@@ -48,7 +48,7 @@ def make_case(name):
 
 
 def work():
-    """The worker: makes the cases that it is told on standard input, and runs them."""
+    """Runs the worker: builds the cases that standard input names, and runs them."""
     run = None
     for line in sys.stdin:
         command, _, name = line.strip().partition(" ")
@@ -60,7 +60,7 @@ def work():
 
 
 class Worker:
-    """A checkout, loaded in a process."""
+    """A checkout, loaded in a separate process."""
 
     def __init__(self, directory):
         environment = {**os.environ, "PYTHONPATH": os.path.abspath(directory)}
@@ -76,7 +76,7 @@ class Worker:
         )
 
     def seconds(self, command):
-        """Sends a command, and returns the seconds that the call took."""
+        """Sends a command and returns the seconds that the call took."""
         self._process.stdin.write(command + "\n")
         self._process.stdin.flush()
         return json.loads(self._process.stdout.readline())
@@ -88,7 +88,7 @@ class Worker:
 
 
 def main():
-    """Parses, measures, prints a table."""
+    """Runs the comparison and prints a table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("old", metavar="OLD")
     parser.add_argument("new", metavar="NEW")
@@ -101,7 +101,8 @@ def main():
         first = [worker.seconds(f"make {name}") for worker in workers]
         times = [[], []]
         for repeat in range(arguments.repeats):
-            # In turns first, for whoever is second finds a warmer or busier machine.
+            # They take turns in going first, because the second one finds a warmer or busier
+            # machine.
             for which in (0, 1) if repeat % 2 else (1, 0):
                 times[which].append(workers[which].seconds("run"))
         ratios = [new / old for old, new in zip(*times, strict=True)]

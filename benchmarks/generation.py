@@ -1,19 +1,19 @@
-"""Beam search against the peers, side by side, and how its cost grows.
+"""Compares beam search with reference implementations, and measures how its cost grows.
 
     python benchmarks/generation.py --shape small --batch 1 8 \\
-        --peer tf=PYTHON --peer pytorch=PYTHON --peer ctranslate2=PYTHON
-    python benchmarks/generation.py --shape large --batch 1 --source 512 --steps 32 --peer …
+        --reference tf=PYTHON --reference pytorch=PYTHON --reference ctranslate2=PYTHON
+    python benchmarks/generation.py --shape large --batch 1 --source 512 --steps 32 --reference …
     python benchmarks/generation.py --growth [--full]
 
-Builds a model with random weights, and runs every engine in a process of its own, one after
-another, on the same inputs, 8 beams, forced to full length. The peers need environments of
-their own (any of them may be left out): PYTHON is an interpreter that has transformers 4.34.1
-with TensorFlow 2.14 (`tf`), transformers 4.57 with PyTorch (`pytorch`), CTranslate2 4.8 with
-both of the latter (`ctranslate2`).
+Builds a model with random weights, and runs every engine in a separate process, one after another,
+on the same inputs, with 8 beams and forced to full length. The reference implementations (each is
+optional) need separate environments: PYTHON is an interpreter that has transformers 4.34.1 with
+TensorFlow 2.14 (`tf`), transformers 4.57 with PyTorch (`pytorch`), or CTranslate2 4.8 with both of
+the latter (`ctranslate2`).
 
-Roofline: a step must read the decoder's weights, and multiply them with a row for each beam: the
-longer of the two, at the rates that TensorFlow reaches on this machine on a large sum and a
-large product, plus the encoder's products, is what no float32 implementation goes below.
+Roofline: a step must read the decoder's weights, and multiply them by one row per beam. The longer
+of the two, at the rates that TensorFlow reaches on this machine for a large sum and a large
+product, plus the products of the encoder, is a lower bound for any float32 implementation.
 """
 
 import argparse
@@ -59,7 +59,7 @@ SHAPES = {
         "scale_embedding": True,
     },
 }
-# What CTranslate2's converter asks configurations of its own kind for.
+# Configuration keys that CTranslate2's converter requires in addition.
 FOR_CTRANSLATE2 = {
     "normalize_before": True,
     "normalize_embedding": False,
@@ -72,7 +72,7 @@ ENGINES = {
     "ours, graph, float32": ["ours", "graph", "float32"],
     "ours, graph, bfloat16": ["ours", "graph", "bfloat16"],
 }
-PEERS = {
+REFERENCES = {
     "tf": {"transformers TF, XLA": ["transformers-tf", True]},
     "pytorch": {
         "transformers PyTorch, float32": ["pytorch", "float32"],
@@ -104,7 +104,7 @@ def write_model(shape, directory):
 
 
 def run(python, engine, directory, **task):
-    """Runs one engine, and returns what `generation_engines.py` printed; None if it failed."""
+    """Runs one engine and returns the output of `generation_engines.py`; None if it failed."""
     task = {"engine": engine, "model": str(directory), "threads": os.cpu_count(), **task}
     command = [python, str(WORKER), json.dumps(task)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -115,7 +115,7 @@ def run(python, engine, directory, **task):
 
 
 def rates():
-    """Bytes a second of reading, and float32 operations a second of a product."""
+    """Returns bytes read per second, and float32 operations per second of a product."""
     import tensorflow as tf
 
     numbers, matrix = tf.random.normal((2**27,)), tf.random.normal((2048, 2048))
@@ -126,7 +126,7 @@ def rates():
 
 
 def best_time(function):
-    """Seconds of the fastest of some runs."""
+    """Returns the seconds of the fastest of several runs."""
     times = []
     for _ in range(8):
         start = time.perf_counter()
@@ -136,11 +136,11 @@ def best_time(function):
 
 
 def roofline(shape, batch, source, steps, beams, bandwidth, operations):
-    """Seconds below which float32 cannot go, see the module's docstring."""
+    """Returns the lower bound of the seconds in float32, see the module's docstring."""
     s = SHAPES[shape]
     square, feed = s["d_model"] ** 2, 2 * s["d_model"] * s["decoder_ffn_dim"]
     table = s["vocab_size"] * s["d_model"]
-    # Self-attention has four projections; of cross-attention a step uses two.
+    # Self-attention has four projections; a step uses two of those of cross-attention.
     step_weights = s["decoder_layers"] * (6 * square + feed) + table
     source_weights = s["encoder_layers"] * (4 * square + feed) + s["decoder_layers"] * 2 * square
     step = max(4 * step_weights / bandwidth, 2 * step_weights * batch * beams / operations)
@@ -148,7 +148,7 @@ def roofline(shape, batch, source, steps, beams, bandwidth, operations):
 
 
 def weight_bytes(shape):
-    """Bytes of a model's float32 weights."""
+    """Returns the bytes of a model's float32 weights."""
     s = SHAPES[shape]
     square = s["d_model"] ** 2
     layers = s["encoder_layers"] * (4 * square + 2 * s["d_model"] * s["encoder_ffn_dim"])
@@ -157,7 +157,7 @@ def weight_bytes(shape):
 
 
 def machine():
-    """One line about this machine."""
+    """Returns a line that describes this machine."""
     info = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
     model = re.search(r"model name\s*:\s*(.*)", info)
     flags = ("avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "amx_int8")
@@ -168,10 +168,10 @@ def machine():
 
 def compare(arguments, directory):
     """Prints the table of engines."""
-    pythons = dict(pair.split("=", 1) for pair in arguments.peer)
+    pythons = dict(pair.split("=", 1) for pair in arguments.reference)
     engines = {name: (sys.executable, engine) for name, engine in ENGINES.items()}
-    for peer, python in pythons.items():
-        engines.update({name: (python, engine) for name, engine in PEERS[peer].items()})
+    for reference, python in pythons.items():
+        engines.update({name: (python, engine) for name, engine in REFERENCES[reference].items()})
     bandwidth, operations = rates()
     print(
         f"{machine()}; {bandwidth / 1e9:.1f} GB/s, {operations / 1e9:.0f} Gflop/s float32; "
@@ -227,7 +227,7 @@ def grow(arguments, directory):
             for t in GROWTH["steps"]
         ]
     print(f"{machine()}; {arguments.shape}, {arguments.beams} beams, ours, XLA, float32\n")
-    print("| batch | source | steps | median | of the first row | a document | memory |")
+    print("| batch | source | steps | median | of the first row | per document | memory |")
     print("|---|---|---|---|---|---|---|")
     base, seen = None, set()
     for cell in cells:
@@ -263,7 +263,7 @@ def main():
     parser.add_argument("--steps", type=int, default=64)
     parser.add_argument("--beams", type=int, default=8)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--peer", action="append", default=[], metavar="NAME=PYTHON")
+    parser.add_argument("--reference", action="append", default=[], metavar="NAME=PYTHON")
     parser.add_argument("--growth", action="store_true", help="print how the cost grows instead")
     parser.add_argument("--full", action="store_true", help="with --growth: all combinations")
     arguments = parser.parse_args()

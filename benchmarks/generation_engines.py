@@ -1,9 +1,9 @@
-"""One engine of `generation.py`, in a process (and, for the peers, an environment) of its own.
+"""Runs one engine of `generation.py`, in a separate process (and possibly environment).
 
     python benchmarks/generation_engines.py '{"engine": …, "model": DIR, "batch": 1, …}'
 
-Prints a line of JSON: seconds of the first call, seconds of each warm call, and the memory that
-the weights and the generation took above what importing the libraries had taken.
+Prints a line of JSON: seconds of the first call, seconds of each warm call, and the memory of
+weights and generation, without the memory that the process used after importing the libraries.
 """
 
 import json
@@ -19,7 +19,7 @@ import numpy as np
 
 
 def ours(task, engine, dtype):
-    """This package: `engine` and `dtype` as `generate` and Keras' policies have them."""
+    """Runs this package, with an `engine` of `generate` and a dtype policy of Keras."""
     from tf_pegasus import TFPegasusForConditionalGeneration
 
     before = peak_bytes()
@@ -42,7 +42,7 @@ def ours(task, engine, dtype):
 
 
 def transformers_tf(task, jit_compile):
-    """transformers 4.34.1's TensorFlow class."""
+    """Runs the TensorFlow class of transformers 4.34.1."""
     import tensorflow as tf
     from transformers import TFPegasusForConditionalGeneration
 
@@ -56,7 +56,7 @@ def transformers_tf(task, jit_compile):
 
 
 def pytorch(task, dtype):
-    """transformers 4.57's PyTorch class."""
+    """Runs the PyTorch class of transformers 4.57."""
     import torch
     from transformers import PegasusForConditionalGeneration
 
@@ -75,11 +75,11 @@ def pytorch(task, dtype):
 
 
 def ctranslate2(task, compute_type):
-    """CTranslate2, from a conversion of the same checkpoint."""
+    """Runs CTranslate2, with a conversion of the same checkpoint."""
     import ctranslate2
 
     before = peak_bytes()
-    # Converting takes more memory than running: it is done elsewhere.
+    # Converting takes more memory than running, so it is done in another process.
     translator = ctranslate2.Translator(
         str(converted(task, compute_type)),
         compute_type=compute_type,
@@ -102,7 +102,7 @@ def ctranslate2(task, compute_type):
 
 
 def converted(task, compute_type):
-    """Converts the checkpoint in a process of its own, and returns the directory."""
+    """Converts the checkpoint in a separate process and returns the directory."""
     import subprocess
 
     directory = Path(task["model"]) / f"ctranslate2-{compute_type}"
@@ -113,7 +113,7 @@ def converted(task, compute_type):
 
 
 def convert(model, directory, compute_type):
-    """Writes CTranslate2's form of a checkpoint; its vocabulary is token0, token1, …"""
+    """Converts a checkpoint to CTranslate2, with the vocabulary token0, token1, …"""
     from ctranslate2.converters import TransformersConverter
 
     vocab_size = json.loads((Path(model) / "config.json").read_text())["vocab_size"]
@@ -132,7 +132,7 @@ def convert(model, directory, compute_type):
 
 
 def forced_length(task):
-    """`transformers`' options for beam search that stops at no eos."""
+    """Returns options of `transformers` for beam search that never stops at eos."""
     return {
         "num_beams": task["beams"],
         "max_new_tokens": task["steps"],
@@ -143,14 +143,14 @@ def forced_length(task):
 
 
 def source(task):
-    """Random ids, the same for every engine: int32 `(batch, source)`."""
+    """Returns random ids, the same for every engine: int32 `(batch, source)`."""
     vocab_size = json.loads((Path(task["model"]) / "config.json").read_text())["vocab_size"]
     random = np.random.default_rng(0)
     return random.integers(106, vocab_size, (task["batch"], task["source"])).astype("int32")
 
 
 def peak_bytes():
-    """The most memory that this process had, so far."""
+    """Returns the peak memory of this process so far."""
     status = Path("/proc/self/status").read_text()
     return 1024 * int(re.search(r"VmHWM:\s+(\d+)", status)[1])
 
@@ -164,7 +164,7 @@ ENGINES = {
 
 
 def measure(task):
-    """Runs one engine and returns what `generation.py` prints."""
+    """Runs one engine and returns the results for `generation.py`."""
     kind, *arguments = task["engine"]
     before, generate = ENGINES[kind](task, *arguments)
     start = time.perf_counter()

@@ -1,11 +1,11 @@
-"""Peak memory of loading a model of pegasus-large's shape, for each format.
+"""Peak memory of loading a model with pegasus-large's shape, for each format.
 
     python benchmarks/loading_memory.py [--layers 16]
 
-Writes a model with random weights in every format, loads each in a fresh process, and prints
-the process' peak resident memory over the weights' size in float32: what loading took above
-what importing the package (TensorFlow's libraries, mostly) had taken before. Wants about
-12 GB of disk and 6 GB of memory.
+Writes a model with random weights in every format, loads each in a fresh process, and prints the
+peak resident memory of loading, without the memory after importing the package (mostly
+TensorFlow's libraries), relative to the size of the float32 weights. Needs about 12 GB of disk and
+6 GB of memory.
 """
 
 import argparse

@@ -1,10 +1,10 @@
-"""How long the first user waits, with and without the export's warm-up requests.
+"""Latency of the first requests, with and without the export's warm-up requests.
 
     python benchmarks/serving_first_request.py [--repeats 3]
 
-Each row is a fresh process that loads the bundled model's export, replays the warm-up or does not,
-and sends three requests of its own, the first of a short document, then of a long one, then of
-sixteen; medians over the repeats, and each request again when it is warm.
+Each row is a fresh process that loads the bundled model's export, replays the warm-up or not, and
+sends three requests: first a short document, then a long one, then sixteen. Prints medians over the
+repeats, for these requests and for the same requests once they are warm.
 """
 
 import argparse
@@ -28,14 +28,14 @@ REQUESTS = {"one short": [ARTICLE[:100]], "one long": [ARTICLE * 4], "sixteen": 
 
 
 def seconds(function):
-    """Runs `function` and returns how long it took."""
+    """Runs `function` and returns the seconds that it took."""
     start = time.perf_counter()
     function()
     return time.perf_counter() - start
 
 
 def measure(path, warms_up):
-    """What one process sees: a dict of seconds."""
+    """Returns the measurements of one process: a dict of seconds."""
     times = {}
     start = time.perf_counter()
     served = ServedModel(path)

@@ -1,11 +1,11 @@
-"""Requests a second against latency: one replica under a load that does not wait for it.
+"""Latency of one replica by requests per second, with arrivals independent of answers.
 
     python benchmarks/serving_load.py [--seconds 20] [--engine xla] [--plot load.png]
 
-Single documents arrive at random (Poisson) times, whether earlier ones are answered or not, and
-are put together by TensorFlow's batch scheduler, the one inside TF Serving, with the export's
-`batching_parameters.txt`. The rates are shares of what the replica does when it is never idle.
-What is missing of a real server is the network and its protocol.
+Single documents arrive at random (Poisson) times, independent of earlier answers, and are batched
+by TensorFlow's batch scheduler, which TF Serving uses, with the export's `batching_parameters.txt`.
+The rates are shares of the rate at which the replica is never idle. Unlike in a real server, there
+is no network and no protocol.
 """
 
 import argparse
@@ -36,14 +36,14 @@ WORDS = (Path(__file__).parent.parent / "samples" / "article.txt").read_text().s
 
 
 def document(draw):
-    """A text of as many words as package descriptions have: 54 on average, few long."""
+    """Returns a text with as many words as package descriptions: 54 on average, rarely many."""
     words = max(5, min(400, round(draw.lognormvariate(3.7, 0.75))))
     start = draw.randrange(len(WORDS))
     return " ".join((WORDS * 12)[start : start + words])
 
 
 def batched(served):
-    """The function of one document behind the batch scheduler that the export asks for."""
+    """Returns a function of one document, with batching as the export configures it."""
     signature = served._loaded.signatures["serving_default"]
     text = (served.path / "assets.extra" / "batching_parameters.txt").read_text()
     value = {name: int(number) for name, number in re.findall(r"(\w+) \{ value: (\d+)", text)}
@@ -64,7 +64,7 @@ def batched(served):
 
 
 def closed_loop(function, documents, seconds):
-    """Documents a second when there is always one waiting."""
+    """Returns documents per second if there is always one waiting."""
     end, done = time.perf_counter() + seconds, []
 
     def client(number):
@@ -83,8 +83,11 @@ def closed_loop(function, documents, seconds):
 
 
 def open_loop(function, documents, rate, seconds):
-    """Latencies in seconds of documents that arrive at `rate` a second, and those answered a
-    second."""
+    """Sends documents at `rate` per second.
+
+    Returns:
+        Latencies in seconds, and documents answered per second.
+    """
     draw, latencies = random.Random(0), []
     start = time.perf_counter()
 
@@ -101,14 +104,14 @@ def open_loop(function, documents, rate, seconds):
 
 
 def percentile(values, share):
-    """The value below which `share` of the values lie."""
+    """Returns the value below which `share` of the values lie."""
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
 def main():
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--seconds", type=float, default=20.0, help="of each rate")
+    parser.add_argument("--seconds", type=float, default=20.0, help="duration of each rate")
     parser.add_argument("--engine", choices=EXPORT_ENGINES, default="xla")
     parser.add_argument("--weights", choices=WEIGHTS)
     parser.add_argument("--num-beams", type=int)
@@ -157,7 +160,7 @@ def plot(points, path):
     rates = [rate for rate, _ in points]
     for i, name in enumerate(("median", "95 %", "99 %")):
         axes.plot(rates, [values[i] for _, values in points], marker="o", label=name)
-    axes.set(xlabel="documents a second", ylabel="latency, ms", yscale="log")
+    axes.set(xlabel="documents per second", ylabel="latency, ms", yscale="log")
     axes.legend()
     figure.savefig(path, dpi=110)
 

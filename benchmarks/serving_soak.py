@@ -1,11 +1,11 @@
-"""Thousands of random requests against an exported model, from many threads at a time.
+"""Sends thousands of random requests to an exported model, from many threads at a time.
 
     python benchmarks/serving_soak.py [--requests 3000] [--threads 8] [--plot soak.png]
 
-Texts are empty, blank, up to ten times as long as the model reads, of arbitrary Unicode, of bytes
-that are not UTF-8, and full of NUL bytes and special tokens; requests have 1 to 64 of them. Each
-row's answer is compared with the answer that its text got alone. Ends with 1 if a row is wrong, a
-shape outside the buckets was compiled, or memory still grows in the second half.
+Texts are empty, blank, up to ten times as long as the model reads, arbitrary Unicode, bytes that
+are not valid UTF-8, and full of NUL bytes and special tokens; requests have 1 to 64 of them. Each
+row is compared with the result of its text alone. Exits with 1 if a row is wrong, a shape outside
+the buckets was compiled, or memory still grows in the second half.
 """
 
 import argparse
@@ -19,8 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# XLA writes down each program that it compiles, if it is told so before it is loaded: those can
-# be counted.
+# XLA dumps each program that it compiles if this is set before it is loaded; the files are counted.
 _DUMPS = tempfile.TemporaryDirectory()
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_dump_to={_DUMPS.name}"
 
@@ -32,14 +31,14 @@ from tf_pegasus.serving.served_model import ServedModel  # noqa: E402
 
 WORDS = ["a", "program", "library", "that", "reads", "writes", "files", "of", "many", "formats"]
 ODD = ["\x00", "<mask_1>", "</s>", "<pad>", "<n>", "\n", "\u202e", "\ufffd", "é", "日本", "🎉"]
-# Two candidates of a search may be this near each other, and either one be the best.
+# Scores of hypotheses this close are ties, of which either one may be returned.
 TIE = 1e-3
 MEBIBYTE = 2**20
 
 
 def random_text(draw, longest):
-    """A text of bytes, of some kind, up to ten times as long as the model reads."""
-    # Short ones are more frequent, as everywhere.
+    """Returns a random text, as bytes, up to ten times as long as the model reads."""
+    # Short texts are more frequent, as in practice.
     words = int(draw.triangular(0, 1) ** 4 * 10 * longest)
     kind = draw.randrange(8)
     if kind == 0:
@@ -55,12 +54,12 @@ def random_text(draw, longest):
 
 
 def compiled():
-    """How many programs XLA has compiled so far."""
+    """Returns the number of programs that XLA has compiled so far."""
     return len(list(Path(_DUMPS.name).glob("*before_optimizations.txt")))
 
 
 class Soak:
-    """The requests, and what is found wrong."""
+    """Sends the requests and collects errors."""
 
     def __init__(self, served, signature, texts, expected, seed):
         self.served, self.signature = served, signature
@@ -70,7 +69,7 @@ class Soak:
         self.wrong, self.memory = [], []
 
     def request(self, number):
-        """Sends one request, and compares its rows."""
+        """Sends one request and compares its rows."""
         draw = random.Random(self.seed * 1_000_003 + number)
         chosen = [draw.randrange(len(self.texts)) for _ in range(draw.randint(1, 64))]
         answer = self.served.call(self.signature, text=[self.texts[i] for i in chosen])
@@ -88,13 +87,13 @@ class Soak:
 
 
 def main():
-    """Runs the soak and prints what was found."""
+    """Runs the soak test and prints the results."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--requests", type=int, default=3000)
     parser.add_argument("--threads", type=int, default=8)
     parser.add_argument("--texts", type=int, default=400)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--served", help="an exported model; the bundled one, 2 beams, if absent")
+    parser.add_argument("--served", help="exported model; the bundled model with 2 beams if absent")
     parser.add_argument("--plot", metavar="PNG")
     parser.add_argument("--signature", default="serving_default")
     arguments = parser.parse_args()
@@ -126,7 +125,7 @@ def main():
         ("requests", soak.done),
         ("rows", soak.rows),
         ("different texts", len(texts)),
-        ("of them too long, so cut", sum(truncated for _, _, truncated in expected)),
+        ("of them truncated", sum(truncated for _, _, truncated in expected)),
         ("threads", arguments.threads),
         ("wrong rows", len(soak.wrong)),
         ("rows with another summary of the same score", soak.ties),
@@ -147,7 +146,7 @@ def main():
 
 
 def plot(memory, path):
-    """Draws memory against requests."""
+    """Plots memory against requests."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 3), layout="constrained")

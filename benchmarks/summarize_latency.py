@@ -1,9 +1,9 @@
-"""Time of `summarize` for one document and for a batch, by engine, as ratios.
+"""Relative latency of `summarize` for one document and for a batch, by engine.
 
     python benchmarks/summarize_latency.py [--model DIR] [--repeats 7]
 
-Each engine is warmed up, then the engines take turns, so that a busy machine slows all of them
-alike; medians are compared.
+Each engine is warmed up first. Then the engines take turns, so that a busy machine slows all of
+them alike, and medians are compared.
 """
 
 import argparse
@@ -27,7 +27,7 @@ BATCHES = (1, 8)
 
 
 def seconds(function):
-    """Runs `function` and returns how long it took."""
+    """Runs `function` and returns the seconds that it took."""
     start = time.perf_counter()
     function()
     return time.perf_counter() - start
@@ -57,7 +57,7 @@ def main():
     base = medians["xla", 1]
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores")
     print(f"num_beams={summarizer.model.generation_config.num_beams}\n")
-    print("| engine | batch | first call | warm, median | a document, relative to xla, 1 |")
+    print("| engine | batch | first call | warm, median | per document, relative to xla, 1 |")
     print("|---|---|---|---|---|")
     for (engine, batch), median in medians.items():
         print(

@@ -2,8 +2,8 @@
 
     python benchmarks/training_memory.py
 
-Each setting trains in a process of its own: memory is the process' peak above what it held
-before the first step, so that weights and optimizer do not count.
+Each setting trains in a separate process. Memory is the peak of the process minus its memory before
+the first step, so that weights and optimizer are not counted.
 """
 
 import argparse
@@ -28,7 +28,7 @@ model.compile(keras.optimizers.Adafactor(1e-3), jit_compile=False)
 random = np.random.default_rng(0)
 def data(rows, columns):
     return random.integers(2, 8000, (rows, columns))
-# Traced and warmed up on one short row: what the long ones add is the activations.
+# Traced and warmed up on one short row: long ones then only add activations.
 model.train_on_batch({"input_ids": data(1, 8), "labels": data(1, 8)})
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 inputs = {"input_ids": data(batch, length), "labels": data(batch, 64)}
@@ -55,7 +55,7 @@ def main():
         result = subprocess.run(command, check=True, capture_output=True, text=True)
         memory, *times = map(float, result.stdout.split())
         results[checkpointing] = (memory, statistics.median(times))
-    print("| gradient checkpointing | peak memory of a step | relative | a step, relative |")
+    print("| gradient checkpointing | peak memory per step | relative | time, relative |")
     print("|---|---|---|---|")
     for checkpointing, label in ((0, "off"), (1, "on")):
         memory, seconds = results[checkpointing]

@@ -1,11 +1,11 @@
 #!/usr/bin/env sh
-# Serves the versions in a directory: gRPC at port 8500, REST and Prometheus at 8501.
+# Serves the versions in a directory, with gRPC at port 8500, and REST and Prometheus at 8501.
 #
 #   sh deploy/docker-run.sh [DIR]
 #
 # Without --xla_cpu_compilation_enabled only exports with engine="graph" or "both" are served.
-# An adjustable export has inputs without rows, which cannot be batched: leave the two lines with
-# "batching" away for it.
+# The inputs of an adjustable export include scalars, which cannot be batched: remove the two lines
+# with "batching" for it.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 served=$(cd "${1:-served}" && pwd)

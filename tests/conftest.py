@@ -78,10 +78,10 @@ def target(batch):
 
 @pytest.fixture(scope="session")
 def summarizer(tokenizer):
-    """A random model with a vocabulary; its summaries are words, but mean nothing."""
+    """A random model with a vocabulary, whose summaries are words without meaning."""
     keras.utils.set_random_seed(3)
     config = tiny_config(
-        vocab_size=len(tokenizer) + 7,  # larger than the vocabulary, as after padding
+        vocab_size=len(tokenizer) + 7,  # larger than the vocabulary, as if padded
         max_position_embeddings=48,
         init_std=0.5,
         scale_embedding=True,
@@ -104,7 +104,7 @@ def model_directory(summarizer, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def served_directory(summarizer, tmp_path_factory):
-    """The tiny model as a SavedModel with everything: both engines, adjustable options, warm-up."""
+    """The tiny model as a SavedModel with both engines, adjustable options and warm-up."""
     path = tmp_path_factory.mktemp("served") / "tiny"
     export_saved_model(
         summarizer,

@@ -20,7 +20,7 @@ HEADS = {"encoder_attention_heads": 4, "decoder_attention_heads": 4}
 
 
 @pytest.mark.parametrize("form", WEIGHTS_FORMATS)
-def test_convert_any_to_any(form, tmp_path, model_directory, capsys):
+def test_convert_between_all_formats(form, tmp_path, model_directory, capsys):
     first, second = tmp_path / "first", tmp_path / "second"
     assert main(["convert", str(model_directory), str(first), "--to", form]) == 0
     assert main(["convert", str(first), str(second), "--to", "safetensors"]) == 0
@@ -31,7 +31,7 @@ def test_convert_any_to_any(form, tmp_path, model_directory, capsys):
     assert_same_weights(load(model_directory), load(second))
 
 
-def test_convert_keeps_the_dtype_unless_told(model, tmp_path):
+def test_convert_keeps_dtype_by_default(model, tmp_path):
     model.save_pretrained(tmp_path / "half", dtype="float16")
     convert(tmp_path / "half", tmp_path / "bin", "bin")
     assert describe(tmp_path / "bin").dtypes.keys() == {"float16"}
@@ -39,7 +39,7 @@ def test_convert_keeps_the_dtype_unless_told(model, tmp_path):
     assert describe(tmp_path / "full").dtypes.keys() == {"float32"}
 
 
-def test_a_conversion_that_dies_leaves_nothing(model_directory, tmp_path, monkeypatch, golden):
+def test_failed_conversion_leaves_no_files(model_directory, tmp_path, monkeypatch, golden):
     with pytest.raises(ValueError, match="is not zero"):
         convert(golden.path, tmp_path / "out", "original")
 
@@ -56,7 +56,7 @@ def test_a_conversion_that_dies_leaves_nothing(model_directory, tmp_path, monkey
         convert(model_directory, tmp_path / "full", "bin")
 
 
-def test_converted_original_carries_its_positions(tmp_path):
+def test_converted_original_checkpoint_contains_positions(tmp_path):
     convert(ORIGINAL, tmp_path / "out", "safetensors", **HEADS)
     stored = find_source(tmp_path / "out").open().read("model.encoder.embed_positions.weight")
     np.testing.assert_allclose(stored[3, 1], np.sin(3 / 10000 ** (1 / 11)), rtol=1e-5)

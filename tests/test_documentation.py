@@ -1,4 +1,4 @@
-"""Documentation is executed."""
+"""Runs the examples of the documentation."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ PYTHON_BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_tex
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(PYTHON_BLOCKS)))
-def test_every_block_of_the_readme_runs_alone(number, tmp_path, monkeypatch):
+def test_readme_block_runs_by_itself(number, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     block = PYTHON_BLOCKS[number]
     exec(compile(block, "README.md", "exec"), {})
@@ -22,7 +22,7 @@ def test_every_block_of_the_readme_runs_alone(number, tmp_path, monkeypatch):
             assert (tmp_path / written).is_file()
 
 
-def test_the_readme_has_its_examples():
+def test_readme_has_examples():
     assert len(PYTHON_BLOCKS) >= 6
     for name in ("my-model", "served", "classifier.keras"):
         assert any(f'"{name}"' in block for block in PYTHON_BLOCKS)
@@ -37,7 +37,7 @@ def test_notebook_runs(path, tmp_path):
 
 
 @pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "SECURITY.md"])
-def test_documents_name_only_files_that_exist(document):
+def test_documents_refer_to_existing_files(document):
     text = (ROOT / document).read_text()
     for target in re.findall(r"\]\(([^)#:]+)\)", text):
         assert (ROOT / target).exists(), target

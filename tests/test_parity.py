@@ -41,7 +41,7 @@ def test_files_of_the_reference_implementations_give_the_same_outputs(form):
 @pytest.mark.slow
 @pytest.mark.parametrize("form", WEIGHTS_FORMATS[:-1])
 @pytest.mark.parametrize("name", CHECKPOINTS)
-def test_files_of_ours_give_the_same_outputs(name, form, tmp_path):
+def test_saved_files_give_the_same_outputs(name, form, tmp_path):
     model = TFPegasusForConditionalGeneration.from_pretrained(GOLDENS / name)
     model.save_pretrained(tmp_path, weights_format=form)
     assert_small(reference_differences(tmp_path, load_outputs(name)))
@@ -50,14 +50,14 @@ def test_files_of_ours_give_the_same_outputs(name, form, tmp_path):
 @pytest.mark.parametrize(
     "differences", [tensorflow_differences, flax_differences, original_differences]
 )
-def test_what_only_one_reference_has_agrees(differences):
+def test_outputs_of_a_single_reference_agree(differences):
     found = differences()
     assert found
     assert all(difference <= TOLERANCE for difference in found.values()), found
 
 
-def test_a_wrong_weight_is_noticed(tmp_path):
-    """The comparison can fail: one weight of a thousand moved by 0.1 is seen."""
+def test_wrong_weight_is_detected(tmp_path):
+    """The comparison can fail: it detects that one weight of a thousand moved by 0.1."""
     model = TFPegasusForConditionalGeneration.from_pretrained(GOLDENS / "tiny-formats")
     kernel = model.get_decoder().layers[0].encoder_attn.v_proj.kernel
     changed = np.array(kernel)

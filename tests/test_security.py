@@ -1,4 +1,4 @@
-"""What the package must not do, wherever it is."""
+"""Dangerous calls that no module of the package may make."""
 
 import ast
 from pathlib import Path
@@ -12,7 +12,7 @@ from tf_pegasus.cli.main import main
 
 PACKAGE = Path(tf_pegasus.__file__).parent
 SOURCES = sorted(PACKAGE.rglob("*.py"))
-# What executes what a file says.
+# Modules that execute the content of files.
 MODULES = {"cPickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "torch"}
 CALLS = {"eval", "exec", "compile", "__import__", "system", "popen", "extractall", "unpack_archive"}
 
@@ -21,7 +21,7 @@ CALLS = {"eval", "exec", "compile", "__import__", "system", "popen", "extractall
 def test_nothing_is_unpickled_or_executed(path):
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Attribute) and getattr(node.value, "id", None) == "pickle":
-            # The names of its instructions, for writing pytorch_model.bin by hand.
+            # Its instruction names are needed to write pytorch_model.bin.
             assert node.attr.isupper(), f"line {node.lineno}"
         if isinstance(node, ast.Import):
             names = {alias.name.split(".")[0] for alias in node.names}
@@ -30,7 +30,7 @@ def test_nothing_is_unpickled_or_executed(path):
             assert (node.module or "").split(".")[0] not in {*MODULES, "pickle"}
         if isinstance(node, ast.Call):
             name = getattr(node.func, "id", getattr(node.func, "attr", None))
-            # Of a bare name, or of `os` and archives: not of a model's `compile`.
+            # Bare names, and functions of `os` and archives, but not a model's `compile`.
             is_method = isinstance(node.func, ast.Attribute)
             assert name not in CALLS or (is_method and name == "compile"), f"line {node.lineno}"
             unsafe = {"allow_pickle", "shell", "trust_remote_code"}
@@ -39,11 +39,11 @@ def test_nothing_is_unpickled_or_executed(path):
                 assert keyword.arg not in unsafe or is_off, f"line {node.lineno}"
 
 
-def test_there_are_sources_to_look_at():
+def test_source_files_are_found():
     assert len(SOURCES) > 60
 
 
-def test_a_revision_pins_what_the_hub_gives(model_directory, monkeypatch, tmp_path):
+def test_revision_pins_the_download(model_directory, monkeypatch, tmp_path):
     asked = []
 
     def local_directory(path, patterns, alternatives, options):
@@ -58,7 +58,7 @@ def test_a_revision_pins_what_the_hub_gives(model_directory, monkeypatch, tmp_pa
     assert asked == [("owner/name", "0123abc"), ("owner/name", "4567def")]
 
 
-def test_a_revision_needs_a_name_of_the_hub(tmp_path, capsys):
+def test_revision_requires_a_name_on_the_hub(tmp_path, capsys):
     (tmp_path / "text").write_text("A fox.")
     assert main(["summarize", str(tmp_path / "text"), "--revision", "0123abc"]) == 1
     assert "--revision" in capsys.readouterr().err

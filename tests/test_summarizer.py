@@ -6,7 +6,7 @@ from tf_pegasus import Summarizer, TFPegasusForConditionalGeneration
 TEXTS = [*SENTENCES, "Fox.", " ".join(SENTENCES[:2])]
 
 
-def test_batches_change_nothing_and_order_is_kept(summarizer):
+def test_batch_size_changes_neither_summaries_nor_order(summarizer):
     one_by_one = [summarizer.summarize([text], engine="graph")[0] for text in TEXTS]
     assert len({summary.text for summary in one_by_one}) > 2
     together = summarizer.summarize(TEXTS, batch_size=4, engine="graph")
@@ -16,7 +16,7 @@ def test_batches_change_nothing_and_order_is_kept(summarizer):
         assert a.tokens_dropped == b.tokens_dropped
 
 
-def test_long_text_is_cut_and_says_so(summarizer):
+def test_long_text_is_truncated_and_reported(summarizer):
     long = " ".join(SENTENCES)
     tokens = len(summarizer.tokenizer.encode(long))
     summary = summarizer.summarize([long], engine="graph")[0]
@@ -40,7 +40,7 @@ def test_loaded_from_a_directory(summarizer, model_directory):
     assert loaded.summarize(TEXTS[:3]) == summarizer.summarize(TEXTS[:3])
 
 
-def test_streaming_reads_as_it_goes(summarizer):
+def test_streaming_reads_lazily(summarizer):
     read = []
 
     def texts():
@@ -55,7 +55,7 @@ def test_streaming_reads_as_it_goes(summarizer):
     assert [s.text for s in (first, *stream)] == [s.text for s in expected]
 
 
-def test_bad_texts_do_not_sink_the_others(summarizer):
+def test_invalid_texts_do_not_affect_others(summarizer):
     texts = [TEXTS[0], "  ", TEXTS[1], b"bytes", None, TEXTS[2]]
     summaries = summarizer.summarize(texts, errors="keep", engine="graph")
     good = summarizer.summarize(TEXTS[:3], engine="graph")
@@ -88,7 +88,7 @@ def test_the_model_summarizes_strings(summarizer, model_directory):
     assert len(bare.summarize(TEXTS[:2], engine="graph")) == 2
 
 
-def test_bad_input(summarizer, tokenizer, tmp_path):
+def test_invalid_input(summarizer, tokenizer, tmp_path):
     assert summarizer.summarize([]) == []
     with pytest.raises(ValueError, match=r"texts\[1\] is blank"):
         summarizer.summarize(["x", " \n"])

@@ -1,11 +1,11 @@
-"""The `tf-pegasus` command, also `python -m tf_pegasus`."""
+"""Entry point of `tf-pegasus` and `python -m tf_pegasus`."""
 
 import sys
 
 
 def main():
     """Runs the command line; returns the exit code."""
-    # Imported here, so that an interrupt meanwhile is reported like any other.
+    # Imported here, so that an interrupt during the import is also reported.
     try:
         from tf_pegasus.cli.main import main as run
 

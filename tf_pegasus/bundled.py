@@ -1,8 +1,8 @@
-"""Where the model that comes with the package is."""
+"""Locates the model that comes with the package."""
 
 from pathlib import Path
 
-# What the command line calls it.
+# Its name on the command line.
 BUNDLED = "bundled"
 _NAME = "debian-synopsis"
 
@@ -14,10 +14,10 @@ def bundled_model():
         `Path`.
 
     Raises:
-        FileNotFoundError: this installation lacks it.
+        FileNotFoundError: if this installation lacks it.
     """
     package = Path(__file__).parent
-    # Installed, it is inside the package; in a checkout, beside it.
+    # In an installation it is inside the package, in a checkout beside it.
     for parent in (package, package.parent):
         path = parent / "saved_models" / _NAME
         if path.is_dir():
@@ -28,5 +28,5 @@ def bundled_model():
 
 
 def model_location(name):
-    """Returns `bundled_model()` for `"bundled"`, and any other name or directory as it is."""
+    """Returns `bundled_model()` for `"bundled"`, and any other name or path unchanged."""
     return bundled_model() if name == BUNDLED else name

@@ -1,4 +1,4 @@
-"""From any format to any other, and what there is to know of a directory of weights."""
+"""Converts models between formats, and describes directories of weights."""
 
 import math
 import shutil
@@ -29,14 +29,14 @@ def convert(
 
     Args:
         source, revision: see `from_pretrained`'s `path` and `revision`.
-        destination: a directory that does not exist yet, or is empty; it appears complete
-            or not at all.
+        destination: path of a directory that does not exist yet or is empty; it is written
+            atomically.
         weights_format, max_shard_size: see `save_pretrained`.
-        dtype: see `save_pretrained`; by default the source's.
-        **overrides: configuration values to replace.
+        dtype: see `save_pretrained`; by default that of the source.
+        **overrides: configuration values to override.
 
     Raises:
-        FileExistsError: `destination` has something in it.
+        FileExistsError: if `destination` is not empty.
         FileNotFoundError, ValueError, ImportError: see `from_pretrained` and
             `save_pretrained`.
     """
@@ -46,7 +46,7 @@ def convert(
             found.prefix or found.directory, **overrides
         )
         dtype = dtype or common_dtype(found.open())
-        # Its files are copied as they are.
+        # The tokenizer's files are copied unchanged.
         model.tokenizer = None
         model.save_pretrained(temporary, dtype, weights_format, max_shard_size)
         for name in TOKENIZER_FILES:
@@ -55,14 +55,14 @@ def convert(
 
 
 class CheckpointInfo(NamedTuple):
-    """What `describe` found.
+    """The result of `describe`.
 
     Fields:
-        kind: str, the weights' format.
-        files: dict from file name to bytes.
+        kind: str, name of the weights' format.
+        files: dict from file name to size in bytes.
         dtypes: dict from dtype name to number of parameters.
         parameters: dict from part (`embedding`, `encoder`, `decoder`, `head`, `total`) to
-            number of parameters; position tables, which are constants, do not count.
+            number of parameters; position tables are constants and not counted.
         config: `PegasusConfig`.
     """
 
@@ -74,7 +74,7 @@ class CheckpointInfo(NamedTuple):
 
 
 def describe(path: str | Path, **overrides: Any) -> CheckpointInfo:
-    """Looks at a directory of weights without reading them; see `CheckpointInfo`.
+    """Describes a directory of weights without reading the weights; see `CheckpointInfo`.
 
     Raises:
         FileNotFoundError, ValueError: see `from_pretrained`.
@@ -88,7 +88,7 @@ def describe(path: str | Path, **overrides: Any) -> CheckpointInfo:
             continue
         part = name.split(".")[1] if name.startswith("model.") else "head"
         if name in EMBEDDINGS:
-            # One embedding, though files may hold it several times.
+            # There is one embedding, which files may store several times.
             if counted_embedding:
                 continue
             part, counted_embedding = "embedding", True

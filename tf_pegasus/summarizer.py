@@ -1,4 +1,4 @@
-"""A model and its tokenizer, for texts in and summaries with scores out."""
+"""A model with its tokenizer, which returns summaries with scores."""
 
 from collections.abc import Iterable, Iterator
 
@@ -7,16 +7,16 @@ from tf_pegasus.summarization.summarize import Summary, max_source_length, summa
 
 
 class Summarizer:
-    """A model and its tokenizer.
+    """Summarizes texts with a model and its tokenizer.
 
-    `model.summarize` does the same and returns the texts alone.
+    `model.summarize` does the same but returns only the texts.
 
     Args:
         model: `TFPegasusForConditionalGeneration`.
         tokenizer: `PegasusTokenizer`; by default the model's.
 
     Raises:
-        ValueError: there is no tokenizer, or it has more ids than the model.
+        ValueError: if there is no tokenizer, or it has more ids than the model.
 
     Example:
         >>> summarizer = Summarizer.from_pretrained(tf_pegasus.bundled_model())
@@ -29,18 +29,17 @@ class Summarizer:
 
     @classmethod
     def from_pretrained(cls, path, **options) -> "Summarizer":
-        """Reads a directory, or a repository of the hub, with configuration, weights and
-        vocabulary.
+        """Loads configuration, weights and vocabulary from a directory or a hub repository.
 
         Args:
-            path: the directory, or `"owner/name"`.
+            path: path of the directory, or `"owner/name"`.
             **options: see `TFPegasusForConditionalGeneration.from_pretrained`, such as
                 `revision`, a commit, tag or branch of the repository.
 
         Raises:
-            FileNotFoundError: the directory or one of its files is missing.
-            ValueError: a file is damaged, or the files do not fit together.
-            ImportError: a name that is no directory, and `huggingface_hub` is not installed.
+            FileNotFoundError: if the directory or one of its files is missing.
+            ValueError: if a file is damaged, or the files do not fit together.
+            ImportError: if `path` is not a directory, and `huggingface_hub` is not installed.
         """
         model = TFPegasusForConditionalGeneration.from_pretrained(path, **options)
         if model.tokenizer is None:
@@ -50,10 +49,10 @@ class Summarizer:
         return cls(model)
 
     def save_pretrained(self, save_directory, **options):
-        """Writes configuration, weights and tokenizer, which `from_pretrained` reads.
+        """Writes configuration, weights and tokenizer for `from_pretrained`.
 
         Args:
-            save_directory: path, made if missing.
+            save_directory: path, created if missing.
             **options: see `TFPegasusForConditionalGeneration.save_pretrained`.
         """
         self.model.save_pretrained(save_directory, **options)
@@ -61,26 +60,26 @@ class Summarizer:
 
     @property
     def max_source_length(self) -> int:
-        """int, the longest source in tokens, eos included."""
+        """int, length of the longest source in tokens, including eos."""
         return max_source_length(self.model, self.tokenizer)
 
     def summarize(self, texts: Iterable[str], **options) -> list[Summary]:
-        """Summarizes texts, all sorted by length together, and returns the summaries in order.
+        """Summarizes texts, sorted by length, and returns the summaries in the order of the texts.
 
         Args:
             texts: iterable of str.
             **options: see `stream`.
 
         Returns:
-            list of `Summary`, one a text.
+            list of `Summary`, one per text.
 
         Raises:
-            See `stream`; bad texts are reported before anything is generated.
+            See `stream`; invalid texts raise before anything is generated.
         """
         return list(self.stream(texts, **{"window": None, **options}))
 
     def stream(self, texts: Iterable[str], **options) -> Iterator[Summary]:
-        """Summarizes texts as they come, in order.
+        """Summarizes texts lazily, in order.
 
         Args:
             texts: iterable of str.
@@ -89,10 +88,10 @@ class Summarizer:
                 `num_beams`.
 
         Returns:
-            Iterator of `Summary`, one a text.
+            Iterator of `Summary`, one per text.
 
         Raises:
-            ValueError: an option is out of range, or a text is blank.
-            TypeError: `texts` is a str, a text is no str, or an unknown option.
+            ValueError: if an option is out of range, or a text is blank.
+            TypeError: if `texts` is a str, a text is not a str, or an option is unknown.
         """
         return summarize_texts(self.model, self.tokenizer, texts, **options)

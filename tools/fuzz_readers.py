@@ -1,11 +1,11 @@
-"""Feeds damaged files to the checkpoint readers, in a process of its own that may die.
+"""Feeds damaged files to the checkpoint readers, in a separate process that may die.
 
     python tools/fuzz_readers.py --count 2000
 
-Each file of the reference implementations in `tests/goldens` is truncated, has bits flipped, runs
-of bytes replaced and numbers made huge. A reader may refuse a file with a `ValueError` or an
-`OSError`, or read it (formats without checksums cannot know that a weight has changed);
-anything else is a failure: another exception, a crash, a hang, or gigabytes of memory.
+Each file of the reference implementations in `tests/goldens` is truncated, or has bits flipped,
+runs of bytes replaced or numbers made huge. A reader may refuse a file with a `ValueError` or an
+`OSError`, or read it (formats without checksums cannot detect a changed weight). Anything else is a
+failure: another exception, a crash, a hang, or gigabytes of memory.
 """
 
 import os
@@ -35,15 +35,15 @@ FILES = {
     "TF1 data": "tiny-original/model.ckpt-1500.data-00000-of-00001",
 }
 SECONDS = 20
-# Beside what TensorFlow itself maps: enough for a tiny file many times over.
+# In addition to what TensorFlow itself maps: enough for many copies of a tiny file.
 MEMORY = 2 * 2**30
 
 
 def mutate(content, source):
-    """Returns damaged bytes, and what was done."""
+    """Returns damaged bytes, and the kind of damage."""
     content = bytearray(content)
     kind = source.choice(("truncated", "bit flips", "replaced run", "huge number", "inserted"))
-    # Headers, where the sense is, more often than numbers.
+    # Headers, which hold the structure, more often than numbers.
     end = source.choice((64, 1024, len(content)))
     place = source.randrange(min(end, len(content)))
     if kind == "truncated":
@@ -65,7 +65,7 @@ def mutate(content, source):
 
 
 def read_everything(directory):
-    """Opens a directory's weights and reads every tensor; returns what came of it."""
+    """Opens a directory's weights and reads every tensor; returns the outcome."""
     from tf_pegasus.checkpoints.loading import find_source
 
     try:
@@ -80,7 +80,7 @@ def read_everything(directory):
 
 
 def work(connection):
-    """Reads the directories that come in, one after the other."""
+    """Reads the directories that arrive, one after another."""
     import tf_pegasus  # noqa: F401
 
     warnings.simplefilter("ignore")
@@ -96,7 +96,7 @@ def work(connection):
 
 
 class Worker:
-    """A process that reads files; made anew when one kills it."""
+    """A process that reads files; replaced when a file kills it."""
 
     def __init__(self):
         self._start()
@@ -112,7 +112,7 @@ class Worker:
     def outcome(self, directory):
         self._connection.send(str(directory))
         try:
-            # Its first answer comes after TensorFlow's import.
+            # The first answer also waits for TensorFlow's import.
             if self._connection.poll(SECONDS + (120 if self._is_new else 0)):
                 self._is_new = False
                 return self._connection.recv()
@@ -132,7 +132,7 @@ def fuzz(count, seed=0, report=None):
     """Reads `count` damaged versions of each file.
 
     Returns:
-        dict from file to Counter of outcomes, and a list of the failures.
+        dict from file to Counter of outcomes, and a list of failures.
     """
     source, worker = random.Random(seed), Worker()
     counts, failures = {}, []
@@ -147,7 +147,7 @@ def fuzz(count, seed=0, report=None):
                     directory = Path(temporary) / "model"
                     shutil.copytree(original.parent, directory)
                     (directory / original.name).write_bytes(damaged)
-                    # Else the reader would find a file that it prefers.
+                    # Otherwise the reader would find a file of a preferred format.
                     for other in directory.iterdir():
                         if other.is_dir():
                             shutil.rmtree(other)

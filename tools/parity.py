@@ -1,4 +1,4 @@
-"""Compares every output with the goldens of the reference implementations; writes `docs/parity.md`.
+"""Compares every output with the reference implementations' goldens; writes `docs/parity.md`.
 
 python tools/parity.py
 """
@@ -20,7 +20,7 @@ from tf_pegasus.checkpoints.saving import WEIGHTS_FORMATS
 
 GOLDENS = Path(__file__).parents[1] / "tests" / "goldens"
 CHECKPOINTS = ("tiny-relu", "tiny-gelu", "tiny-formats")
-# The reference implementations' files of `tiny-formats`, by directory.
+# Files of `tiny-formats` by the reference implementations, by directory.
 REFERENCE_FILES = {
     "": "transformers 4.57, PyTorch",
     "safetensors-shards": "transformers 4.57, PyTorch",
@@ -44,7 +44,7 @@ EVERYTHING = {"output_attentions": True, "output_hidden_states": True}
 
 
 def load_outputs(name):
-    """Inputs and outputs of the reference implementation for a checkpoint, by name."""
+    """Returns inputs and outputs of the reference implementation for a checkpoint, by name."""
     golden = dict(np.load(GOLDENS / f"{name}-outputs.npz"))
     with safe_open(GOLDENS / name / "model.safetensors", framework="np") as file:
         golden["final_logits_bias"] = file.get_tensor("final_logits_bias")
@@ -52,7 +52,7 @@ def load_outputs(name):
 
 
 def difference(ours, theirs):
-    """The largest absolute difference of two arrays of one shape."""
+    """Returns the largest absolute difference of two arrays of the same shape."""
     ours, theirs = np.asarray(ours), np.asarray(theirs)
     if ours.shape != theirs.shape:
         raise AssertionError(f"shape {ours.shape}, the reference has {theirs.shape}")
@@ -60,7 +60,7 @@ def difference(ours, theirs):
 
 
 def column_of(case, output):
-    """In which column of the table an output belongs."""
+    """Returns the column of the table that an output belongs to."""
     if case.startswith("causal"):
         return "causal LM"
     if case == "heads":
@@ -73,9 +73,9 @@ def column_of(case, output):
 
 
 def reference_cases(directory, golden):
-    """What the models in `directory` compute for each case of the goldens, by case."""
+    """Returns the outputs of the models in `directory` for each case of the goldens."""
     with warnings.catch_warnings():
-        # Foreign files warn of what they have besides; nothing may be missing.
+        # Files of other programs warn about unexpected weights; missing ones raise below.
         warnings.simplefilter("ignore")
         model, info = TFPegasusForConditionalGeneration.from_pretrained(
             directory, output_loading_info=True
@@ -83,7 +83,7 @@ def reference_cases(directory, golden):
         bare = TFPegasusModel.from_pretrained(directory)
         causal = TFPegasusForCausalLM.from_pretrained(directory)
     if directory.name == "safetensors-bare":
-        # The bare reference model saves no head; the rest of the file is what is compared.
+        # The file of the bare reference model has no head; everything else is compared.
         model.set_bias({"final_logits_bias": golden["final_logits_bias"]})
     if info["missing_keys"]:
         raise AssertionError(f"{directory}: {info['missing_keys']} are missing")
@@ -131,7 +131,7 @@ def reference_differences(directory, golden):
 
 
 def cached_logits(model, golden):
-    """Logits of the decoder in pieces, many tokens at once and one, against those at once."""
+    """Returns differences of logits computed in pieces from those computed at once."""
     ids, mask = golden["decoder_input_ids"], golden["attention_mask"]
     whole = model(golden["input_ids"], mask, decoder_input_ids=ids).logits
     source = {"input_ids": golden["input_ids"]}
@@ -178,10 +178,10 @@ def rows():
 
 
 def original_differences():
-    """Differences to the authors' own graph, by output, where a token counts.
+    """Returns differences to the authors' graph by output, for tokens that are not padding.
 
-    They feed a zero vector as the decoder's start where we embed pad, whose row conversion
-    zeroes: the logit of pad, and so the loss, cannot agree.
+    The authors' decoder starts with a zero vector, ours with the embedding of pad, whose row is
+    zeroed in conversion: the logit of pad, and therefore the loss, cannot agree.
     """
     directory = GOLDENS / "tiny-original"
     golden = dict(np.load(directory / "outputs.npz"))
@@ -202,7 +202,7 @@ def original_differences():
 
 
 def tensorflow_differences():
-    """Differences to what only the TensorFlow reference has, by output."""
+    """Returns differences to outputs that only the TensorFlow reference has, by output."""
     golden = load_outputs("tiny-formats")
     theirs = dict(np.load(GOLDENS / "tiny-formats-tensorflow.npz"))
     model = TFPegasusForConditionalGeneration.from_pretrained(GOLDENS / "tiny-formats")
@@ -226,7 +226,7 @@ def tensorflow_differences():
 
 
 def flax_differences():
-    """Differences to the Flax reference's encode, decode and cached decode, by output."""
+    """Returns differences to the Flax reference's encode, decode and cached decode, by output."""
     golden = load_outputs("tiny-formats")
     theirs = dict(np.load(GOLDENS / "tiny-formats-flax.npz"))
     directory = GOLDENS / "tiny-formats" / "msgpack"
@@ -253,15 +253,20 @@ def flax_differences():
 
 TITLE = """# Parity
 
-The largest absolute difference of each output to that of the reference implementation, in
-float32, for the seeded tiny checkpoints in `tests/goldens`; made by `python tools/parity.py`, and
-asserted to be at most 1e-4 in `tests/test_parity.py`. "Hidden states" are those of every layer of
-encoder and decoder, "attentions" all self- and cross-attention weights; all cases have source and
-target masks; "head masks" are all outputs under three random head masks; "cache" is every key and
-value, and logits in pieces of 4, 1, 1 and 5 tokens against those at once, with growing and static
-cache; "causal LM" is `TFPegasusForCausalLM` with and without an encoder's states.
+The largest absolute difference between each output and that of the reference implementation, in
+float32, for the seeded tiny checkpoints in `tests/goldens`. `python tools/parity.py` writes this
+file, and `tests/test_parity.py` asserts that no difference exceeds 1e-4. All cases have source and
+target masks. The columns are:
 
-The outputs are those of transformers 4.57 (PyTorch); "written by" is who wrote the weights.
+- hidden states: those of every layer of encoder and decoder;
+- attentions: all self- and cross-attention weights;
+- head masks: all outputs with three random head masks;
+- cache: all keys and values, and logits computed in pieces of 4, 1, 1 and 5 tokens compared with
+  those computed at once, with growing and static cache;
+- causal LM: `TFPegasusForCausalLM`, with and without encoder states.
+
+The reference outputs are those of transformers 4.57 (PyTorch); "written by" names the program that
+wrote the weights.
 """
 
 
@@ -274,7 +279,7 @@ def main():
     for title, differences in (
         ("The TensorFlow reference (transformers 4.34.1)", tensorflow_differences()),
         ("The Flax reference (transformers 4.34.1)", flax_differences()),
-        ("The authors' TF1 graph, its checkpoint read directly", original_differences()),
+        ("The authors' TF1 graph (checkpoint read directly)", original_differences()),
     ):
         lines += ["", f"## {title}", "", "| output | difference |", "|---|---|"]
         lines += [f"| {output} | {value:.1e} |" for output, value in differences.items()]

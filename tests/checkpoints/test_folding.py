@@ -8,7 +8,7 @@ from tf_pegasus.checkpoints.saving import _tensors
 
 @pytest.fixture
 def biased(golden):
-    """A model whose attention biases are the only thing that the authors' format lacks."""
+    """A model whose attention biases are all that the authors' format cannot hold."""
     model = TFPegasusForConditionalGeneration.from_pretrained(golden.path)
     model.final_logits_bias.assign(np.zeros(model.final_logits_bias.shape))
     embeddings = model.get_input_embeddings().embeddings
@@ -21,7 +21,7 @@ def attention_biases(tensors):
 
 
 @pytest.mark.filterwarnings("ignore:the authors' code")
-def test_folding_leaves_the_logits_alone(biased, golden, tmp_path):
+def test_folding_keeps_the_logits(biased, golden, tmp_path):
     before = biased(golden.inputs).logits
     tensors = _tensors(biased, None, False)
     assert all(np.abs(tensors[name]).max() > 0.01 for name in attention_biases(tensors))
@@ -34,7 +34,7 @@ def test_folding_leaves_the_logits_alone(biased, golden, tmp_path):
 
 @pytest.mark.filterwarnings("ignore:the authors' code")
 @pytest.mark.parametrize("kind", ["q_proj", "k_proj", "v_proj", "out_proj"])
-def test_each_kind_of_bias_alone(biased, golden, kind, tmp_path):
+def test_single_kinds_of_bias(biased, golden, kind, tmp_path):
     for layer in biased.get_decoder().layers:
         for attention in (layer.self_attn, layer.encoder_attn):
             for name in {"q_proj", "k_proj", "v_proj", "out_proj"} - {kind}:
@@ -46,7 +46,7 @@ def test_each_kind_of_bias_alone(biased, golden, kind, tmp_path):
     np.testing.assert_allclose(loaded(golden.inputs).logits, before, atol=1e-5)
 
 
-def test_a_gamma_that_switches_an_entry_off(biased, golden):
+def test_gamma_of_zero(biased, golden):
     norm = biased.get_decoder().layers[0].self_attn_layer_norm
     gamma = np.asarray(norm.gamma).copy()
     gamma[3] = 0.0
@@ -64,14 +64,14 @@ def assign(model, tensors):
         weight.variable.assign(value.T if weight.transposed else value)
 
 
-def test_tensors_without_biases_stay_as_they_are(model):
+def test_tensors_without_biases_are_unchanged(model):
     tensors = _tensors(model, None, False)
     folded = fold_attention_biases(tensors)
     assert folded.keys() == tensors.keys()
     assert all(folded[name] is tensors[name] for name in tensors)
 
 
-def test_an_output_bias_behind_a_singular_kernel_is_refused_by_name(biased):
+def test_output_bias_after_a_singular_kernel_is_refused(biased):
     tensors = _tensors(biased, None, False)
     name = "model.decoder.layers.0.self_attn.out_proj"
     tensors[f"{name}.weight"] = np.zeros_like(tensors[f"{name}.weight"])
@@ -79,12 +79,12 @@ def test_an_output_bias_behind_a_singular_kernel_is_refused_by_name(biased):
         fold_attention_biases(tensors)
 
 
-def test_what_float32_cannot_hold_is_refused_by_name(biased):
+def test_biases_that_float32_cannot_hold_are_refused(biased):
     tensors = _tensors(biased, None, False)
     name = "model.decoder.layers.0.self_attn"
     left, values, right = np.linalg.svd(tensors[f"{name}.out_proj.weight"].astype("float64"))
     values[-1] = 1e-9
     tensors[f"{name}.out_proj.weight"] = (left * values) @ right
-    message = rf"the biases of {name}\.v_proj cannot be folded away in float32"
+    message = rf"the biases of {name}\.v_proj cannot be folded in float32"
     with pytest.raises(ValueError, match=message):
         fold_attention_biases(tensors)

@@ -36,7 +36,7 @@ def test_formats_are_looked_for_in_order(model, tmp_path):
         assert find_source(tmp_path).open().kind == form
 
 
-def test_the_registry_needs_nothing_that_is_slow_to_import():
+def test_registry_imports_nothing_slow():
     code = (
         "import sys, types; sys.modules.update(tensorflow=None, keras=None, numpy=None);"
         "package = types.ModuleType('tf_pegasus');"
@@ -50,7 +50,7 @@ def test_the_registry_needs_nothing_that_is_slow_to_import():
 
 @pytest.mark.filterwarnings("ignore:the authors' code")
 @pytest.mark.parametrize("form", WEIGHTS_FORMATS)
-def test_an_entry_describes_what_is_written(model, form, tmp_path):
+def test_format_describes_the_written_files(model, form, tmp_path):
     entry = FORMATS[form]
     assert entry.find(tmp_path) is None
     model.save_pretrained(tmp_path, weights_format=form, max_shard_size="4KB")
@@ -63,15 +63,15 @@ def test_an_entry_describes_what_is_written(model, form, tmp_path):
     found = entry.open(entry.find(tmp_path))
     assert found.kind == form
     assert any("embed_positions" in name for name in found.tensors) == entry.has_positions
-    # Reading gives back what was written, from shards too.
+    # Reading returns what was written, also from shards.
     load = TFPegasusForConditionalGeneration.from_pretrained
     assert_same_weights(model, load(tmp_path))
-    # Less than that, and none of the shards of before, in a second save.
+    # A second, smaller save leaves none of the earlier shards.
     model.save_pretrained(tmp_path, weights_format=form)
     assert entry.find(tmp_path).name == entry.file
 
 
-def test_no_format_at_all(tmp_path):
+def test_no_weights(tmp_path):
     names = r"model\.safetensors, pytorch_model\.bin, tf_model\.h5, .*, model\.ckpt-\*"
     with pytest.raises(FileNotFoundError, match=f"none of {names}"):
         find_weights(tmp_path)

@@ -34,7 +34,7 @@ def directory(model, tmp_path):
         ("auto", "float16"),
     ],
 )
-def test_what_names_a_policy(dtype, policy):
+def test_dtypes_that_name_a_policy(dtype, policy):
     found = dtype_policy(dtype, stored="float16")
     assert (found and found.name) == policy
     assert dtype_policy("auto", stored=None) is None
@@ -43,12 +43,12 @@ def test_what_names_a_policy(dtype, policy):
 @pytest.mark.parametrize(
     "dtype", ["float17", "int8", "int32", "int8_from_float32", np.int32, object(), 3]
 )
-def test_what_names_no_policy(dtype):
+def test_dtypes_that_name_no_policy(dtype):
     with pytest.raises(ValueError, match=r"dtype=.* must be 'float32', 'float16'"):
         dtype_policy(dtype, stored=None)
 
 
-def test_torch_dtype_is_the_dtype(directory, tmp_path):
+def test_torch_dtype_is_an_alias_of_dtype(directory, tmp_path):
     model = load(directory, torch_dtype="bfloat16")
     assert model.dtype_policy.name == "bfloat16"
     model.save_pretrained(tmp_path / "narrow", dtype="bfloat16")
@@ -85,7 +85,7 @@ def test_contradicting_hub_options(directory):
         load(directory, force_download=True, local_files_only=True)
 
 
-def test_keywords_of_others_leave_no_trace(directory, model):
+def test_keywords_without_meaning_have_no_effect(directory, model):
     loaded = load(
         directory,
         force_download=True,
@@ -102,12 +102,12 @@ def test_unknown_keywords_are_named(directory):
         load(directory, d_modl=16)
     with pytest.raises(TypeError, match="'torch_dtpe'; did you mean 'torch_dtype'"):
         load(directory, torch_dtpe="float16")
-    # A model that does not generate has no options of generation.
+    # A model that does not generate has no generation options.
     with pytest.raises(TypeError, match="'num_beams'"):
         TFPegasusModel.from_pretrained(directory, num_beams=4)
 
 
-def test_values_and_options_have_their_effect(directory):
+def test_values_and_options_have_an_effect(directory):
     loaded = load(directory, dropout=0.3, num_beams=4, forced_eos_token_id=None)
     assert (loaded.config.dropout, loaded.config.forced_eos_token_id) == (0.3, None)
     options = loaded.generation_config

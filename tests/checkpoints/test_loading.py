@@ -21,7 +21,7 @@ ORIGINAL = GOLDENS / "tiny-original"
 HEADS = {"encoder_attention_heads": 4, "decoder_attention_heads": 4}
 
 
-def test_checkpoint_that_does_not_fit(model, tmp_path):
+def test_mismatched_checkpoint(model, tmp_path):
     model.save_pretrained(tmp_path)
     stored = json.loads((tmp_path / "config.json").read_text())
 
@@ -52,11 +52,11 @@ def test_damaged_checkpoints(model, tmp_path):
     whole = file.read_bytes()
     for content in (b"", whole[:100], whole[:-10], b"\xff" * 64, whole + b"more"):
         file.write_bytes(content)
-        with pytest.raises(ValueError, match="damaged or no safetensors file"):
+        with pytest.raises(ValueError, match="damaged or not a safetensors file"):
             TFPegasusForConditionalGeneration.from_pretrained(tmp_path)
 
 
-def test_a_bare_file_serves_a_full_model_and_the_other_way_round(golden):
+def test_files_of_bare_and_full_models_are_interchangeable(golden):
     full = TFPegasusForConditionalGeneration.from_pretrained(FORMATS / "safetensors-bare")
     assert not np.any(full.final_logits_bias)
     bare = TFPegasusModel.from_pretrained(FORMATS)
@@ -67,10 +67,10 @@ def test_a_bare_file_serves_a_full_model_and_the_other_way_round(golden):
     )
 
 
-def test_what_does_not_match_is_reported(tmp_path):
+def test_mismatches_are_reported(tmp_path):
     TFPegasusForConditionalGeneration(tiny_config()).save_pretrained(tmp_path, weights_format="bin")
     load = TFPegasusForConditionalGeneration.from_pretrained
-    # Foreign files warn by default, and what is missing starts as in an untrained model.
+    # Other formats than safetensors warn by default; missing weights are initialized as usual.
     with pytest.warns(UserWarning, match=r"encoder\.layers\.1.* is missing; .* more"):
         model, info = load(tmp_path, encoder_layers=2, output_loading_info=True)
     assert len(info["missing_keys"]) == 16
@@ -94,11 +94,11 @@ def test_loading_follows_the_dtype_policy(tmp_path):
         assert np.isfinite(np.asarray(kernel, "float32")).all()
 
 
-def test_a_model_that_failed_to_load_leaves_nothing_behind(model, tmp_path):
+def test_failed_loading_has_no_side_effects(model, tmp_path):
     model.save_pretrained(tmp_path)
     with pytest.raises(ValueError, match="does not fit"):
         TFPegasusForConditionalGeneration.from_pretrained(tmp_path, d_model=32)
-    # Nor one whose file turns out to be damaged when half of it is read.
+    # Also if the file turns out to be damaged when half of it has been read.
     model.save_pretrained(tmp_path / "bin", weights_format="bin")
     file = tmp_path / "bin" / "pytorch_model.bin"
     content = bytearray(file.read_bytes())
@@ -107,7 +107,7 @@ def test_a_model_that_failed_to_load_leaves_nothing_behind(model, tmp_path):
     with pytest.raises(DamagedFileError, match="Bad CRC-32"):
         TFPegasusForConditionalGeneration.from_pretrained(tmp_path / "bin")
     assert_same_weights(model, TFPegasusForConditionalGeneration.from_pretrained(tmp_path))
-    # Variables made afterwards start as they should.
+    # Variables created afterwards are initialized as usual.
     fresh = TFPegasusModel(tiny_config())
     assert np.std(fresh.shared.embeddings) > 0
 
@@ -118,7 +118,7 @@ def test_a_checkpoint_by_its_prefix(tmp_path):
         shutil.copy(
             ORIGINAL / f"model.ckpt-1500.{suffix}", tmp_path / "model" / f"model.ckpt-200.{suffix}"
         )
-    # By the directory, the newest: the greatest number, not the last in the alphabet.
+    # For a directory, the newest one: by number, not in alphabetical order.
     newest = find_source(tmp_path / "model").open()
     assert newest.paths[0].name == "model.ckpt-1500.index"
     named = find_source(tmp_path / "model" / "model.ckpt-200").open()
@@ -131,7 +131,7 @@ def test_a_checkpoint_by_its_prefix(tmp_path):
 
 
 def test_reading_uses_no_second_copy(tmp_path):
-    # The peer's way, all tensors in a dict first, would hold two copies.
+    # Reading all tensors into a dict first, like the reference implementation, needs two copies.
     import gc
 
     config = tiny_config(vocab_size=4000, d_model=256, encoder_ffn_dim=1024, decoder_ffn_dim=1024)
@@ -150,14 +150,14 @@ def test_reading_uses_no_second_copy(tmp_path):
         patch.setattr(type(file), "read", watched)
         patch.setattr(tf.random, "stateless_truncated_normal", None)
         model = TFPegasusModel.from_pretrained(tmp_path)
-    # Each tensor once, and (the patch) nothing drawn that would be thrown away.
+    # Each tensor is read once, and (by the patch) no random values are drawn.
     assert sum(sizes) == 4 * model.count_params()
 
 
 # The tokenizer
 
 
-def test_the_tokenizer_travels_with_the_model(model_directory, summarizer, tmp_path, monkeypatch):
+def test_tokenizer_is_saved_with_the_model(model_directory, summarizer, tmp_path, monkeypatch):
     load = TFPegasusForConditionalGeneration.from_pretrained
     model = load(model_directory)
     assert model.tokenizer.get_config() == summarizer.tokenizer.get_config()
@@ -165,7 +165,7 @@ def test_the_tokenizer_travels_with_the_model(model_directory, summarizer, tmp_p
     model.save_pretrained(tmp_path / "saved")
     again = load(tmp_path / "saved")
     assert again.tokenizer.encode("a covfefe") == model.tokenizer.encode("a covfefe")
-    # Nothing is looked up later.
+    # Nothing is read later.
     shutil.rmtree(tmp_path / "saved")
     expected = Summarizer(model, model.tokenizer).summarize(["A fox."])[0].text
     assert again.summarize("A fox.") == expected
@@ -182,7 +182,7 @@ def test_models_without_a_tokenizer(model, tmp_path):
         TFPegasusForConditionalGeneration.from_pretrained(tmp_path)
 
 
-def test_a_directory_of_transformers_5_summarizes(tmp_path):
+def test_summarizing_with_a_directory_of_transformers_5(tmp_path):
     model = TFPegasusForConditionalGeneration(tiny_config(vocab_size=200, init_std=0.5))
     model.save_pretrained(tmp_path)
     for path in (GOLDENS / "tokenizer-transformers5-added").iterdir():

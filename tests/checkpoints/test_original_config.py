@@ -16,7 +16,7 @@ ORIGINAL = GOLDENS / "tiny-original"
 HEADS = {"encoder_attention_heads": 4, "decoder_attention_heads": 4}
 
 
-def test_the_authors_checkpoint_tells_its_configuration():
+def test_configuration_is_derived_from_the_authors_checkpoint():
     model = TFPegasusForConditionalGeneration.from_pretrained(ORIGINAL, **HEADS)
     config = model.config
     assert (config.vocab_size, config.d_model) == (44, 24)
@@ -32,7 +32,7 @@ def test_the_authors_checkpoint_tells_its_configuration():
     assert not np.any(model.get_input_embeddings().embeddings[0])
 
 
-def test_the_authors_heads_must_be_known(tmp_path):
+def test_number_of_heads_must_be_given_if_unknown(tmp_path):
     with pytest.raises(ValueError, match="give encoder_attention_heads"):
         TFPegasusForConditionalGeneration.from_pretrained(ORIGINAL)
     shutil.copytree(ORIGINAL, tmp_path / "model")
@@ -47,7 +47,7 @@ def logits(model):
     return model(input_ids=inputs, decoder_input_ids=inputs[:, :4]).logits
 
 
-def test_the_kind_of_file_decides_unless_a_value_is_given_by_name():
+def test_format_determines_values_that_are_not_given_by_name():
     prefix = ORIGINAL / "model.ckpt-1500"
     load = TFPegasusForConditionalGeneration.from_pretrained
     expected = load(ORIGINAL, **HEADS)
@@ -66,13 +66,13 @@ def test_the_kind_of_file_decides_unless_a_value_is_given_by_name():
         assert model.generation_config.num_beams == 2
         assert model.generation_config.length_penalty_type == "gnmt"
         assert np.abs(logits(model) - logits(expected)).max() > 0.01
-    # Set by name after the configuration was made.
+    # Set by name after the configuration was created.
     later = PegasusConfig(d_model=24, **HEADS)
     later.layer_norm_epsilon = 1e-5
     assert load(prefix, config=later).config.layer_norm_epsilon == 1e-5
 
 
-def test_a_configuration_of_hugging_face_beside_the_authors_file(tmp_path):
+def test_hugging_face_configuration_beside_an_authors_checkpoint(tmp_path):
     shutil.copytree(ORIGINAL, tmp_path / "model")
     stored = {"d_model": 24, **HEADS, "vocab_size": 44, "activation_function": "relu"}
     (tmp_path / "model" / "config.json").write_text(json.dumps(stored))
@@ -81,7 +81,7 @@ def test_a_configuration_of_hugging_face_beside_the_authors_file(tmp_path):
     assert describe(tmp_path / "model").config == config
 
 
-def test_a_value_that_contradicts_the_weights():
+def test_values_that_contradict_the_weights():
     with pytest.raises(ValueError, match="does not fit"):
         TFPegasusModel.from_pretrained(ORIGINAL, config=PegasusConfig(d_model=32, **HEADS))
     with pytest.raises(TypeError, match="'d_modl'"):

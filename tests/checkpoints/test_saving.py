@@ -14,7 +14,7 @@ from tf_pegasus.checkpoints.loading import find_source
 from tf_pegasus.checkpoints.saving import WEIGHTS_FORMATS
 
 
-def test_save_pretrained_writes_the_peers_layout(golden, tmp_path):
+def test_save_pretrained_writes_the_reference_layout(golden, tmp_path):
     from safetensors import safe_open
 
     golden.model.save_pretrained(tmp_path)
@@ -47,7 +47,7 @@ def test_narrow_weight_files(model, batch, tmp_path, dtype, tolerance):
     assert sizes[0] < 0.6 * sizes[1]
 
 
-def test_dtypes_that_cannot_hold_the_weights(model, tmp_path):
+def test_weights_beyond_the_range_of_a_dtype_are_refused(model, tmp_path):
     model.model.shared.embeddings.assign(model.model.shared.embeddings + 1e6)
     with pytest.raises(
         ValueError, match=r"model\.shared\.weight does not fit into dtype='float16'"
@@ -60,7 +60,7 @@ def test_dtypes_that_cannot_hold_the_weights(model, tmp_path):
 
 @pytest.mark.parametrize("form", WEIGHTS_FORMATS)
 @pytest.mark.parametrize("model_class", [TFPegasusForConditionalGeneration, TFPegasusModel])
-def test_every_format_comes_back_bit_for_bit(model_class, form, tmp_path):
+def test_every_format_round_trips_exactly(model_class, form, tmp_path):
     model = model_class(tiny_config())
     if form != "original":
         for variable in model.weights:
@@ -81,7 +81,7 @@ def test_narrow_weights_in_foreign_formats(model, form, dtype, tmp_path):
     for ours, theirs in zip(model.weights, loaded.weights, strict=True):
         np.testing.assert_allclose(ours, theirs, atol=2e-4 if dtype == "float16" else 2e-3)
     stored = {info.dtype for info in find_source(tmp_path).open().tensors.values()}
-    # HDF5 has no bfloat16: there it is widened.
+    # HDF5 has no bfloat16, so it is widened.
     assert stored == {"float32" if (form, dtype) == ("h5", "bfloat16") else dtype}
 
 
@@ -89,7 +89,7 @@ def test_shards(model, tmp_path):
     model.save_pretrained(tmp_path)
     model.save_pretrained(tmp_path, max_shard_size="4KB")
     names = {path.name for path in tmp_path.glob("*safetensors*")}
-    # The whole file, which would be preferred, is gone.
+    # The single file, which would be preferred, is removed.
     assert "model.safetensors" not in names
     assert "model.safetensors.index.json" in names
     index = json.loads((tmp_path / "model.safetensors.index.json").read_text())
@@ -100,7 +100,7 @@ def test_shards(model, tmp_path):
     assert {path.name for path in tmp_path.glob("*safetensors*")} == {"model.safetensors"}
 
 
-def test_a_failed_save_leaves_what_was_there(model, tmp_path):
+def test_failed_save_keeps_existing_files(model, tmp_path):
     model.save_pretrained(tmp_path)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     model.model.shared.embeddings.assign(model.model.shared.embeddings * 1e30)

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 @pytest.fixture
 def run(model_directory, capsys, monkeypatch):
-    """Runs `tf-pegasus` in this process, with the tiny model unless another one is named.
+    """Runs `tf-pegasus` in this process, with the tiny model unless another one is given.
 
     Returns exit code, standard output and standard error.
     """
@@ -35,7 +35,7 @@ def run(model_directory, capsys, monkeypatch):
 
 @pytest.fixture
 def usage_error(capsys):
-    """Runs `tf-pegasus` with wrong arguments; returns what it says on standard error."""
+    """Runs `tf-pegasus` with wrong arguments; returns the message on standard error."""
 
     def run_command(*arguments):
         with pytest.raises(SystemExit) as stop:
@@ -56,10 +56,10 @@ def expected(summarizer):
 
 @pytest.fixture
 def process():
-    """Runs `tf-pegasus` in a process of its own; see `subprocess.run` for the options.
+    """Runs `tf-pegasus` in a separate process; see `subprocess.run` for the options.
 
-    `code` is run instead of the command, and `shell` runs the command, where they are given. A
-    variable of `env` that is None is not set.
+    `code` is run instead of the command, and `shell` runs the command, if they are given. A
+    variable of `env` that is None is unset.
     """
 
     def run_process(*arguments, code=None, shell=None, **options):

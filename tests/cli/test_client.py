@@ -43,7 +43,7 @@ def test_lines_and_files(address, served, tmp_path, capsys):
     assert "Servable not found" in capsys.readouterr().err
 
 
-def test_bad_documents_and_windows(model, served, tmp_path, capsys):
+def test_invalid_documents_and_windows(model, served, tmp_path, capsys):
     texts = [*SENTENCES, *SENTENCES]
     lines = [json.dumps({"document": text}) for text in texts]
     lines[3:3] = ["{}"]
@@ -62,7 +62,7 @@ def test_bad_documents_and_windows(model, served, tmp_path, capsys):
     assert len(model.requests) == 9
 
 
-def test_a_text_that_is_too_long_to_be_sent(model, tmp_path, capsys, monkeypatch):
+def test_text_too_long_to_send(model, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("tf_pegasus.serving.client.MAX_SENT_BYTES", 20)
     (tmp_path / "texts").write_text("A fox.\n" + "fox " * 9 + "\nA fox.\n")
     with grpc_server(model) as address:
@@ -75,7 +75,7 @@ def test_a_text_that_is_too_long_to_be_sent(model, tmp_path, capsys, monkeypatch
 
 
 @pytest.mark.parametrize("address", ["localhost:banana", "http://localhost:banana", "localhost"])
-def test_addresses_that_are_none_fail_at_once(address, tmp_path, capsys):
+def test_invalid_addresses_fail_at_once(address, tmp_path, capsys):
     (tmp_path / "text").write_text("A fox.")
     started = time.monotonic()
     assert main(["client", "--address", address, str(tmp_path / "text")]) == 1

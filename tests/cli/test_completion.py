@@ -5,7 +5,7 @@ import pytest
 
 from tf_pegasus.cli.main import main
 
-# Completes the words it is given, in a shell that has read the script.
+# Completes the given words in a shell that has sourced the script.
 BASH = """
 source "$1"; shift
 COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
@@ -16,7 +16,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
 
 @pytest.fixture
 def script(tmp_path, capsys):
-    """Writes a shell's script to a file."""
+    """Writes the completion script of a shell to a file."""
 
     def write(shell):
         with pytest.raises(SystemExit) as stop:
@@ -31,7 +31,7 @@ def script(tmp_path, capsys):
 
 @pytest.fixture
 def complete(script):
-    """Completes the last of some words in bash."""
+    """Completes the last of the given words in bash."""
     path = script("bash")
 
     def complete_words(*words):

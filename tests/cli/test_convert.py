@@ -17,7 +17,9 @@ def test_the_bundled_model_by_name(run, monkeypatch, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("form", ["safetensors", "bin", "h5", "msgpack"])
-def test_a_full_disk_is_one_line_and_leaves_nothing(process, model_directory, tmp_path, form):
+def test_full_disk_is_reported_in_one_line_and_leaves_no_files(
+    process, model_directory, tmp_path, form
+):
     done = process(
         *("convert", model_directory, tmp_path / "new", "--to", form),
         shell='ulimit -f 8; exec "$@"',

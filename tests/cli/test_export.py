@@ -27,4 +27,4 @@ def test_export(run, model_directory, tmp_path, expected):
     assert "exists already" in err
     code, _, err = run(*command, "float32", "--length-buckets", 99)
     assert code == 1
-    assert "length_buckets=(99,) must not go above the model's 48 tokens" in err
+    assert "length_buckets=(99,) must not exceed the model's 48 tokens" in err

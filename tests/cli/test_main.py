@@ -12,7 +12,7 @@ from tf_pegasus.cli import messages
 from tf_pegasus.cli.main import COMMANDS, main
 from tf_pegasus.version import __version__
 
-# Runs the command, then prints what it imported and its seconds of CPU.
+# Runs the command, then prints the heavy modules that it imported and its seconds of CPU.
 MEASURED = """
 import json, resource, sys
 try:
@@ -30,7 +30,7 @@ print(json.dumps([code, heavy, used.ru_utime + used.ru_stime]))
 
 @pytest.fixture
 def measured(process):
-    """Runs a command; returns its code, heavy modules, CPU seconds, output and errors."""
+    """Runs a command; returns its exit code, heavy modules, CPU seconds, output and errors."""
 
     def run_measured(*arguments, **options):
         done = process(*arguments, code=MEASURED, **options)
@@ -52,13 +52,13 @@ def measured(process):
     ],
     ids=" ".join,
 )
-def test_help_is_quick(measured, arguments):
+def test_help_is_fast(measured, arguments):
     code, heavy, seconds, output, _ = measured(*arguments)
     assert (code, output != "") == (0, True)
-    # Only the flags that are a dataclass need it.
+    # Only the flags that are generated from a dataclass need it.
     expected = ["jsonargparse"] if arguments[0] in ("train", "--completion") else []
     assert heavy == expected
-    # 0.05 to 0.2 s here; more is another machine, seconds are TensorFlow.
+    # 0.05 to 0.2 s here; other machines may be slower, but importing TensorFlow takes seconds.
     assert seconds < 1.0
 
 
@@ -88,14 +88,14 @@ def test_usage_errors_are_one_line(usage_error, arguments):
     assert "--help" in error
 
 
-def test_usage_errors_are_quick(measured):
+def test_usage_errors_are_fast(measured):
     code, heavy, _, _, error = measured("summarize", "x", "--num-beams", "two")
     assert (code, heavy) == (2, [])
     assert "argument --num-beams: invalid int value: 'two'" in error
 
 
 @pytest.mark.parametrize("name", ["tf_pegasus", "tf_pegasus.serving", "tf_pegasus.cli.main"])
-def test_importing_is_quick(process, name):
+def test_import_is_fast(process, name):
     done = process(code=f"import sys, {name}; print(sorted(sys.modules))", check=True)
     assert {"tensorflow", "keras", "numpy"}.isdisjoint(ast.literal_eval(done.stdout))
 
@@ -103,7 +103,7 @@ def test_importing_is_quick(process, name):
 def test_version_and_help(capsys):
     for arguments, pattern in (
         (["--version"], re.escape(f"tf-pegasus {__version__}")),
-        (["--help"], r"(?s)summarize +Summarize documents\..*Exit codes: 0 done; 1 .*130"),
+        (["--help"], r"(?s)summarize +Summarize documents\..*Exit codes: 0 success; 1 .*130"),
         (["summarize", "--help"], r"(?s)Exit codes: 0 all documents have a summary; 1"),
     ):
         with pytest.raises(SystemExit) as stop:
@@ -163,7 +163,7 @@ def test_closed_standard_streams(process, tmp_path):
 
 
 def test_interrupted_while_it_starts(process, tmp_path, model_directory):
-    """Ctrl-C while TensorFlow is imported."""
+    """Ctrl-C while TensorFlow is being imported."""
     (tmp_path / "text").write_text("A fox.")
     for seconds in (0.7, 1.5):
         with subprocess.Popen(
@@ -180,7 +180,7 @@ def test_interrupted_while_it_starts(process, tmp_path, model_directory):
 
 
 @pytest.mark.slow
-def test_python_is_as_quiet_as_the_command_line(process, model_directory):
+def test_python_prints_no_more_than_the_command_line(process, model_directory):
     code = (
         "from tf_pegasus import Summarizer\n"
         f"summarizer = Summarizer.from_pretrained({str(model_directory)!r})\n"

@@ -56,7 +56,7 @@ def test_many_long_texts_warn_once(run, tmp_path):
     code, out, err = run("summarize", "--lines", tmp_path / "texts", "--batch-size", 1)
     assert (code, len(out.splitlines()), err.count("\n")) == (0, 4, 1)
     assert err.startswith(
-        "tf-pegasus: warning: 3 documents were too long to be read to their ends; the first is "
+        "tf-pegasus: warning: 3 documents were too long and were truncated; the first is "
         f"{tmp_path / 'texts'}, line 2: the model reads 48 tokens, the last "
     )
 
@@ -73,10 +73,10 @@ def test_many_long_texts_warn_once(run, tmp_path):
         (["--jsonl", "file"], b'{"text": "y"}\n', "file, line 1: must be"),
         (["--jsonl", "file"], b"{\n", "file, line 1: not JSON"),
         (["--jsonl", "file"], b'{"document": "x", "a": NaN}', "file, line 1: holds NaN"),
-        (["--jsonl", "file"], b'{"document": "x\\ud800"}', "half of a surrogate pair"),
+        (["--jsonl", "file"], b'{"document": "x\\ud800"}', "a lone surrogate"),
     ],
 )
-def test_a_bad_document_is_one_line_and_an_empty_result(
+def test_invalid_document_gets_an_error_line_and_an_empty_result(
     run, tmp_path, monkeypatch, arguments, content, message
 ):
     monkeypatch.chdir(tmp_path)
@@ -109,7 +109,7 @@ def test_a_bad_document_is_one_line_and_an_empty_result(
         (["file", "--batch-size", "0"], b"text", "batch_size=0"),
     ],
 )
-def test_bad_arguments_are_one_line_and_a_code(
+def test_invalid_arguments_are_reported_in_one_line(
     run, tmp_path, monkeypatch, arguments, content, message
 ):
     monkeypatch.chdir(tmp_path)
@@ -121,7 +121,7 @@ def test_bad_arguments_are_one_line_and_a_code(
     assert err.count("\n") == 1
 
 
-def test_bad_documents_leave_the_others_alone(run, expected, tmp_path):
+def test_invalid_documents_do_not_affect_others(run, expected, tmp_path):
     lines = [SENTENCES[0].encode(), b"", b"\xff", SENTENCES[1].encode()]
     (tmp_path / "texts").write_bytes(b"\n".join(lines))
     texts = [summary.text for summary in expected(SENTENCES[:2])]
@@ -138,7 +138,7 @@ def test_bad_documents_leave_the_others_alone(run, expected, tmp_path):
     assert len(out.split("\n")[2]) > 0
 
 
-def test_scores_that_are_no_numbers_are_null(run, tmp_path, monkeypatch):
+def test_nan_scores_are_null(run, tmp_path, monkeypatch):
     def stream(self, texts, **options):
         for text in texts:
             yield Summary(text, float("nan"), 0)
@@ -168,11 +168,11 @@ def test_the_bundled_model_by_name(monkeypatch, tmp_path, run):
     assert asked == [(bundled_model(), None), ("owner/name", "0123abc")]
     code, _, err = run("summarize", "text", "--model", "bundled", "--revision", "0123abc")
     assert (code, len(asked)) == (1, 2)
-    assert "--revision belongs to a --model that is a name on the hub" in err
+    assert "--revision requires a --model that is a name on the hub" in err
 
 
-def test_documents_are_read_as_they_are_needed(tmp_path):
-    """Nothing behind the document that was asked for is read."""
+def test_documents_are_read_lazily(tmp_path):
+    """Only the documents that are requested are read."""
     (tmp_path / "a").write_text("one\ntwo\n")
 
     class Arguments:
@@ -185,8 +185,8 @@ def test_documents_are_read_as_they_are_needed(tmp_path):
     assert [document.text for document in read] == ["two", "three"]
 
 
-def test_results_stream_and_an_interrupt_keeps_them(model_directory):
-    """Summaries of the first window come while standard input is still open."""
+def test_results_are_streamed_and_survive_an_interrupt(model_directory):
+    """The first window's summaries are printed while standard input is still open."""
     command = [sys.executable, "-m", "tf_pegasus", "summarize", "--lines", "-"]
     command += ["--model", str(model_directory), "--batch-size", "1", "--max-length", "4"]
     with subprocess.Popen(
@@ -202,7 +202,7 @@ def test_results_stream_and_an_interrupt_keeps_them(model_directory):
     assert err == b"tf-pegasus: interrupted\n"
 
 
-def test_a_reader_that_has_seen_enough_ends_it(process, model_directory, tmp_path):
+def test_closed_pipe_ends_the_command(process, model_directory, tmp_path):
     (tmp_path / "texts").write_text("A fox.\n" * 100_000)
     started = time.monotonic()
     done = process(
@@ -225,8 +225,8 @@ def test_a_full_device(process, model_directory, tmp_path):
 
 
 @pytest.mark.slow
-def test_from_a_cold_start_with_the_bundled_model(process):
-    """The README's first command, from standard input, in a process of its own."""
+def test_bundled_model_in_a_fresh_process(process):
+    """The README's first command, from standard input, in a separate process."""
     text = (
         "This package contains a small tool that converts pictures between many formats. "
         "It is controlled from the command line and works on whole directories of files."

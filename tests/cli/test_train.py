@@ -21,7 +21,7 @@ REQUIRED = ["--train-file", "a", "--validation-file", "b", "--output-dir", "c"]
 
 @pytest.fixture
 def trained(monkeypatch):
-    """The arguments of each training run, none of which runs."""
+    """The arguments of each training run; nothing is trained."""
     runs = []
     monkeypatch.setattr(train_module, "train", runs.append)
     return runs
@@ -46,7 +46,7 @@ def test_every_field_is_described():
         assert re.search(rf"{flag} \S+ {re.escape(description[1])}", text), field.name
 
 
-def test_a_file_of_settings(trained, tmp_path):
+def test_settings_file(trained, tmp_path):
     settings = {"train_file": "a", "validation_file": "b", "output_dir": "c", "batch_size": 3}
     (tmp_path / "run.yaml").write_text(yaml.safe_dump({**settings, "learning_rate": 1e-3}))
     assert main(["train", "--config", str(tmp_path / "run.yaml"), "--batch-size", "5"]) == 0
@@ -63,13 +63,13 @@ def test_a_file_of_settings(trained, tmp_path):
         (["--config", "none.yaml"], "--config: File does not exist: "),
     ],
 )
-def test_wrong_usage(usage_error, arguments, message):
+def test_usage_errors(usage_error, arguments, message):
     error = usage_error("train", *REQUIRED, *arguments)
     assert error.startswith("tf-pegasus train: error: ")
     assert message in error
 
 
-def test_wrong_settings_in_a_file(usage_error, tmp_path):
+def test_invalid_settings_in_a_file(usage_error, tmp_path):
     for content, message in (
         ("epochz: 3", "Option 'epochz' is not accepted"),
         ("epochs: many", "argument --epochs: many must be a number"),
@@ -129,7 +129,7 @@ def arguments(tmp_path):
 
 
 @pytest.mark.slow
-def test_it_survives_a_kill(arguments, process, tmp_path):
+def test_training_resumes_after_a_kill(arguments, process, tmp_path):
     command = [sys.executable, "-m", "tf_pegasus", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as started:
         for line in started.stdout:
@@ -150,7 +150,7 @@ def test_it_survives_a_kill(arguments, process, tmp_path):
 
 @pytest.mark.slow
 def test_a_full_disk(arguments, process, vocab_file, tmp_path):
-    """The first file that does not fit is the checkpoint, which TensorFlow writes."""
+    """The first file that does not fit on the disk is the checkpoint, which TensorFlow writes."""
     vocabulary = ["--vocab-file", vocab_file, "--optimizer", "adamw", "--d-model", "32"]
     size = vocab_file.stat().st_size // 1024 + 4
     done = process(*arguments, *vocabulary, shell=f'ulimit -f {size}; exec "$@"')
@@ -162,7 +162,7 @@ def test_a_full_disk(arguments, process, vocab_file, tmp_path):
 
 @pytest.mark.slow
 def test_no_color(arguments, process):
-    """On a terminal, Keras' bar is there, but without colors."""
+    """On a terminal, Keras' progress bar is shown without colors."""
     script = 'printf -v line "%q " "$@"; exec script -qec "$line" /dev/null'
     arguments = [*arguments, "--epochs", "0.2"]
     for variables, has_color in (({"NO_COLOR": "1"}, False), ({"NO_COLOR": None}, True)):

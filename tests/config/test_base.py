@@ -57,8 +57,8 @@ class Colours(Options):
         ({"name": "blue"}, ValueError, "name='blue' must be one of red, green, None"),
         ({"label": ""}, ValueError, "label='' must be a non-empty string"),
         ({"label": 1}, TypeError, "label=1 must be a str"),
-        ({"ids": [1, -1]}, ValueError, "ids must hold ids"),
-        ({"words": [[]]}, ValueError, "words holds an empty word"),
+        ({"ids": [1, -1]}, ValueError, "ids must contain ids"),
+        ({"words": [[]]}, ValueError, "words contains an empty word"),
     ],
 )
 def test_bounds_are_checked_with_their_messages(options, error, message):
@@ -66,7 +66,7 @@ def test_bounds_are_checked_with_their_messages(options, error, message):
         Colours(**options)
 
 
-def test_values_are_kept_hashable_and_come_back_from_json(tmp_path):
+def test_values_are_hashable_and_survive_json(tmp_path):
     options = Colours(ids=[1, 2], words=[[3], [4, 5]], weight=10**400, extra={"a": [1]})
     assert (options.ids, options.words) == ((1, 2), ((3,), (4, 5)))
     hash(options)
@@ -76,7 +76,7 @@ def test_values_are_kept_hashable_and_come_back_from_json(tmp_path):
     assert Colours.from_pretrained(tmp_path / "new" / "colours.json", count=4).count == 4
 
 
-def test_further_keys_are_kept_and_a_misspelling_is_named():
+def test_other_keys_are_kept_and_misspellings_are_named():
     with pytest.warns(UserWarning, match=r"Colours: the key 'labels' .* did you mean 'label'"):
         options = Colours.from_dict({"labels": "b", "counts": 2})
     assert options.extra == {"labels": "b", "counts": 2}
@@ -90,7 +90,7 @@ def test_unknown_names_without_a_similar_one():
     check_names(["count"], ["count"], "flag")
 
 
-def test_needs_neither_tensorflow_nor_keras():
+def test_imports_neither_tensorflow_nor_keras():
     code = (
         "import sys; sys.modules.update(tensorflow=None, keras=None);"
         "import types; package = types.ModuleType('tf_pegasus');"

@@ -14,7 +14,7 @@ def test_unknown_options_are_named_with_the_nearest():
         GenerationConfig(num_beems=2)
 
 
-def test_misspelled_keys_of_a_file_warn_and_foreign_ones_do_not(recwarn):
+def test_misspelled_keys_warn_and_foreign_keys_do_not(recwarn):
     GenerationConfig.from_dict({"top_h": 0.4, "min_p": 0.1, "transformers_version": "5", "a": 1})
     assert not recwarn.list
     with pytest.warns(UserWarning, match="'num_beems' has no effect; did you mean 'num_beams'"):
@@ -22,14 +22,14 @@ def test_misspelled_keys_of_a_file_warn_and_foreign_ones_do_not(recwarn):
     assert (config.num_beams, config.extra) == (1, {"num_beems": 4})
 
 
-def test_is_frozen_and_a_key():
+def test_is_frozen_and_hashable():
     config = GenerationConfig(bad_words_ids=[[1, 2]], extra={"a": []})
     assert {config: 1}[GenerationConfig(bad_words_ids=((1, 2),), extra={"a": []})] == 1
     with pytest.raises(AttributeError):
         config.num_beams = 2
 
 
-def test_rows_a_source():
+def test_rows_per_source():
     assert GenerationConfig(num_beams=4, num_return_sequences=2).rows_a_source == 4
     assert GenerationConfig(do_sample=True, num_return_sequences=3).rows_a_source == 3
 

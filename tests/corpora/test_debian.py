@@ -96,12 +96,12 @@ def test_descriptions(lists):
     assert read_sources(lists) == {"fox": "animals", "dog": "animals"}
 
 
-def test_no_lists(tmp_path):
+def test_missing_lists(tmp_path):
     with pytest.raises(FileNotFoundError, match="apt-get"):
         read_descriptions(tmp_path)
 
 
-def test_families_are_sources_versions_and_near_twins():
+def test_families_are_sources_versions_and_near_duplicates():
     template = "This package has the development files of {} and everything else one needs for it."
     records = [
         {"package": "liba-dev", "document": template.format("a")},
@@ -124,7 +124,7 @@ def test_near_duplicates():
     assert list(near_duplicate_pairs(texts)) == [(0, 1)]
 
 
-def test_splits_keep_families_whole():
+def test_splits_do_not_divide_families():
     records = [{"package": f"p{i}"} for i in range(300)]
     families = [0 if i < 40 else i // 3 for i in range(300)]
     splits = split_by_family(records, families, held_out=30, largest=20)
@@ -140,7 +140,7 @@ def test_splits_keep_families_whole():
     assert split_by_family(records, families, held_out=30, largest=20) == splits
 
 
-def test_corpus_is_written_whole_or_not_at_all(lists, tmp_path, monkeypatch):
+def test_corpus_is_written_atomically(lists, tmp_path, monkeypatch):
     counts = write_corpus(tmp_path / "corpus", lists, held_out=2)
     assert counts["read"] == 4
     assert counts["usable"] == 3
@@ -162,7 +162,7 @@ def test_corpus_is_written_whole_or_not_at_all(lists, tmp_path, monkeypatch):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["corpus", "lists"]
 
 
-def test_training_families_are_thinned_out(tmp_path):
+def test_training_families_are_reduced(tmp_path):
     lists = tmp_path / "lists"
     lists.mkdir()
     stanzas = [

@@ -29,7 +29,7 @@ def test_an_epoch_has_every_example_once(examples):
     assert [b.tolist() for b in other] != [b.tolist() for b in batches]
 
 
-def test_batches_are_padded_and_cut(examples):
+def test_batches_are_padded_and_truncated(examples):
     batch = examples.batch([0, 1, 9])
     assert batch["input_ids"].shape == batch["attention_mask"].shape
     assert batch["input_ids"].shape[1] <= 24
@@ -40,7 +40,7 @@ def test_batches_are_padded_and_cut(examples):
     assert set(batch["labels"][:, -1]) <= {1, -100}
 
 
-def test_training_dataset_goes_on_where_it_stopped(examples):
+def test_training_dataset_resumes_at_a_step(examples):
     whole = list(training_dataset(examples, 6, seed=2).take(30))
     rest = list(training_dataset(examples, 6, seed=2, start_step=17).take(13))
     for a, b in zip(whole[17:], rest, strict=True):
@@ -53,5 +53,5 @@ def test_validation_dataset_has_every_example(examples):
 
 
 def test_no_examples(tokenizer):
-    with pytest.raises(ValueError, match="no example"):
+    with pytest.raises(ValueError, match="no examples"):
         Examples([], tokenizer, 10, 10)

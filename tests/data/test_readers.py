@@ -28,10 +28,10 @@ def test_jsonl_and_csv_read_alike(tmp_path):
         ("a.jsonl", b'{"document": "  ", "summary": "y"}\n', "line 1: field 'document'"),
         ("a.jsonl", b'{"document": "\xff"}\n', "not UTF-8"),
         ("a.csv", b"document,text\nx,y\n", "line 2: field 'summary'"),
-        ("a.txt", b"x", "unknown ending '.txt'"),
+        ("a.txt", b"x", "unknown suffix '.txt'"),
     ],
 )
-def test_bad_files(tmp_path, name, content, message):
+def test_invalid_files(tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ValueError, match=message):
         list(read_records(tmp_path / name))

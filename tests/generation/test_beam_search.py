@@ -1,4 +1,4 @@
-"""Beam search over a made-up language model, and against the reference implementations."""
+"""Beam search over a fake language model, and compared with the reference implementations."""
 
 import functools
 import json
@@ -37,7 +37,7 @@ GARDEN_PATH = by_hand(
 
 
 def search(table, **options):
-    """The `(score, tokens)` of each hypothesis that a search for one source returns."""
+    """Returns the `(score, tokens)` of each hypothesis of a search for one source."""
     hypotheses, _, _ = beam_search(FakeDecoding(table, **options))
     found = []
     for score, sequence in zip(
@@ -72,8 +72,8 @@ def test_scores_are_divided_by_the_length_penalty(kind, base, exponent):
 @pytest.mark.parametrize(
     ("early_stopping", "second"), [(True, (0.22, [2, EOS])), (False, (0.25, [3, 4, EOS]))]
 )
-def test_early_stopping_ends_before_a_better_hypothesis_does(early_stopping, second):
-    # Behind two tokens two hypotheses are finished, 0.35 and 0.22, and 0.25 is still open.
+def test_early_stopping_stops_before_a_better_hypothesis_finishes(early_stopping, second):
+    # After two tokens, two hypotheses are finished, 0.35 and 0.22, and 0.25 is still running.
     table = by_hand({(): {EOS: 0.35, 2: 0.4, 3: 0.25}, (2,): {EOS: 0.55, 4: 0.45}, (3,): {4: 1.0}})
     found = search(
         table,
@@ -90,8 +90,8 @@ def test_early_stopping_ends_before_a_better_hypothesis_does(early_stopping, sec
     ("early_stopping", "second"),
     [(False, (np.log(0.45), [EOS])), ("never", (np.log(0.1) / 4, [2, 4, 5, EOS]))],
 )
-def test_never_waits_for_what_the_length_penalty_may_still_lift(early_stopping, second):
-    # The open hypothesis has 0.1: log(0.1) / 2 is below log(0.45), log(0.1) / 4 is not.
+def test_never_waits_for_hypotheses_that_the_length_penalty_may_improve(early_stopping, second):
+    # The running hypothesis has 0.1: log(0.1) / 2 is below log(0.45), log(0.1) / 4 is not.
     table = by_hand({(): {EOS: 0.45, 2: 0.5, 3: 0.05}, (2,): {EOS: 0.8, 4: 0.2}, (2, 4): {5: 1.0}})
     found = search(
         table,
@@ -104,12 +104,12 @@ def test_never_waits_for_what_the_length_penalty_may_still_lift(early_stopping, 
     assert_found(found, [(np.log(0.4) / 2, [2, EOS]), second])
 
 
-def test_what_reaches_max_length_without_eos_counts_as_finished():
+def test_hypotheses_at_max_length_count_as_finished():
     found = search(GARDEN_PATH, num_beams=2, num_return_sequences=2, max_length=3)
     assert_found(found, [(np.log(0.36) / 2, [3, 4]), (np.log(0.2) / 2, [2, 4])])
 
 
-def test_the_authors_prefer_what_ended_to_what_did_not():
+def test_gnmt_search_prefers_finished_hypotheses():
     found = search(
         GARDEN_PATH,
         num_beams=2,
@@ -139,12 +139,12 @@ def test_groups_avoid_the_tokens_of_earlier_groups():
         max_length=4,
         length_penalty=0.0,
     )
-    # The second group may take neither 2 nor, behind 3, the 4 that the first one takes.
+    # The second group may take neither 2 nor, after 3, the 4 that the first one takes.
     assert_found(found, [(np.log(0.2), [2, 4, EOS]), (np.log(0.04), [3, EOS])])
 
 
-def test_groups_avoid_what_earlier_groups_go_on_with_not_their_eos():
-    # As in `transformers`: the first group goes on with 2, also in the last step.
+def test_groups_avoid_the_tokens_earlier_groups_continue_with():
+    # As in `transformers`: the first group continues with 2, also in the last step.
     found = search(
         by_hand({(): {EOS: 0.6, 2: 0.3, 3: 0.1}}),
         num_beams=2,
@@ -156,7 +156,7 @@ def test_groups_avoid_what_earlier_groups_go_on_with_not_their_eos():
     assert_found(found, [(np.log(0.6), [EOS]), (np.log(0.6), [EOS])])
 
 
-def test_a_source_without_tokens_gets_no_tokens_and_the_score_zero():
+def test_source_without_tokens_gets_no_tokens_and_score_zero():
     hypotheses, _, _ = beam_search(
         FakeDecoding(
             GARDEN_PATH, rows=3, empty_rows=[1], num_beams=2, num_return_sequences=2, max_length=4
@@ -169,7 +169,7 @@ def test_a_source_without_tokens_gets_no_tokens_and_the_score_zero():
         np.testing.assert_array_equal(hypotheses.sequences[row], expected)
 
 
-def test_a_batch_without_tokens_takes_no_step():
+def test_batch_without_tokens_takes_no_step():
     decoding = FakeDecoding(GARDEN_PATH, rows=2, empty_rows=[0, 1], num_beams=2, max_length=4)
     _, _, steps = beam_search(decoding)
     assert int(steps) == 0
@@ -247,12 +247,12 @@ def test_diverse_beam_search_equals_plain_python(seed, groups, penalty, early_st
 
 
 def assert_equals_plain_python(table, options):
-    # Some sources are done while others are not.
+    # Some sources are finished while others are not.
     hypotheses, _, _ = beam_search(FakeDecoding(table, rows=8, **options))
     for row in range(8):
         expected = plain_beam_search(table, row, GenerationConfig(**options))
         expected = expected[: options["num_return_sequences"]]
-        # A forced eos can leave less to choose from than there are beams.
+        # A forced eos can leave fewer candidates than there are beams.
         expected = [(score, tokens) for score, tokens in expected if score > -np.inf]
         np.testing.assert_array_equal(
             hypotheses.sequences[row, : len(expected)],
@@ -266,7 +266,7 @@ def assert_equals_plain_python(table, options):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_drawn_beams_have_the_scores_of_their_tokens(seed):
+def test_sampled_beams_have_the_scores_of_their_tokens(seed):
     table = at_random(seed)
     found = search(
         table,
@@ -286,7 +286,7 @@ def test_drawn_beams_have_the_scores_of_their_tokens(seed):
     assert [score for score, _ in found] == sorted((s for s, _ in found), reverse=True)
 
 
-def test_more_beams_find_no_worse_hypotheses(golden):
+def test_more_beams_do_not_find_worse_hypotheses(golden):
     scores = [
         golden.model.generate(
             golden.source,
@@ -314,7 +314,7 @@ def diverse_beams(golden, number, engine):
 
 @pytest.fixture(scope="module")
 def eager_diverse_beams(goldens):
-    """Function `(name, number)`: what the eager engine returns for a case, computed once."""
+    """Returns a function `(name, number)` that runs a case with the eager engine, once."""
     return functools.cache(lambda name, number: diverse_beams(goldens[name], number, "eager"))
 
 
@@ -342,7 +342,7 @@ def test_compiled_diverse_beams_equal_eager_ones(goldens, number, engine, eager_
 @pytest.mark.parametrize("engine", ["eager", "graph", "xla"])
 @pytest.mark.parametrize("alpha", [0.0, 0.8])
 def test_gnmt_penalty_reproduces_the_authors_search(alpha, engine):
-    """Their beam search, run on their own graph, prefers finished hypotheses."""
+    """The authors' beam search, run on their own graph, prefers finished hypotheses."""
     model = TFPegasusForConditionalGeneration.from_pretrained(
         GOLDENS / "tiny-original" / "model.ckpt-1500",
         encoder_attention_heads=4,
@@ -360,7 +360,7 @@ def test_gnmt_penalty_reproduces_the_authors_search(alpha, engine):
 
 
 def body_of_the_search(model, **options):
-    """The while loop's body of a traced search: a function graph."""
+    """Returns the body of the while loop of a traced search, a function graph."""
     settings = GenerationConfig(**options)
     traced = model._program("graph", 1, settings).get_concrete_function()
     loops = [op for op in traced.graph.get_operations() if op.type in ("While", "StatelessWhile")]
@@ -369,7 +369,7 @@ def body_of_the_search(model, **options):
 
 
 def sizes_of(graph, types, static):
-    """Sizes of the outputs of a graph's operations, unknown dimensions counted as `static`."""
+    """Returns sizes of the outputs of a graph's ops, counting unknown dimensions as `static`."""
     sizes = {}
     for op in graph.get_operations():
         if op.type in types:
@@ -379,8 +379,10 @@ def sizes_of(graph, types, static):
 
 
 def test_a_step_copies_neither_cache_nor_source():
-    """Reordering beams gathers sequences and ancestors, not keys and values; and the source's
-    keys and values are not repeated for the beams."""
+    """Reordering beams gathers sequences and ancestors, but not keys and values.
+
+    The keys and values of the source are not repeated for the beams.
+    """
     beams, length, source = 4, 30, 11
     config = tiny_config()
     model = TFPegasusForConditionalGeneration(config)
@@ -392,5 +394,5 @@ def test_a_step_copies_neither_cache_nor_source():
     repeated = sizes_of(graph, {"Tile", "BroadcastTo"}, static=source)
     assert all(size < beams * source * config.d_model for size in repeated.values())
     casts = sizes_of(graph, {"Transpose"}, static=source)
-    # Neither are the source's keys transposed again, nor weights read anew.
+    # The source's keys are not transposed again either, and weights are not read again.
     assert all(size < source * source * config.d_model for size in casts.values())

@@ -1,4 +1,4 @@
-"""What all searches share: drawing, the prompt, decoding without cache, runtime options."""
+"""The common part of searches: sampling, prompts, decoding without cache, runtime options."""
 
 import itertools
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tf_pegasus import GenerationConfig
 from tf_pegasus.generation.decoding import RuntimeOptions
 
-# Runtime options: the largest that a program is made for, and what it is called with.
+# Runtime options: the largest values that a program is traced for, and the values of a call.
 LARGEST = {"num_beams": 6, "max_length": 20}
 VALUES = [(1, 20, 0.8), (2, 9, -1.0), (3, 20, 2.0), (5, 13, 0.0)]
 SAMPLING = [
@@ -30,7 +30,7 @@ SAMPLING = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(SAMPLING)))
-def test_a_seed_draws_the_same_in_all_engines(goldens, number):
+def test_seed_determines_samples_in_all_engines(goldens, number):
     golden = goldens[GOLDEN_MODELS[number % 2]]
     options = {"do_sample": True, "max_length": 12, **SAMPLING[number]}
     drawn = {
@@ -45,7 +45,7 @@ def test_a_seed_draws_the_same_in_all_engines(goldens, number):
     assert len(drawn["eager", 0]) == 4 * options.get("num_return_sequences", 1)
 
 
-def test_without_a_seed_each_call_draws_anew(golden):
+def test_calls_without_a_seed_draw_different_samples(golden):
     options = {"do_sample": True, "engine": "graph", "max_length": 12, "top_k": 0}
     first, second = (golden.model.generate(golden.source, **options) for _ in range(2))
     assert up_to_eos(first) != up_to_eos(second)
@@ -80,7 +80,7 @@ def test_samples_follow_the_models_distribution(golden):
     )
 
 
-def test_a_temperature_near_zero_is_greedy(golden):
+def test_temperature_near_zero_is_greedy(golden):
     options = {"max_length": 10, "engine": "graph"}
     cold = golden.model.generate(golden.source, do_sample=True, temperature=1e-4, **options)
     greedy = golden.model.generate(golden.source, **options)
@@ -100,7 +100,7 @@ def test_without_cache_the_ids_are_the_same(golden, options, engine):
 
 
 def test_a_long_prompt_does_not_enlarge_the_program(model):
-    """Its tokens go through one loop."""
+    """The tokens of the prompt are processed in one loop."""
     sizes = []
     for length in (2, 12):
         settings = GenerationConfig(num_beams=2, max_length=16)
@@ -119,7 +119,7 @@ def test_a_long_prompt_does_not_enlarge_the_program(model):
     ],
     ids=str,
 )
-def test_a_search_with_runtime_options_finds_what_generate_finds(goldens, options):
+def test_search_with_runtime_options_equals_generate(goldens, options):
     golden = goldens["tiny-relu"]
     ids, mask = (tf.constant(golden.source[n], tf.int32) for n in ("input_ids", "attention_mask"))
     settings = golden.model.generation_config.updated(
@@ -134,7 +134,7 @@ def test_a_search_with_runtime_options_finds_what_generate_finds(goldens, option
 
     for num_beams, max_length, length_penalty in VALUES:
         if num_beams == 1 and "length_penalty_type" in options:
-            continue  # greedy search scores what is not finished otherwise than the authors
+            continue  # greedy search scores unfinished sequences differently from the authors
         sequences, scores = search(num_beams, max_length, length_penalty)
         expected = golden.model.generate(
             ids,
@@ -153,7 +153,7 @@ def test_a_search_with_runtime_options_finds_what_generate_finds(goldens, option
         assert not best[:, length:].any()
         scores = scores.numpy().reshape(len(ids), 6)
         np.testing.assert_allclose(scores[:, 0], expected.sequences_scores, atol=1e-4)
-        # The beams that are not used have found nothing.
+        # Unused beams have found nothing.
         assert (scores[:, num_beams:] == -1e9).all()
     assert search.experimental_get_tracing_count() == 1
 
@@ -169,14 +169,14 @@ def test_gumbel_noise_draws_with_the_frequencies_of_the_distribution():
     tolerance = 4 * np.sqrt(0.25 / count)
     first = np.bincount(order[:, 0], minlength=4) / count
     np.testing.assert_allclose(first, probabilities, atol=tolerance)
-    # The two greatest are two draws without replacement.
+    # The two largest are two samples without replacement.
     for a, b in itertools.permutations(range(4), 2):
         share = np.mean((order[:, 0] == a) & (order[:, 1] == b))
         expected = probabilities[a] * probabilities[b] / (1 - probabilities[a])
         np.testing.assert_allclose(share, expected, atol=tolerance)
 
 
-def test_noise_depends_on_seed_and_position_alone():
+def test_noise_depends_only_on_seed_and_position():
     def noise(seed, length):
         decoding = FakeDecoding(by_hand({}), do_sample=True, seed=seed)
         return decoding.perturbed(tf.zeros((2, 3, 5)), tf.constant(length)).numpy()
@@ -187,7 +187,7 @@ def test_noise_depends_on_seed_and_position_alone():
         assert not np.any(noise(1, 4) == other)
 
 
-def test_without_sampling_nothing_is_perturbed():
+def test_scores_are_not_perturbed_without_sampling():
     scores = tf.ones((1, 2, 3))
     np.testing.assert_array_equal(FakeDecoding(by_hand({})).perturbed(scores, 2), scores)
 

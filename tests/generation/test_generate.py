@@ -1,4 +1,4 @@
-"""What `generate` returns against the reference implementation, and which arguments it refuses."""
+"""The results of `generate` compared with the reference implementation, and invalid arguments."""
 
 import functools
 import itertools
@@ -28,7 +28,7 @@ def generate(golden, number, engine):
 
 @pytest.fixture(scope="module")
 def eager_outputs(goldens):
-    """Function `(name, number)`: what the eager engine returns for a case, computed once."""
+    """Returns a function `(name, number)` that runs a case with the eager engine, once."""
     return functools.cache(lambda name, number: generate(goldens[name], number, "eager"))
 
 
@@ -42,7 +42,7 @@ def assert_equals_the_reference(golden, number, outputs):
         )
 
 
-def test_every_golden_case_is_tested(golden):
+def test_all_golden_cases_are_tested(golden):
     assert len(golden.cases) == NUM_CASES
 
 
@@ -57,7 +57,7 @@ def test_eager_ids_and_scores_equal_the_reference(golden, number, eager_outputs)
 def test_compiled_ids_and_scores_equal_the_reference_and_eager_ones(
     goldens, number, engine, eager_outputs
 ):
-    # Each case on one of the models: compiling is what takes the time.
+    # Each case on one of the models only, because compiling takes most of the time.
     golden = goldens[GOLDEN_MODELS[number % 2]]
     outputs = generate(golden, number, engine)
     assert_equals_the_reference(golden, number, outputs)
@@ -81,7 +81,7 @@ def test_generate_works_inside_a_tf_function(golden, jit_compile):
     assert not np.any(inside[:, width:])
 
 
-def test_a_row_does_not_depend_on_its_batch(golden):
+def test_rows_do_not_depend_on_their_batch(golden):
     options = {"num_beams": 4, "max_length": 12, "engine": "graph"}
     together = golden.model.generate(golden.source, **options)
     for index in range(4):
@@ -158,16 +158,16 @@ def test_lengths_are_between_min_length_and_max_length(golden, num_beams):
         golden.source, num_beams=num_beams, min_length=7, max_length=10, engine="graph"
     )
     lengths = [len(tokens) + 1 for tokens in up_to_eos(sequences)]
-    assert min(lengths) >= 8  # eos stands behind the seven that min_length asks for
+    assert min(lengths) >= 8  # eos follows the seven tokens that min_length requires
     assert max(lengths) <= 10
 
 
-def test_training_changes_what_is_generated(batch):
+def test_training_changes_generated_ids(batch):
     model = TFPegasusForConditionalGeneration(tiny_config(dropout=0.0, init_std=0.2))
     source = {name: batch[name] for name in ("input_ids", "attention_mask")}
     model.compile(keras.optimizers.Adam(0.01), jit_compile=False)
     model.generate(source, num_beams=2, max_length=6, engine="graph")
-    # One epoch of many steps: each epoch starts anew, which takes longer than its step.
+    # One epoch of many steps, because starting an epoch takes longer than a step.
     model.fit(tf.data.Dataset.from_tensors(batch).repeat(120), verbose=0)
     learnt = model.generate(source, num_beams=2, max_length=6, engine="graph")
     assert up_to_eos(learnt) == [[i for i in row if i > 0] for row in batch["labels"].tolist()]
@@ -217,9 +217,9 @@ def test_mixed_precision_gives_finite_scores(config, policy, batch):
         ({"forced_eos_token_id": 60}, ValueError, "forced_eos_token_id=60"),
         ({"forced_bos_token_id": -1}, ValueError, "forced_bos_token_id=-1 must be at least 0"),
         ({"suppress_tokens": [60]}, ValueError, "suppress_tokens=60 must be below vocab_size=60"),
-        ({"begin_suppress_tokens": [1.5]}, ValueError, "begin_suppress_tokens must hold ids"),
-        ({"bad_words_ids": [[1], []]}, ValueError, "bad_words_ids holds an empty word"),
-        ({"bad_words_ids": [7]}, ValueError, "bad_words_ids must hold ids"),
+        ({"begin_suppress_tokens": [1.5]}, ValueError, "begin_suppress_tokens must contain ids"),
+        ({"bad_words_ids": [[1], []]}, ValueError, "bad_words_ids contains an empty word"),
+        ({"bad_words_ids": [7]}, ValueError, "bad_words_ids must contain ids"),
         ({"bad_words_ids": 7}, TypeError, "bad_words_ids=7 must be a list of lists"),
         ({"temperature": 0.0}, ValueError, "temperature=0.0 must be above 0"),
         ({"temperature": "hot"}, TypeError, "temperature='hot' must be a float"),
@@ -246,7 +246,7 @@ def test_mixed_precision_gives_finite_scores(config, policy, batch):
         (
             {"num_beams": 4, "num_beam_groups": 2, "do_sample": True},
             ValueError,
-            "num_beam_groups=2 excludes do_sample=True",
+            "num_beam_groups=2 cannot be combined with do_sample=True",
         ),
         (
             {"num_beams": 4, "diversity_penalty": 0.5},
@@ -268,7 +268,7 @@ def test_mixed_precision_gives_finite_scores(config, policy, batch):
         ({"engine": "onnx"}, ValueError, "engine='onnx'"),
     ],
 )
-def test_a_bad_option_is_refused_by_name_and_value(model, options, error, message):
+def test_invalid_option_is_named_with_its_value(model, options, error, message):
     with pytest.raises(error, match=message):
         model.generate(np.array([[2, 3]]), **options)
 
@@ -287,13 +287,13 @@ def test_a_bad_option_is_refused_by_name_and_value(model, options, error, messag
         ),
         (
             {"input_ids": np.ones((1, 3), int), "decoder_input_ids": np.zeros((1, 20), int)},
-            "max_length=20 leaves nothing to generate behind decoder_input_ids of 20",
+            "max_length=20 leaves nothing to generate after decoder_input_ids of 20",
         ),
         (
             {"input_ids": np.ones((1, 3), int), "decoder_input_ids": np.zeros((1, 0), int)},
-            "its length must be known and at least 1",
+            "its length must be static and at least 1",
         ),
-        ({"input_ids": np.ones((1, 33), int)}, "33 tokens a row"),
+        ({"input_ids": np.ones((1, 33), int)}, "33 tokens per row"),
         ({"input_ids": np.array([2, 3])}, r"shape \(batch, length\)"),
         (
             {"input_ids": np.ones((1, 3), int), "attention_mask": np.ones((1, 2), int)},
@@ -302,6 +302,6 @@ def test_a_bad_option_is_refused_by_name_and_value(model, options, error, messag
         ({"attention_mask": np.ones((1, 2), int)}, "input_ids is missing"),
     ],
 )
-def test_a_bad_source_is_refused(model, inputs, message):
+def test_invalid_source_is_refused(model, inputs, message):
     with pytest.raises(ValueError, match=message):
         model.generate(**inputs)

@@ -3,7 +3,7 @@ import tensorflow as tf
 from helpers.generation import RECORDS
 
 
-def test_nothing_is_recorded_unasked(model):
+def test_nothing_is_recorded_by_default(model):
     plain = model.generate(np.array([[5, 6]]), engine="eager", return_dict_in_generate=True)
     assert list(plain) == ["sequences", "sequences_scores"]
     ids = model.generate(np.array([[5, 6]]), engine="eager", output_scores=True)

@@ -1,4 +1,4 @@
-"""Greedy search and sampling over a made-up language model."""
+"""Greedy search and sampling over a fake language model."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def test_the_most_probable_token_is_taken_until_eos():
     assert int(steps) == 3
 
 
-def test_max_length_ends_what_eos_does_not():
+def test_sequences_without_eos_end_at_max_length():
     hypotheses, _, _ = greedy_or_sampled(FakeDecoding(TABLE, max_length=3, length_penalty=0.0))
     np.testing.assert_array_equal(hypotheses.sequences[0], [[0, 2, 4]])
     np.testing.assert_allclose(hypotheses.scores[0], [np.log(0.2)], atol=1e-5)
@@ -50,7 +50,7 @@ def test_a_forced_eos_costs_nothing():
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_drawn_sequences_have_the_scores_of_their_tokens(seed):
+def test_sampled_sequences_have_the_scores_of_their_tokens(seed):
     table = at_random(seed)
     hypotheses, _, _ = greedy_or_sampled(
         FakeDecoding(table, 2, (), seed, do_sample=True, num_return_sequences=6, max_length=6)

@@ -1,4 +1,4 @@
-"""Each processor and warper against values by hand and plain Python."""
+"""Each processor and warper compared with values computed by hand and in plain Python."""
 
 import functools
 import math
@@ -42,7 +42,7 @@ def scores_of(*rows):
 
 
 def kept(process, scores):
-    """Which tokens a warper leaves, by row."""
+    """Returns the tokens that a warper keeps, by row."""
     result = process(None, None, scores).numpy()
     np.testing.assert_array_equal(result[np.isfinite(result)], scores.numpy()[np.isfinite(result)])
     return [np.flatnonzero(np.isfinite(row)).tolist() for row in result]
@@ -56,12 +56,12 @@ def test_warpers_keep_the_tokens_computed_by_hand():
     assert kept(keep_top_p(0.75, 1), scores) == [[0, 2], [1, 2, 3]]
     assert kept(keep_top_p(0.01, 1), scores) == [[0], [3]]
     assert kept(keep_top_p(0.01, 2), scores) == [[0, 2], [2, 3]]
-    # The first row's entropy is 1.14: nearest are 0.3 (1.20) and 0.5 (0.69).
+    # The entropy of the first row is 1.14: nearest are 0.3 (1.20) and 0.5 (0.69).
     assert kept(keep_typical(0.2, 1), scores)[0] == [2]
     assert kept(keep_typical(0.5, 1), scores)[0] == [0, 2]
-    # Of equal ones top-k keeps all that are as good as the last.
+    # Among equal scores, top-k keeps all that are as good as the last.
     assert kept(keep_top_k(1), scores_of([1.0, 1.0, 0.0])) == [[0, 1]]
-    # What is forbidden already stays so.
+    # Tokens that are forbidden already remain so.
     assert kept(keep_typical(0.99, 1), scores_of([0.0, 0.0, -math.inf])) == [[0, 1]]
 
 
@@ -108,7 +108,7 @@ def test_only_allowed_prefixes_are_generated(golden, num_beams, engine):
         assert row[4] == EOS
 
 
-def test_bad_prefixes_are_refused(model):
+def test_invalid_prefixes_are_refused(model):
     ids = np.array([[5, 6]])
     with pytest.raises(ValueError, match=r"prefix_allowed_tokens_fn .* engine='xla'"):
         model.generate(ids, engine="xla", prefix_allowed_tokens_fn=lambda number, ids: [5])
@@ -125,13 +125,13 @@ def scores_for(rows, seed):
 
 
 def processed(process, rows, scores):
-    """What a processor makes of scores; behind the sequences stand ids that it must not see."""
+    """Returns the scores of a processor; ids that it must ignore follow the sequences."""
     padded = np.array([[*row, *[VOCABULARY - 1] * 3] for row in rows], "int32")
     return process(tf.constant(padded), tf.constant(len(rows[0])), tf.constant(scores)).numpy()
 
 
 def assert_forbidden(process, rows, seed, is_forbidden):
-    """A processor sets to -inf just the tokens for which `is_forbidden(number, row, token)`."""
+    """Checks that exactly the tokens with `is_forbidden(number, row, token)` are set to -inf."""
     scores = scores_for(rows, seed)
     expected = scores.copy()
     for n, row in enumerate(rows):
@@ -143,7 +143,7 @@ def assert_forbidden(process, rows, seed, is_forbidden):
 
 @settings(max_examples=40, deadline=None)
 @given(sequences, seeds, st.sampled_from([0.5, 1.3, 2.0]))
-def test_repetition_penalty_changes_what_the_sequence_has(rows, seed, penalty):
+def test_repetition_penalty_changes_tokens_of_the_sequence(rows, seed, penalty):
     scores = scores_for(rows, seed)
     expected = [
         [
@@ -177,7 +177,7 @@ def test_no_ngram_of_the_source_is_completed(rows, seed, size, source):
     seeds,
     st.lists(st.lists(ids, min_size=1, max_size=3).map(tuple), min_size=1, max_size=3),
 )
-def test_a_bad_word_is_not_completed(rows, seed, words):
+def test_bad_words_are_not_completed(rows, seed, words):
     assert_forbidden(
         forbid_words(words),
         rows,
@@ -227,7 +227,7 @@ def test_a_token_is_forced_at_a_position(rows, seed, forced, position):
 
 @settings(max_examples=20, deadline=None)
 @given(seeds, st.integers(1, 3), st.integers(1, 2), st.integers(1, 5))
-def test_only_allowed_tokens_are_left(seed, sources, beams, length):
+def test_only_allowed_tokens_are_kept(seed, sources, beams, length):
     rows = np.random.default_rng(seed).integers(0, VOCABULARY, (sources * beams, length)).tolist()
 
     def allowed(number, tokens):
@@ -242,7 +242,7 @@ def test_only_allowed_tokens_are_left(seed, sources, beams, length):
 
 
 def kept_in_python(warp, row):
-    """Sorted numbers of the tokens that a plain-Python warper leaves of a row of scores."""
+    """Returns the sorted ids of the tokens that a plain-Python warper keeps of a row of scores."""
     return sorted(warp(row, sorted(range(len(row)), key=lambda token: -row[token])))
 
 
@@ -261,7 +261,7 @@ def test_top_k_keeps_the_k_best(seed, k):
 
 @settings(max_examples=40, deadline=None)
 @given(seeds, st.floats(0.05, 0.99), st.integers(1, 2))
-def test_top_p_keeps_the_best_that_reach_p(seed, p, least):
+def test_top_p_keeps_the_best_tokens_that_reach_p(seed, p, least):
     def nucleus(row, best):
         share, mass = probabilities(row), 0.0
         for count, token in enumerate(best, start=1):
@@ -294,17 +294,17 @@ def test_typical_keeps_the_nearest_to_the_entropy(seed, mass, least):
     assert kept(keep_typical(mass, least), tf.constant(scores)) == expected
 
 
-def test_a_temperature_divides():
+def test_temperature_divides_scores():
     scores = scores_for([[]], 0)
     found = divide_by_temperature(0.5)(None, None, tf.constant(scores))
     np.testing.assert_allclose(found, scores * 2, rtol=1e-6)
 
 
-# Which processors the options ask for
+# The processors that the options request
 
 
 def chosen(rows, prompt_length=1, last_length=8, **options):
-    """Scores, zero before, behind all processors of some options."""
+    """Returns scores that were zero, after all processors of some options."""
     scores = np.zeros((len(rows), VOCABULARY), "float32")
     settings = GenerationConfig(**options)
     source = tf.constant([[2, 3, 4]])
@@ -320,7 +320,7 @@ def chosen(rows, prompt_length=1, last_length=8, **options):
         ([[0, 2]], {"no_repeat_ngram_size": 1}, [[1, 3, 4, 5]]),
         ([[0, 2]], {"encoder_no_repeat_ngram_size": 2}, [[0, 1, 2, 4, 5]]),
         ([[0, 2]], {"bad_words_ids": [[2, 5], [4]]}, [[0, 1, 2, 3]]),
-        # Eos alone is no bad word, as in `transformers`.
+        # Eos alone is not a bad word, as in `transformers`.
         ([[0, 2]], {"bad_words_ids": [[EOS], [4]]}, [[0, 1, 2, 3, 5]]),
         ([[0, 2]], {"min_length": 3}, [[0, 2, 3, 4, 5]]),
         ([[0, 2]], {"min_new_tokens": 1}, [[0, 1, 2, 3, 4, 5]]),
@@ -329,12 +329,12 @@ def chosen(rows, prompt_length=1, last_length=8, **options):
         ([[0, 2]], {"forced_bos_token_id": 5}, [[0, 1, 2, 3, 4, 5]]),
         ([[0, 2, 2, 2, 2, 2, 2]], {"forced_eos_token_id": EOS}, [[EOS]]),
         ([[0, 2, 2, 2, 2, 2]], {"forced_eos_token_id": EOS}, [[0, 1, 2, 3, 4, 5]]),
-        # Forced although forbidden: forcing comes later.
+        # Forced although forbidden, because forcing comes later.
         ([[0, 2, 2, 2, 2, 2, 2]], {"forced_eos_token_id": EOS, "min_length": 9}, [[EOS]]),
         ([[0, 2]], {"suppress_tokens": [0, 5]}, [[1, 2, 3, 4]]),
         ([[0]], {"begin_suppress_tokens": [0, 5]}, [[1, 2, 3, 4]]),
         ([[0, 2]], {"begin_suppress_tokens": [0, 5]}, [[0, 1, 2, 3, 4, 5]]),
-        # Behind a forced first token the second one counts as the first.
+        # After a forced first token, the second one counts as the first.
         ([[0, 5]], {"forced_bos_token_id": 5, "begin_suppress_tokens": [2]}, [[0, 1, 3, 4, 5]]),
     ],
     ids=str,
@@ -362,7 +362,7 @@ def test_only_sampling_has_warpers(options, count):
     assert len(logits_warpers(config, functools.partial(getattr, config))) == count
 
 
-def test_sampling_beams_are_left_two_tokens():
+def test_sampling_with_beams_keeps_at_least_two_tokens():
     options = {"do_sample": True, "num_beams": 2, "top_k": 1, "top_p": 0.01}
     config = GenerationConfig(**options)
     for warp in logits_warpers(config, functools.partial(getattr, config)):

@@ -3,7 +3,7 @@ import numpy as np
 from tf_pegasus.generation.program_cache import ProgramCache
 
 
-def test_the_program_unused_for_longest_goes():
+def test_least_recently_used_program_is_dropped():
     made = []
 
     def maker(key):

@@ -1,4 +1,4 @@
-"""The records of every step against the reference implementation."""
+"""The records of every step compared with the reference implementation."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def generate_records(golden, name, engine):
 
 
 def flat(outputs):
-    """The fields as a dict of arrays, named as the golden ones are."""
+    """Returns the fields as a dict of arrays with the names of the golden ones."""
     arrays = {}
     for field, value in outputs.items():
         if not isinstance(value, tuple):

@@ -1,4 +1,4 @@
-"""Searches over a made-up language model: a table of next-token scores."""
+"""Searches over a fake language model: a table of next-token scores."""
 
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -13,7 +13,7 @@ PAD, EOS = 0, 1
 
 
 class SeenTokens(NamedTuple):
-    """A cache that remembers which tokens its beams have fed: int32 `(batch, beams, length)`."""
+    """A cache that records the tokens its beams have seen: int32 `(batch, beams, length)`."""
 
     tokens: tf.Tensor
 
@@ -29,11 +29,11 @@ class FakeDecoding(Decoding):
     """A `Decoding` whose logits come from a function instead of a model.
 
     Args:
-        table: function `(row, tokens)` of a source's number and a tuple of ids behind the start
-            token; returns `(vocab_size,)` logits.
-        rows: int, sources.
-        empty_rows: numbers of the sources whose mask is all zero.
-        seed: of what is drawn.
+        table: function `(row, tokens)` of the index of a source and a tuple of the ids that follow
+            the start token; returns `(vocab_size,)` logits.
+        rows: int, number of sources.
+        empty_rows: indices of the sources whose mask is all zero.
+        seed: seed for sampling.
         **options: of `GenerationConfig`.
     """
 
@@ -61,7 +61,7 @@ class FakeDecoding(Decoding):
         return SeenTokens(tf.zeros((self.batch, self.beams, self.options.max_length), tf.int32))
 
     def step(self, sequences, length, cache):
-        # A search that reorders its cache wrongly is found out here.
+        # Fails if a search reorders its cache wrongly.
         np.testing.assert_array_equal(cache.tokens[..., : length - 1], sequences[..., : length - 1])
         logits = [
             [self.table(row, tuple(tokens[1 : int(length)])) for tokens in beams]
@@ -71,7 +71,7 @@ class FakeDecoding(Decoding):
 
 
 def by_hand(continuations, vocab_size=6):
-    """A table from `{tokens: {next token: probability}}`; what is not listed ends."""
+    """Returns a table from `{tokens: {next token: probability}}`; other prefixes end with eos."""
 
     def table(row, tokens):
         probabilities = np.full(vocab_size, 1e-30)
@@ -83,7 +83,7 @@ def by_hand(continuations, vocab_size=6):
 
 
 def at_random(seed, vocab_size=6):
-    """A table in which each source has another random distribution behind each prefix."""
+    """Returns a table with a random distribution for each source and prefix."""
 
     def table(row, tokens):
         random = np.random.default_rng([seed, row, len(tokens), *tokens])
@@ -98,7 +98,7 @@ def log_softmax(logits):
 
 
 def all_hypotheses(table, row, steps):
-    """`{tokens: sum of log-probabilities}` of all that end in eos or have `steps` tokens."""
+    """Returns `{tokens: sum of log-probabilities}` of all with eos at the end or `steps` tokens."""
     found, open_ends = {}, {(): 0.0}
     for step in range(1, steps + 1):
         longer = {}
@@ -111,5 +111,5 @@ def all_hypotheses(table, row, steps):
 
 
 def padded(tokens, max_length):
-    """Ids as a search returns them: the start token, the tokens, pad."""
+    """Returns ids as a search returns them: the start token, the tokens, pad."""
     return [PAD, *tokens, *[PAD] * (max_length - 1 - len(tokens))]

@@ -1,9 +1,9 @@
-"""Reading what a search returns."""
+"""Reads the results of a search."""
 
 import numpy as np
 
 EOS = 1
-# The options that ask for a record of every step.
+# The options that request per-step outputs.
 RECORDS = {
     "return_dict_in_generate": True,
     "output_scores": True,
@@ -14,9 +14,9 @@ RECORDS = {
 
 
 def up_to_eos(rows):
-    """The rows as lists, without the start token, cut behind the first eos.
+    """Returns the rows as lists, without the start token, cut after the first eos.
 
-    The reference implementation fills finished rows with eos where we fill with pad.
+    The reference implementation fills finished rows with eos; this package fills them with pad.
     """
     cut = []
     for row in np.asarray(rows)[:, 1:].tolist():

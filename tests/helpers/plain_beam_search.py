@@ -1,4 +1,4 @@
-"""Beam search for one source in plain Python, after the rules of `transformers` and the authors."""
+"""Beam search for one source in plain Python, with the rules of `transformers` or the authors."""
 
 from dataclasses import dataclass, field
 
@@ -14,11 +14,11 @@ class _Group:
 
 
 def plain_beam_search(table, row, options):
-    """Lists the hypotheses of one source as `(score, tokens)`, best first.
+    """Returns the hypotheses of one source as `(score, tokens)`, best first.
 
     Args:
         table: see `FakeDecoding`.
-        row: int, the source's number.
+        row: int, the index of the source.
         options: `GenerationConfig`.
     """
     steps = options.max_length - 1

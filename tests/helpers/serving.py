@@ -1,8 +1,8 @@
-"""Texts that an export is asked about."""
+"""Texts for the tests of exports."""
 
 from helpers.tiny import SENTENCES
 
-# Bytes no text has, a NUL, a long text, added tokens' spellings, nothing at all.
+# Includes a NUL, a text that is too long, spellings of added tokens, and blank texts.
 TEXTS = [*SENTENCES[:5], "Fox.", " ".join(SENTENCES), "\x00 odd \ud7ff 日本 <mask_1>", "", " \n"]
 
 

@@ -1,5 +1,4 @@
-"""A small server of an exported model, over gRPC and REST as TF Serving speaks them, that can be
-told to misbehave."""
+"""A small server of an exported model, with the gRPC and REST APIs of TF Serving, and faults."""
 
 import json
 import re
@@ -21,7 +20,7 @@ from tensorflow_serving.apis import (
 )
 
 MODEL = "tiny"
-# What the next requests meet instead of an answer, by transport.
+# Faults that the next requests get instead of an answer, by transport.
 GRPC_FAULTS = {
     "unavailable": grpc.StatusCode.UNAVAILABLE,
     "internal": grpc.StatusCode.INTERNAL,
@@ -31,7 +30,7 @@ REST_FAULTS = {"unavailable": 503, "internal": 500, "exhausted": 429}
 
 
 class Model:
-    """The model behind both servers, and its faults."""
+    """The model of both servers, and its faults."""
 
     def __init__(self, served):
         self.served = served
@@ -45,11 +44,11 @@ class Model:
             return self.faults.popleft() if self.faults else None
 
     def answer(self, name, signature, inputs, fault):
-        """The outputs for a request.
+        """Returns the outputs for a request.
 
         Raises:
-            KeyError: no such model.
-            ValueError: the request is wrong.
+            KeyError: if there is no such model.
+            ValueError: if the request is invalid.
         """
         if name != MODEL:
             raise KeyError(f"Servable not found for request: Latest({name})")

@@ -1,4 +1,4 @@
-"""Texts on which the tokenizers, and the reference implementations', must agree."""
+"""Texts on which the tokenizers must agree with the reference implementations'."""
 
 import random
 
@@ -67,7 +67,7 @@ _RANGES = (
 
 
 def generated(count, seed):
-    """Texts of characters from everywhere in Unicode; the same for the same seed."""
+    """Returns random texts from all of Unicode; the same ones for the same seed."""
     source = random.Random(seed)
     texts = []
     for _ in range(count):

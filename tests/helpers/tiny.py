@@ -9,7 +9,7 @@ from tf_pegasus import PegasusConfig, TFPegasusForConditionalGeneration
 
 GOLDENS = Path(__file__).parent.parent / "goldens"
 GOLDEN_MODELS = ("tiny-relu", "tiny-gelu")
-# What a call can return besides states and logits.
+# Options for all outputs besides states and logits.
 EVERYTHING = {"output_attentions": True, "output_hidden_states": True}
 
 SENTENCES = [
@@ -25,7 +25,7 @@ SENTENCES = [
 
 
 class Golden:
-    """A tiny checkpoint of the reference implementation, and what that computed with it."""
+    """A tiny checkpoint of the reference implementation, and its outputs."""
 
     def __init__(self, name):
         self.path = GOLDENS / name

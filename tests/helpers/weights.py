@@ -1,4 +1,4 @@
-"""Comparing the weights of models."""
+"""Compares the weights of models."""
 
 import numpy as np
 

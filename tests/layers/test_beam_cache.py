@@ -10,8 +10,10 @@ BATCH, BEAMS, HEADS, WIDTH = 2, 3, 2, 4
 
 
 def copying_cache(history):
-    """Keys and values of each beam, (batch, beams, heads, length, width): what copying a
-    hypothesis' past with every reordering gives."""
+    """Returns keys and values of each beam, `(batch, beams, heads, length, width)`.
+
+    They are those of a cache that copies a hypothesis' past in every reordering.
+    """
     keys = values = None
     for parents, new_keys, new_values in history:
         if keys is not None:
@@ -27,7 +29,7 @@ def copying_cache(history):
 
 @pytest.mark.parametrize("positions", [7, 150])
 @pytest.mark.parametrize("jit_compile", [False, True])
-def test_beams_see_their_ancestors_past(positions, jit_compile):
+def test_beams_see_the_past_of_their_ancestors(positions, jit_compile):
     random = np.random.default_rng(positions)
     cache = BeamCache.empty(1, BATCH, BEAMS, HEADS, positions, WIDTH, tf.float32)
     assert len(cache.layers[0]) == {7: 1, 150: 2}[positions]

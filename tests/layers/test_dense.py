@@ -27,7 +27,7 @@ def cosine(a, b):
     return a @ b / np.linalg.norm(a) / np.linalg.norm(b)
 
 
-def test_it_is_keras_dense(inputs):
+def test_equals_keras_dense(inputs):
     layer = dense_layer()
     theirs = keras.layers.Dense(6)
     theirs.build((None, None, 8))
@@ -58,7 +58,7 @@ def test_float16_saturates_or_widens():
     np.testing.assert_allclose(wide(inputs)[0, 0], [6e5 - 1, -299700 + 1], rtol=1e-3)
 
 
-def test_saturate_leaves_other_dtypes_alone():
+def test_saturate_does_not_change_other_dtypes():
     infinite = tf.constant([np.inf, 1.0])
     assert saturate(infinite) is infinite
     np.testing.assert_array_equal(saturate(tf.cast(infinite, tf.float16)), [65504, 1])
@@ -99,7 +99,7 @@ def test_int8_is_close_to_float(inputs):
         ("mixed_bfloat16", True),
     ],
 )
-def test_an_adapter_changes_the_output_and_learns(inputs, policy, quantized):
+def test_adapter_changes_the_output_and_is_trained(inputs, policy, quantized):
     layer = dense_layer(dtype=policy, output_dtype="float32")
     if quantized:
         layer.quantize("int8")

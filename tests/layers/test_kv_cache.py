@@ -28,7 +28,7 @@ def parts():
 
 
 def plain_attention(query, keys, values, visible):
-    """Equation 1 of Vaswani et al., row by row."""
+    """Computes equation 1 of Vaswani et al. row by row."""
     context = np.zeros(query.shape)
     weights = np.zeros((*query.shape[:3], keys.shape[2]))
     for place in np.ndindex(*query.shape[:3]):
@@ -45,7 +45,7 @@ def causal():
     return np.tril(np.ones((LENGTH, LENGTH), bool))
 
 
-def test_attention_is_the_equation(parts):
+def test_attention_equals_the_equation(parts):
     query, keys, values = parts
     visible = np.broadcast_to(causal(), (BATCH, LENGTH, LENGTH))
     context, weights = attend(query, keys, values, tf.constant(visible[:, None]))
@@ -54,7 +54,7 @@ def test_attention_is_the_equation(parts):
     np.testing.assert_allclose(weights, expected[1], atol=1e-6)
 
 
-def test_a_row_that_sees_nothing_gets_the_mean(parts):
+def test_fully_masked_row_gets_the_mean(parts):
     query, keys, values = parts
     context, weights = attend(query, keys, values, tf.zeros((BATCH, 1, 1, LENGTH), tf.bool))
     np.testing.assert_allclose(weights, np.full(weights.shape, 1 / LENGTH), atol=1e-6)
@@ -70,7 +70,7 @@ def test_weights_are_modified_before_the_product(parts):
     )
 
 
-def test_all_kinds_agree_on_one_position_after_the_other(parts):
+def test_all_caches_agree_position_by_position(parts):
     query, keys, values = parts
     whole, whole_weights, _ = GrowingCache(tf.constant(causal()[None, None])).attend(
         query, lambda: (keys, values)
@@ -95,7 +95,7 @@ def test_all_kinds_agree_on_one_position_after_the_other(parts):
     np.testing.assert_array_equal(static_keys[:, :, :LENGTH], keys)
 
 
-def test_a_memory_projects_nothing(parts):
+def test_memory_does_not_project_keys_and_values(parts):
     query, keys, values = parts
 
     def project():
@@ -109,7 +109,7 @@ def test_a_memory_projects_nothing(parts):
 
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("start", [0, 2, 4])
-def test_positions_are_written_in_their_place(count, start):
+def test_positions_are_written_at_their_index(count, start):
     cached = tf.zeros((1, 1, 7, 2))
     new = tf.ones((1, 1, count, 2)) * (1.0 + tf.range(float(count)))[:, None]
     written = write_positions(cached, new, tf.constant(start))[0, 0, :, 0].numpy()
@@ -127,11 +127,11 @@ def test_past_length():
     assert static.max_length == 6
 
 
-def test_a_cache_knows_the_source(config, source, target):
+def test_cache_contains_the_source(config, source, target):
     model = TFPegasusModel(config)
     whole = model(source, decoder_input_ids=target)
     first = model(source, decoder_input_ids=target[:, :3])
-    # Neither the source nor its states: only its mask.
+    # Only the mask of the source, neither the source nor its states.
     rest = model(
         attention_mask=source["attention_mask"],
         decoder_input_ids=target[:, 3:],
@@ -141,7 +141,7 @@ def test_a_cache_knows_the_source(config, source, target):
     assert rest.encoder_last_hidden_state is None
 
 
-def test_cached_decoding_with_masks_and_positions_equals_the_whole(config, source, target):
+def test_cached_decoding_with_masks_and_positions_equals_one_call(config, source, target):
     model = TFPegasusModel(config)
     mask = np.array([[1, 1, 1, 1], [1, 0, 1, 1], [1, 1, 0, 0]])
     positions = np.array([[0, 2, 4, 6]] * 3)

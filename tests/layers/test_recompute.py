@@ -22,7 +22,7 @@ def gradients(model, batch):
 def test_gradient_checkpointing_can_be_switched_on_and_off(batch):
     dropout = {"dropout": 0.3, "attention_dropout": 0.2, "activation_dropout": 0.2}
     model = TFPegasusForConditionalGeneration(tiny_config(encoder_layers=2, **dropout))
-    # One draw a layer is what checkpointing can repeat: seeds of later layers differ.
+    # One random draw per layer is what checkpointing can repeat: seeds of later layers differ.
     plain_loss, plain = gradients(model, batch)
     model.gradient_checkpointing_enable()
     loss, found = gradients(model, batch)
@@ -35,14 +35,14 @@ def test_gradient_checkpointing_can_be_switched_on_and_off(batch):
 
 
 def test_checkpointed_gradients_are_those_of_the_loss(batch):
-    """Against differences of the loss itself, with the same dropout in both runs."""
+    """Compared with finite differences of the loss, with the same dropout in both runs."""
     model = TFPegasusForConditionalGeneration(tiny_config(dropout=0.4, attention_dropout=0.3))
     model.gradient_checkpointing_enable()
     _, found = gradients(model, batch)
     index = next(i for i, w in enumerate(model.trainable_weights) if w.path.endswith("fc2/kernel"))
     weight = model.trainable_weights[index]
     direction = np.random.default_rng(0).normal(size=weight.shape).astype("float32")
-    # Steep enough for differences of float32 sums to tell.
+    # Steep enough for differences of float32 sums to be meaningful.
     start, step = weight.numpy(), 1e-2
     losses = []
     for sign in (1, -1):

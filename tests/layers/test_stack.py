@@ -59,7 +59,7 @@ def test_functional_encoder_and_decoder_save_and_stay_tied(config, source, targe
 @pytest.mark.parametrize("side", ["encoder", "decoder"])
 def test_a_functional_model_of_one_stack_trains(config, source, side):
     ids = keras.Input((None,), dtype="int32")
-    # The decoder alone, without a source, is a language model's.
+    # The decoder alone, without a source, is a language model.
     stack = {"encoder": TFPegasusEncoder, "decoder": TFPegasusDecoder}[side](config)
     model = keras.Model(ids, keras.layers.Dense(2)(stack(ids).last_hidden_state[:, 0]))
     model.compile("adam", "mse")

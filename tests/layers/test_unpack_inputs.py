@@ -46,11 +46,11 @@ class Layer:
         (({"input_ids": 1},), {"attention_mask": 2}),
     ],
 )
-def test_all_ways_of_calling_are_one(args, kwargs):
+def test_all_calling_styles_are_equivalent(args, kwargs):
     assert Layer().call(*args, **kwargs) == (1, 2, True, False, False)
 
 
-def test_options_that_are_given_go_before_the_configuration():
+def test_given_options_override_the_configuration():
     assert Layer().call(1, output_attentions=False, return_dict=True, training=True) == (
         *(1, None, False, True),
         True,
@@ -58,7 +58,7 @@ def test_options_that_are_given_go_before_the_configuration():
     assert Layer().call({"input_ids": 1, "output_attentions": 0})[2] is False
 
 
-def test_the_names_are_read_off_the_signature():
+def test_names_are_read_from_the_signature():
     names = ("input_ids", "attention_mask", "output_attentions", "return_dict")
     assert Layer.call.input_names == Layer().call.input_names == names
 
@@ -71,7 +71,7 @@ def test_the_names_are_read_off_the_signature():
         (({"attention_mask": 1},), {"attention_mask": 2}, "attention_mask was given twice"),
     ],
 )
-def test_bad_calls(args, kwargs, message):
+def test_invalid_calls(args, kwargs, message):
     with pytest.raises(ValueError, match=message):
         Layer().call(*args, **kwargs)
 
@@ -99,7 +99,7 @@ def test_gather_inputs_takes_any_mapping():
     "texts",
     ["a text", ["a text"], [["a text"]], np.array(["x"]), tf.constant(["x"]), (b"x",)],
 )
-def test_strings_are_no_ids(texts):
+def test_strings_are_refused_as_ids(texts):
     with pytest.raises(TypeError, match=r"input_ids must be ids, got strings: .*model.summarize"):
         as_ids("input_ids", texts)
 
@@ -118,7 +118,7 @@ def test_strings_are_found_inside_a_mapping():
         (np.zeros((2, 3)), "must hold integers, got float64"),
     ],
 )
-def test_bad_ids(ids, message):
+def test_invalid_ids(ids, message):
     with pytest.raises(ValueError, match=message):
         as_ids("input_ids", ids)
 

@@ -90,7 +90,7 @@ def test_a_head_mask_switches_a_head_off(config, source, target):
         assert not np.allclose(model(inputs, **{name: off})[0], plain, atol=1e-6), name
 
 
-def test_encoder_outputs_bring_their_states_and_attentions(config, source, target):
+def test_encoder_outputs_keep_their_states_and_attentions(config, source, target):
     model = TFPegasusModel(config)
     encoded = model.encode(**source, **EVERYTHING)
     mask = source["attention_mask"]
@@ -124,7 +124,7 @@ def bad_past(config, change):
         ({"decoder_attention_mask": np.ones((3, 9), int)}, "has 9 columns for 4 tokens"),
         ({"decoder_position_ids": np.full((3, 4), 32)}, "position_ids holds ids outside"),
         ({"past_key_values": 3}, "past_key_values must be a tuple"),
-        ({"past_key_values": lambda c: bad_past(c, lambda p: p[:1])}, "is of 1 layers"),
+        ({"past_key_values": lambda c: bad_past(c, lambda p: p[:1])}, "has 1 layers"),
         (
             {"past_key_values": lambda c: bad_past(c, lambda p: [layer[:3] for layer in p])},
             "one \\(keys, values, source keys",
@@ -135,11 +135,11 @@ def bad_past(config, change):
                     c, lambda p: [[t[:, :1] for t in q] for q in p]
                 )
             },
-            "past_key_values holds a tensor of the shape",
+            "past_key_values contains a tensor of shape",
         ),
     ],
 )
-def test_inputs_that_do_not_fit_are_refused(config, source, target, change, message):
+def test_invalid_inputs_are_refused(config, source, target, change, message):
     inputs = {**source, "decoder_input_ids": target, **change}
     if callable(inputs.get("past_key_values")):
         inputs["past_key_values"] = inputs["past_key_values"](config)
@@ -173,7 +173,7 @@ def test_a_functional_model_fits_saves_and_loads(config, batch, tmp_path):
     np.testing.assert_allclose(loaded.predict(inputs, verbose=0), after, atol=1e-6)
 
 
-def test_a_functional_model_of_the_whole_clones(config, source, target):
+def test_functional_model_of_the_whole_can_be_cloned(config, source, target):
     inputs = {
         name: keras.Input((None,), dtype="int32", name=name)
         for name in (*source, "decoder_input_ids")

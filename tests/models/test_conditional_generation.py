@@ -77,7 +77,7 @@ def test_a_fully_masked_row_gives_finite_logits(model, batch):
         ({"encoder_outputs": np.zeros((3, 7, 16))}, "exclude each other"),
     ],
 )
-def test_bad_inputs_are_refused(model, batch, change, message):
+def test_invalid_inputs_are_refused(model, batch, change, message):
     inputs = {**batch, **change}
     if "input_idz" not in change and np.shape(inputs["input_ids"])[:1] != (3,):
         inputs.pop("attention_mask")
@@ -150,7 +150,7 @@ def test_fit_works_with_return_dict_false(batch):
     assert np.isfinite(model.fit(batch, verbose=0).history["loss"]).all()
 
 
-def test_no_cache_is_returned_where_it_is_of_no_use(config, source, target):
+def test_no_cache_is_returned_if_unused(config, source, target):
     model = TFPegasusForConditionalGeneration(config)
     assert model(source, decoder_input_ids=target, use_cache=False).past_key_values is None
     assert model(source, labels=target, use_cache=True).past_key_values is None

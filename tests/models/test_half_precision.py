@@ -29,7 +29,7 @@ def test_the_scaled_weights_overflow_plain_float16(config, batch):
     states = layer.final_layer_norm(model.get_encoder().embed(tf.constant(batch["input_ids"])))
     wide = layer.feed_forward(states)
     assert np.abs(wide).max() > 2 * 65504
-    # What `transformers` would compute: everything, products and sums, in float16.
+    # As `transformers` would compute it: all products and sums in float16.
     narrow = tf.cast(states, tf.float16)
     for dense in (layer.feed_forward.fc1, layer.feed_forward.fc2):
         narrow = tf.nn.relu(tf.matmul(narrow, tf.cast(dense.kernel, tf.float16)))
@@ -43,7 +43,7 @@ def test_weights_that_overflow_float16_train_and_generate(config, batch, policy)
     model.set_weights(wide.get_weights())
     outputs, expected = model(batch, **EVERYTHING), wide(batch, **EVERYTHING)
     assert all(np.isfinite(part).all() for part in tf.nest.flatten(outputs))
-    # Not only finite: beyond float16's range the sums are right.
+    # Not only finite: sums beyond float16's range are correct.
     state = expected.encoder_hidden_states[0]
     fed = wide.get_encoder().layers[0].feed_forward(state)
     ours = model.get_encoder().layers[0].feed_forward(state)

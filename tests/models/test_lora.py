@@ -1,4 +1,4 @@
-"""LoRA adapters (`enable_lora` of the dense layers) through the whole model."""
+"""LoRA adapters (`enable_lora` of the dense layers) in the whole model."""
 
 import keras
 import numpy as np
@@ -26,7 +26,7 @@ def adapted_model(policy="float32", quantized=False, rank=2, strength=1.0):
 
 
 def greedy(model, ids, length):
-    """Greedy search by whole sequences, one after the other."""
+    """Greedy search that runs the whole sequence in each step."""
     outputs = np.zeros((len(ids), 1), "int32")
     for _ in range(length - 1):
         logits = model(ids, decoder_input_ids=outputs).logits
@@ -45,7 +45,7 @@ def test_generation_uses_adapters(policy, quantized, batch):
     graph = model.generate(ids, generation_config=config, engine="graph")
     eager = model.generate(ids, generation_config=config, engine="eager")
     np.testing.assert_array_equal(graph.sequences, eager.sequences)
-    # The score is the sum of what whole sequences say, so the search used the adapters.
+    # The score is the sum computed from whole sequences, so the search used the adapters.
     logits = model(ids, decoder_input_ids=graph.sequences[:, :-1]).logits
     gains = tf.gather(tf.nn.log_softmax(logits), graph.sequences[:, 1:], axis=2, batch_dims=2)
     tolerance = {"float32": 1e-4, "mixed_float16": 0.05, "mixed_bfloat16": 0.3}[policy]
@@ -54,7 +54,7 @@ def test_generation_uses_adapters(policy, quantized, batch):
     np.testing.assert_allclose(graph.sequences_scores * 5, sums, atol=tolerance)
 
 
-def test_float32_adapters_change_greedy_search_as_whole_sequences_do(batch):
+def test_adapters_change_greedy_search_as_in_whole_sequences(batch):
     model = adapted_model()
     ids = batch["input_ids"]
     expected = greedy(model, ids, 6)
@@ -68,7 +68,7 @@ def test_float32_adapters_change_greedy_search_as_whole_sequences_do(batch):
 
 
 @pytest.mark.parametrize("quantized", [False, True])
-def test_only_adapters_learn(quantized, batch):
+def test_only_adapters_are_trained(quantized, batch):
     model = adapted_model(quantized=quantized, strength=0.0)
     model.compile(keras.optimizers.Adam(0.02), jit_compile=False)
     kernels = [np.array(w) for w in model.non_trainable_weights]
@@ -85,7 +85,7 @@ def test_saved_weights_have_the_adapters_merged(tmp_path, batch):
     np.testing.assert_allclose(loaded(batch).logits, model(batch).logits, atol=1e-4)
 
 
-def test_adapters_are_used_by_a_model_that_has_generated_before(model, batch):
+def test_adapters_are_used_after_an_earlier_generation(model, batch):
     ids = batch["input_ids"]
     options = {"max_length": 6, "engine": "graph", "return_dict_in_generate": True}
     before = model.generate(ids, **options).sequences_scores.numpy()

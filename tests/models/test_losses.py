@@ -7,7 +7,7 @@ from tf_pegasus import TFPegasusForConditionalGeneration
 from tf_pegasus.models.losses import masked_cross_entropy
 
 
-def test_loss_ignores_minus_100_and_averages_the_rest():
+def test_loss_ignores_minus_100_and_averages_other_tokens():
     logits = np.random.default_rng(0).normal(size=(2, 3, 5)).astype("float32")
     labels = np.array([[1, 4, -100], [2, -100, -100]])
     log_probs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
@@ -46,7 +46,7 @@ def test_fit_without_a_loss(model, batch, style):
     np.testing.assert_allclose(model.evaluate(batch, verbose=0), model(batch).loss, rtol=1e-4)
 
 
-def test_fit_with_a_loss_and_a_metric_of_ones_own(model, batch):
+def test_fit_with_custom_loss_and_metric(model, batch):
     def loss(labels, logits):
         return masked_cross_entropy(labels, logits)
 
@@ -76,7 +76,7 @@ def test_fit_in_mixed_precision(config, batch, policy):
     assert losses[-1] < 0.6 * losses[0]
 
 
-def test_label_smoothing_only_while_training(config, batch):
+def test_label_smoothing_only_in_training(config, batch):
     config.label_smoothing = 0.5
     config.dropout = 0.0
     model = TFPegasusForConditionalGeneration(config)

@@ -25,17 +25,17 @@ def no_network(monkeypatch):
     monkeypatch.setattr(socket.socket, "connect", refuse)
 
 
-def test_the_tokenizer_comes_with_the_model(model_directory, tokenizer, no_network):
+def test_tokenizer_is_loaded_with_the_model(model_directory, tokenizer, no_network):
     model = TFPegasusForConditionalGeneration.from_pretrained(model_directory)
     assert model.tokenizer.encode(SENTENCES[0]) == tokenizer.encode(SENTENCES[0])
     assert TFPegasusModel.from_pretrained(model_directory).tokenizer is not None
 
 
-def test_a_model_has_no_tokenizer_until_it_gets_one(model):
+def test_model_has_no_tokenizer_by_default(model):
     assert model.tokenizer is None
 
 
-def test_save_pretrained_writes_what_a_summarizer_reads(summarizer, tmp_path):
+def test_summarizer_reads_what_save_pretrained_writes(summarizer, tmp_path):
     model = summarizer.model
     model.tokenizer = summarizer.tokenizer
     try:
@@ -47,7 +47,7 @@ def test_save_pretrained_writes_what_a_summarizer_reads(summarizer, tmp_path):
     assert loaded.summarize(texts, engine="graph") == summarizer.summarize(texts, engine="graph")
 
 
-def test_a_summarizer_saves_both(summarizer, tmp_path):
+def test_summarizer_saves_model_and_tokenizer(summarizer, tmp_path):
     summarizer.save_pretrained(tmp_path)
     loaded = Summarizer.from_pretrained(tmp_path)
     assert loaded.tokenizer.get_vocab() == summarizer.tokenizer.get_vocab()
@@ -140,7 +140,7 @@ def test_a_resized_vocabulary_keeps_its_rows(config, source, new_size, tmp_path)
     again = model(ids, decoder_input_ids=ids).logits
     assert again.shape[-1] == new_size
     np.testing.assert_allclose(again[..., :kept], logits[..., :kept], atol=1e-6)
-    # Functions that were traced with the old table are gone.
+    # Functions that were traced with the old table are dropped.
     assert model.generate(ids, max_length=6).shape[0] == generated.shape[0]
     assert len([w for w in model.trainable_weights if w.shape == (new_size, 16)]) == 1
     for name, save in (("model.keras", model.save), ("directory", model.save_pretrained)):
@@ -150,7 +150,7 @@ def test_a_resized_vocabulary_keeps_its_rows(config, source, new_size, tmp_path)
         TFPegasusForConditionalGeneration.from_pretrained(tmp_path / "directory"),
     ):
         np.testing.assert_array_equal(loaded(ids, decoder_input_ids=ids).logits, again)
-        # Still one table for encoder, decoder and output.
+        # Encoder, decoder and output still share one table.
         assert loaded.get_encoder().embed_tokens is loaded.get_decoder().embed_tokens
         loaded.get_input_embeddings().embeddings.assign(after * 2)
         assert not np.allclose(loaded(ids, decoder_input_ids=ids).logits, again)
@@ -171,7 +171,7 @@ def test_training_after_resizing_needs_compile(config, batch):
     assert np.any(model.get_input_embeddings().embeddings.numpy()[63] != before[63])
 
 
-def test_impossible_sizes_are_refused(config):
+def test_invalid_sizes_are_refused(config):
     model = TFPegasusForConditionalGeneration(config)
     for size in (1, 0, -3):
         with pytest.raises(ValueError, match=r"(vocab_size|eos_token_id)=.* must be"):
@@ -220,7 +220,7 @@ def test_resized_positions_take_longer_inputs(config, batch):
 
 
 @pytest.mark.parametrize("model_class", [*MODELS, TFPegasusForCausalLM])
-def test_summary_counts_and_clones_keep_the_form(model_class, config, capsys):
+def test_summary_counts_parameters_and_clones_keep_the_structure(model_class, config, capsys):
     model = model_class(config, name="mine")
     model.summary()
     assert f"{model.count_params():,}" in capsys.readouterr().out
@@ -230,7 +230,7 @@ def test_summary_counts_and_clones_keep_the_form(model_class, config, capsys):
         assert type(copy) is model_class
         assert (copy.name, copy.config) == ("mine", model.config)
         assert [w.shape for w in copy.weights] == [w.shape for w in model.weights]
-        # Copies of the form, not of the values.
+        # Copies of the structure, not of the values.
         largest = copy.get_input_embeddings().embeddings
         assert not np.allclose(largest, model.get_input_embeddings().embeddings)
 
@@ -268,7 +268,7 @@ def test_int8_logits_are_close_to_float32(goldens, quantized):
 
 
 @pytest.mark.parametrize("engine", ["eager", "graph", "xla"])
-def test_int8_generates_what_its_scores_say(goldens, quantized, engine):
+def test_int8_generates_sequences_with_matching_scores(goldens, quantized, engine):
     source = goldens["tiny-relu"].source
     outputs = quantized.generate(
         source, num_beams=3, max_length=10, engine=engine, return_dict_in_generate=True
@@ -280,7 +280,7 @@ def test_int8_generates_what_its_scores_say(goldens, quantized, engine):
         sequences, log_probs, outputs.sequences_scores.numpy(), strict=True
     ):
         tokens = up_to_eos([row])[0]
-        # The last one may be forced, then it costs nothing.
+        # The last token may be forced, then it costs nothing.
         own = [row_log_probs[place, token] for place, token in enumerate(tokens)]
         sums = [sum(own) / len(own), sum(own[:-1]) / len(own)]
         assert min(abs(score - s) for s in sums) < 0.05
@@ -296,13 +296,13 @@ def test_int8_is_kept_in_a_keras_file(quantized, tmp_path):
     )
 
 
-def test_a_quantized_model_refuses_what_it_cannot_do(quantized, model, tmp_path):
+def test_quantized_model_refuses_unsupported_operations(quantized, model, tmp_path):
     with pytest.raises(ValueError, match="quantized model cannot be written"):
         quantized.save_pretrained(tmp_path)
     assert not list(tmp_path.iterdir())
     with pytest.raises(ValueError, match="quantized already"):
         quantized.quantize("int8")
-    with pytest.raises(ValueError, match="resize it before"):
+    with pytest.raises(ValueError, match="resize it before quantizing"):
         quantized.resize_token_embeddings(120)
     with pytest.raises(ValueError, match="mode='int4' must be 'int8'"):
         model.quantize("int4")

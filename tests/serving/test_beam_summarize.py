@@ -33,7 +33,7 @@ def read(directory, pattern):
     ]
 
 
-def test_every_line_is_answered_once(served_directory, tmp_path):
+def test_every_line_has_one_result(served_directory, tmp_path):
     texts = [*SENTENCES, "\x00 odd \u2028 日本", SENTENCES[0], " ".join(SENTENCES)] * 7
     lines = [json.dumps({"id": n, "document": text}).encode() for n, text in enumerate(texts)]
     lines += [line for line, _ in BAD]
@@ -52,13 +52,13 @@ def test_every_line_is_answered_once(served_directory, tmp_path):
     for line, message in BAD:
         (one,) = [r for r in rejected if r["line"] == line.decode("utf-8", "replace")]
         assert message in one["error"]
-    # Again: the same files, nothing beside them.
+    # A second run writes the same files and no others.
     before = {path.name for path in tmp_path.iterdir()}
     assert summarize_files(*arguments, num_shards=3) == counts
     assert {path.name for path in tmp_path.iterdir()} == before
     again = sorted(read(tmp_path, "out-0*-of-00003.jsonl"), key=lambda record: record["id"])
     assert again == records
-    with pytest.raises(FileExistsError, match="another num_shards than 2"):
+    with pytest.raises(FileExistsError, match="a different num_shards than 2"):
         summarize_files(*arguments, num_shards=2)
 
 
@@ -74,7 +74,7 @@ def test_killed_and_run_again(served_directory, tmp_path):
     log = tmp_path / "log"
     with log.open("w") as stderr:
         process = subprocess.Popen(command, stderr=stderr, start_new_session=True)
-        # Killed once the model runs, which Beam's temporary files show.
+        # Killed once the model runs, as Beam's temporary files show.
         deadline = time.monotonic() + 120
         while not list(tmp_path.glob("beam-temp-*")) and process.poll() is None:
             assert time.monotonic() < deadline, log.read_text()[-2000:]
@@ -104,7 +104,7 @@ def test_relative_paths(served_directory, tmp_path, monkeypatch, capsys, prefix)
     assert len(read(tmp_path, f"{prefix}-0*-of-00001.jsonl")) == 1
 
 
-def test_bad_arguments(served_directory, tmp_path, capsys):
+def test_invalid_arguments(served_directory, tmp_path, capsys):
     (tmp_path / "docs.jsonl").write_text('{"document": "x"}\n')
     arguments = ["--input", str(tmp_path / "docs.jsonl"), "--output", str(tmp_path / "out")]
     command = ["beam-summarize", *arguments, "--saved-model", str(served_directory)]

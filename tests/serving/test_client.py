@@ -85,14 +85,14 @@ def test_unavailable_is_retried_with_random_waits(client, model, monkeypatch):
 
 
 @pytest.mark.parametrize("fault", ["internal", "exhausted"])
-def test_nothing_else_is_retried(client, model, fault):
+def test_other_errors_are_not_retried(client, model, fault):
     model.faults.append(fault)
     with pytest.raises(ServingError, match=f"told to be {fault}"):
         client.summarize(TEXTS[:1])
     assert len(model.headers) == 1
 
 
-def test_what_the_server_refuses(client, model, address):
+def test_rejected_requests(client, model, address):
     with pytest.raises(ValueError, match=r"(?s)refuses the request.*num_beams must be between"):
         client.summarize(TEXTS[:1], num_beams=9)
     with pytest.raises(ValueError, match="refuses the request"):
@@ -105,24 +105,24 @@ def test_what_the_server_refuses(client, model, address):
     assert len(model.headers) == 3
 
 
-def test_answers_that_are_not_whole(client, model):
+def test_incomplete_answers(client, model):
     for fault, message in (
         ("short", r"has the shape \(0,\) for 1 rows"),
         ("missing", "the answer has no score, only"),
-        ("garbled", "a tensor that makes no sense"),
+        ("garbled", "an invalid tensor"),
     ):
         model.faults.append(fault)
         with pytest.raises(ServingError, match=message):
             client.summarize(TEXTS[:1])
 
 
-def test_answers_of_http_that_are_not_whole(model):
+def test_incomplete_http_answers(model):
     with rest_server(model) as address, Client(address, MODEL) as client:
-        for fault, message in (("cut", "ends too soon"), ("not json", "no JSON object: <html>")):
+        for fault, message in (("cut", "is cut off"), ("not json", "not a JSON object: <html>")):
             model.faults.append(fault)
             with pytest.raises(ServingError, match=message):
                 client.summarize(TEXTS[:1])
-        # Each byte comes in time, the last one would not.
+        # Each byte arrives in time, the last one would not.
         model.faults.append("trickle")
         with Client(address, MODEL, timeout=1.0) as hurried, pytest.raises(TimeoutError):
             hurried.summarize(TEXTS[:1])
@@ -137,7 +137,7 @@ def test_deadlines(address, model, served):
         start = time.monotonic()
         with pytest.raises(TimeoutError, match="no answer within"):
             client.summarize(TEXTS[:1])
-        # Retries count too.
+        # Retries count towards the deadline.
         model.faults.extend(["unavailable"] * 100)
         with pytest.raises((ConnectionError, TimeoutError)):
             client.summarize(TEXTS[:1])
@@ -145,7 +145,7 @@ def test_deadlines(address, model, served):
 
 
 @pytest.mark.parametrize("scheme", ["", "http://"])
-def test_nobody_listens(scheme):
+def test_no_server(scheme):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"{scheme}127.0.0.1:{free.getsockname()[1]}"
@@ -162,7 +162,7 @@ def test_headers_and_versions(address, model):
     assert model.headers[0]["authorization"] == "Bearer x"
 
 
-def test_bad_arguments():
+def test_invalid_arguments():
     for options, message in (
         ({"retries": -1}, "retries=-1"),
         ({"batch_size": 0}, "batch_size=0"),
@@ -186,7 +186,7 @@ def test_bad_arguments():
             client.encode([])
 
 
-def test_the_extra_is_named(monkeypatch):
+def test_missing_extra_is_named(monkeypatch):
     def missing(module, extra):
         raise ImportError(f"it comes with: pip install 'tf-pegasus[{extra}]'")
 
@@ -199,13 +199,13 @@ def test_the_extra_is_named(monkeypatch):
     "address",
     ["localhost:banana", "localhost", ":8500", "localhost:0", "localhost:65536", "a b:1", "x:1/y"],
 )
-def test_addresses_of_grpc_that_are_none(address):
+def test_invalid_grpc_addresses(address):
     with pytest.raises(ValueError, match=f"address='{address}' must be 'host:port'"):
         Client(address)
 
 
 @pytest.mark.parametrize("address", ["http://x:banana", "http://", "https:x", "http://x:65536"])
-def test_addresses_of_rest_that_are_none(address):
+def test_invalid_rest_addresses(address):
     with pytest.raises(ValueError, match=f"address='{address}' must be 'http://host:port'"):
         Client(address)
 
@@ -214,11 +214,11 @@ def test_addresses_of_rest_that_are_none(address):
     "address",
     ["localhost:8500", "10.0.0.1:1", "[::1]:8500", "dns:///a.b:8500", "unix:/x", "https://x/y"],
 )
-def test_addresses_that_are_some(address):
+def test_valid_addresses(address):
     Client(address).close()
 
 
-def test_importing_the_package_needs_no_extra():
+def test_import_needs_no_extra():
     names = ("tensorflow_serving", "tenacity", "grpc", "requests", "apache_beam")
     code = (
         "import sys\n"
@@ -229,7 +229,7 @@ def test_importing_the_package_needs_no_extra():
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
-def test_it_works_where_tensorflow_is_missing(model):
+def test_client_works_without_tensorflow(model):
     with grpc_server(model) as grpc_address, rest_server(model) as rest_address:
         code = (
             "import sys\n"

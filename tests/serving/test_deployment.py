@@ -1,4 +1,4 @@
-"""That what is in deploy/ fits what is exported."""
+"""Checks that deploy/ fits the exports."""
 
 import re
 from pathlib import Path
@@ -14,25 +14,25 @@ from tf_pegasus.utils.shapes import SERVING_BATCHES
 DEPLOY = Path(__file__).parent.parent.parent / "deploy"
 
 
-def test_batches_are_the_buckets(served_directory):
+def test_batch_sizes_equal_the_buckets(served_directory):
     assert (DEPLOY / "batching_parameters.txt").read_text() == batching_parameters(SERVING_BATCHES)
     sizes = re.findall(r"^allowed_batch_sizes: (\d+)$", batching_parameters((2, 8)), re.MULTILINE)
     assert sizes == ["2", "8"]
     served = ServedModel(served_directory)
     written = (served.path / "assets.extra" / "batching_parameters.txt").read_text()
     assert written == batching_parameters(served.manifest["batch_buckets"])
-    # TF Serving wants the largest to be the last.
+    # TF Serving requires the last size to be the largest.
     assert "max_batch_size { value: 4 }" in written
 
 
-def test_models_config_is_one():
+def test_models_config_is_valid():
     config = text_format.Parse((DEPLOY / "models.config").read_text(), ModelServerConfig())
     (model,) = config.model_config_list.config
     assert (model.name, model.base_path) == ("tf_pegasus", "/models/tf_pegasus")
     assert model.model_version_policy.latest.num_versions == 1
 
 
-def test_manifests_name_files_that_are_there():
+def test_manifests_refer_to_existing_files():
     documents = list(yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text()))
     kinds = {document["kind"]: document for document in documents}
     assert set(kinds) == {

@@ -1,4 +1,4 @@
-"""Exports in a fresh process, in C++ and in TensorFlow's tools; what cannot be exported."""
+"""Exports in a fresh process, in C++ and in TensorFlow's tools, and invalid options."""
 
 import json
 import os
@@ -55,7 +55,7 @@ def expected(summarizer):
 
 
 @pytest.mark.slow
-def test_a_fresh_process_serves_the_summaries_of_python(served_directory, expected):
+def test_fresh_process_returns_the_same_summaries(served_directory, expected):
     done = subprocess.run(
         [
             sys.executable,
@@ -89,7 +89,7 @@ def test_a_fresh_process_serves_the_summaries_of_python(served_directory, expect
 
 
 def test_an_export_with_one_engine_and_fixed_options(summarizer, tmp_path):
-    """One engine, fixed options, given buckets, and no warm-up."""
+    """One engine, fixed options, custom buckets, and no warm-up."""
     path = export_saved_model(
         summarizer,
         tmp_path / "served",
@@ -132,7 +132,7 @@ def test_vocabulary_and_added_tokens_are_assets(served_directory, tokenizer):
     assert json.loads((assets / "added_tokens.json").read_text()) == tokenizer.get_added_vocab()
 
 
-def test_without_the_serving_extra_no_warmup_is_written(summarizer, tmp_path, monkeypatch):
+def test_no_warmup_without_the_serving_extra(summarizer, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow_serving", None)
     monkeypatch.setattr("tf_pegasus.serving.export.is_available", lambda: False)
     monkeypatch.setattr("tf_pegasus.serving.export._save", lambda *arguments: None)
@@ -144,7 +144,7 @@ def test_without_the_serving_extra_no_warmup_is_written(summarizer, tmp_path, mo
     assert versions(tmp_path) == [1]
 
 
-def test_versions_count_up_and_are_never_written_over(summarizer, tmp_path, monkeypatch):
+def test_versions_increase_and_are_never_overwritten(summarizer, tmp_path, monkeypatch):
     monkeypatch.setattr("tf_pegasus.serving.export._save", lambda *arguments: None)
     for expected in ("1", "2", "3"):
         assert export_saved_model(summarizer, tmp_path, warmup=False).name == expected
@@ -168,13 +168,17 @@ def test_versions_count_up_and_are_never_written_over(summarizer, tmp_path, monk
         ({"batch_buckets": (4, 2)}, ValueError, "batch_buckets=.4, 2. must ascend"),
         ({"batch_buckets": ()}, ValueError, "batch_buckets=.. must ascend"),
         ({"batch_buckets": (1.5,)}, TypeError, "batch_buckets=.1.5,. must be ints"),
-        ({"length_buckets": (16, 99)}, ValueError, "must not go above the model's 48 tokens"),
+        ({"length_buckets": (16, 99)}, ValueError, "must not exceed the model's 48 tokens"),
         ({"max_text_bytes": 0}, ValueError, "max_text_bytes=0"),
         ({"do_sample": True}, ValueError, "do_sample=True cannot be exported"),
-        ({"adjustable": True, "num_beam_groups": 3}, ValueError, "adjustable=True excludes"),
+        (
+            {"adjustable": True, "num_beam_groups": 3},
+            ValueError,
+            "adjustable=True cannot be combined",
+        ),
     ],
 )
-def test_bad_options_leave_nothing_behind(summarizer, tmp_path, options, error, message):
+def test_invalid_options_leave_no_files(summarizer, tmp_path, options, error, message):
     with pytest.raises(error, match=message):
         export_saved_model(summarizer, tmp_path / "new", warmup=False, **options)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
@@ -186,7 +190,7 @@ def loader(tmp_path_factory):
     """The C++ program, built against the wheel's headers and libraries."""
     compiler = shutil.which("g++")
     if compiler is None:
-        pytest.skip("there is no g++ on this machine")
+        pytest.skip("g++ is not installed")
     program = tmp_path_factory.mktemp("loader") / "loader"
     wheel = Path(tf.__file__).parent
     libraries = [wheel / f"libtensorflow_{name}.so.2" for name in ("cc", "framework")]
@@ -213,7 +217,7 @@ def run_loader(loader, *arguments, **environment):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("signature", ["serving_default", "serving_default_xla"])
-def test_a_cpp_program_writes_the_summaries_of_python(loader, served, signature):
+def test_cpp_program_returns_the_same_summaries(loader, served, signature):
     done = run_loader(loader, served.path, signature, *FEW_TEXTS)
     assert done.returncode == 0, done.stderr[-2000:]
     rows = [line.split("\t") for line in done.stdout.splitlines()]
@@ -224,7 +228,7 @@ def test_a_cpp_program_writes_the_summaries_of_python(loader, served, signature)
 
 
 @pytest.mark.slow
-def test_a_cpp_program_says_what_is_missing(loader, served, tmp_path):
+def test_cpp_program_reports_what_is_missing(loader, served, tmp_path):
     path = tmp_path / "1"
     shutil.copytree(served.path, path)
     (path / "variables" / "variables.index").unlink()
@@ -237,7 +241,7 @@ def test_a_cpp_program_says_what_is_missing(loader, served, tmp_path):
 
 @pytest.mark.slow
 def test_the_graph_engine_needs_no_xla(loader, served):
-    """As in TF Serving that is started without its flag for XLA."""
+    """As in TF Serving that is started without XLA."""
     done = run_loader(loader, served.path, "serving_default", *FEW_TEXTS, XLA_DISABLED="1")
     assert done.returncode == 0, done.stderr[-2000:]
     expected = [summary.decode() for summary in served.call(text=FEW_TEXTS)["summary"]]
@@ -248,7 +252,7 @@ def test_the_graph_engine_needs_no_xla(loader, served):
 
 
 def saved_model_cli(*arguments):
-    """TensorFlow's tool, with tensorflow-text's ops."""
+    """Runs TensorFlow's tool with tensorflow-text's ops."""
     code = (
         "import tensorflow_text\nfrom tensorflow.python.tools.saved_model_cli import main\nmain()"
     )
@@ -273,14 +277,14 @@ def test_saved_model_cli_shows_runs_and_scans_an_export(served):
     assert done.returncode == 0, done.stderr[-2000:]
     for summary in served.call(text=FEW_TEXTS[:2])["summary"]:
         assert repr(summary) in done.stdout
-    # No op that reads or writes files.
+    # No op reads or writes files.
     done = saved_model_cli("scan", "--dir", served.path)
     assert "does not contain the default denylisted ops" in done.stdout
 
 
 @pytest.mark.slow
-def test_soak_finds_no_wrong_row_and_compiles_nothing_later(served_directory):
-    """Random requests from many threads; the script ends with 0 if all was well."""
+def test_soak_finds_no_wrong_row_and_no_late_compilation(served_directory):
+    """Random requests from many threads; the script exits with 0 on success."""
     script = HERE.parent.parent / "benchmarks" / "serving_soak.py"
     arguments = ["--requests", "60", "--texts", "80", "--threads", "4"]
     arguments += ["--served", str(served_directory), "--signature", "serving_default_xla"]

@@ -38,7 +38,7 @@ def test_a_damaged_export_is_refused(served_directory, tmp_path):
         (manifest(tensorflow="99.1.0"), ValueError, "exported with tensorflow 99.1.0"),
         (manifest(tensorflow="new"), ValueError, "tensorflow='new'"),
         (manifest(files={"../x": "00"}), ValueError, "outside the version"),
-        (manifest(files=[]), ValueError, "names no files"),
+        (manifest(files=[]), ValueError, "lists no files"),
         (lambda path: shutil.rmtree(path), FileNotFoundError, "no SavedModel in"),
     ):
         path = damaged("damaged", change)

@@ -2,7 +2,7 @@ import numpy as np
 from helpers.serving import TEXTS
 
 
-def test_many_rows_are_served_in_parts_and_in_order(served, summarizer):
+def test_many_rows_are_computed_in_parts_and_keep_their_order(served, summarizer):
     """More rows than the largest bucket, long and short ones mixed."""
     texts = [TEXTS[i % len(TEXTS)] for i in range(11)]
     parts = served.call(text=texts)

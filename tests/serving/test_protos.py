@@ -1,4 +1,4 @@
-"""The client's messages are, byte by byte, those of `tensorflow-serving-api`."""
+"""The client's messages equal those of `tensorflow-serving-api` byte by byte."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ def serialized(message):
 
 
 @pytest.mark.parametrize("name", ARRAYS)
-def test_tensors_are_tensorflows(name):
+def test_tensors_equal_those_of_tensorflow(name):
     array = ARRAYS[name]
     ours, theirs = protos.TensorProto(), tf.make_tensor_proto(array)
     write_tensor(ours, array)
@@ -41,7 +41,7 @@ def test_tensors_are_tensorflows(name):
         np.testing.assert_array_equal(read, array)
 
 
-def test_values_that_are_repeated():
+def test_repeated_values():
     theirs = tf.make_tensor_proto(np.zeros((2, 3), "float32"))
     theirs.ClearField("tensor_content")
     theirs.float_val.extend([1.0, 2.0])
@@ -49,8 +49,8 @@ def test_values_that_are_repeated():
     np.testing.assert_array_equal(read_tensor(theirs), [[1, 2, 2], [2, 2, 2]])
 
 
-def test_tensors_that_make_no_sense():
-    with pytest.raises(TypeError, match="an array of complex64 cannot be sent"):
+def test_invalid_tensors():
+    with pytest.raises(TypeError, match="arrays of complex64 cannot be sent"):
         write_tensor(protos.TensorProto(), np.zeros(2, "complex64"))
     with pytest.raises(ValueError, match="type 8"):
         read_tensor(TensorProto(dtype=8))
@@ -61,7 +61,7 @@ def test_tensors_that_make_no_sense():
             read_tensor(message)
     message = protos.TensorProto(dtype=1)
     message.tensor_shape.dim.add(size=-1)
-    with pytest.raises(ValueError, match=r"the shape \[-1\] is not known"):
+    with pytest.raises(ValueError, match=r"the shape \[-1\] is not fully defined"):
         read_tensor(message)
 
 
@@ -103,7 +103,7 @@ def test_states():
     assert found == [name for name, _ in names]
 
 
-def test_every_field_is_tensorflows():
+def test_fields_equal_those_of_tensorflow():
     for ours, theirs in (
         (protos.TensorProto, TensorProto),
         (protos.PredictRequest, predict_pb2.PredictRequest),

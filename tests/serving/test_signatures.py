@@ -1,4 +1,4 @@
-"""Each signature of an export against the model and the tokenizer."""
+"""Each signature of an export, compared with the model and the tokenizer."""
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ def test_summarize_n_returns_what_generate_returns(served, summarizer, tokenizer
         {"num_beams": 2, "max_length": 7, "length_penalty": 2.0},
     ],
 )
-def test_runtime_options_give_what_generate_gives(served, summarizer, options):
+def test_runtime_options_equal_options_of_generate(served, summarizer, options):
     for signature in ("serving_default", "serving_default_xla"):
         answer = served.call(signature, text=TEXTS[:4], **options)
         expected = summarizer.summarize(TEXTS[:4], batch_size=4, engine="graph", **options)
@@ -97,7 +97,7 @@ def test_scores_are_the_negative_losses(served, summarizer, tokenizer):
     assert blanks["log_probability"][1] < 0
     long = served.call("score", document=[TEXTS[0]] * 2, summary=[" ".join(SENTENCES), "x"])
     assert long["truncated"].tolist() == [True, False]
-    with pytest.raises(ValueError, match="equally many"):
+    with pytest.raises(ValueError, match="the same number of rows"):
         served.call("score", document=["a", "b"], summary=["c"])
 
 
@@ -127,12 +127,12 @@ def test_tokenize_returns_the_ids_of_the_tokenizer_for_any_text(served, tokenize
     answer = served.call("tokenize", text=texts)
     for text, ids, mask in zip(texts, answer["input_ids"], answer["attention_mask"], strict=True):
         expected = tokenizer.truncate(tokenizer.encode(text), 48)
-        # Eos alone is nothing to read.
+        # A text that has eos alone is blank.
         assert ids[: mask.sum()].tolist() == (expected if len(expected) > 1 else [])
 
 
-def test_bad_rows_do_not_change_others(served):
-    # Not UTF-8, the tokenizer's own mark, one much too long, one of a megabyte of blanks.
+def test_invalid_rows_do_not_affect_others(served):
+    # Not UTF-8, the tokenizer's own mark, one that is too long, and a megabyte of spaces.
     texts = [b"\xff\xfe\xff", TEXTS[0], b"a\xc3", "fox " * 5000, " " * 1_000_001 + "x", "\x00"]
     answer = served.call(text=texts)
     assert answer["truncated"].tolist() == [False, False, False, True, True, False]

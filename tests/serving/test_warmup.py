@@ -26,7 +26,7 @@ def test_warmup_covers_every_bucket(served, tokenizer):
 
 
 @pytest.mark.parametrize("tokens", [1, 2, 3, 16, 47, 48])
-def test_texts_have_the_length_asked_for(tokenizer, tokens):
+def test_texts_have_the_requested_length(tokenizer, tokens):
     length = len(tokenizer.encode(text_of(tokenizer, tokens)))
     assert length <= max(tokens, 2)
     assert length >= tokens - 1
@@ -34,7 +34,7 @@ def test_texts_have_the_length_asked_for(tokenizer, tokens):
 
 def test_damaged_warmup_requests_are_refused(tmp_path):
     (tmp_path / "requests").write_bytes(b"\x05 nonsense of some length")
-    with pytest.raises(ValueError, match="is no file of requests"):
+    with pytest.raises(ValueError, match="is not a file of requests"):
         list(read_warmup_requests(tmp_path / "requests"))
-    with pytest.raises(ValueError, match="is no file of requests"):
+    with pytest.raises(ValueError, match="is not a file of requests"):
         list(read_warmup_requests(tmp_path / "none"))

@@ -9,7 +9,7 @@ from tf_pegasus.serving.weights import weights_of, with_weights
 
 
 @pytest.mark.parametrize(("weights", "tolerance"), [("float32", 1e-5), ("bfloat16", 0.05)])
-def test_a_copy_has_the_adapters_merged_and_the_model_keeps_them(model, batch, weights, tolerance):
+def test_copy_merges_adapters_and_model_keeps_them(model, batch, weights, tolerance):
     dense = model.get_decoder().layers[0].self_attn.q_proj
     dense.enable_lora(2)
     dense.lora_kernel_b.assign(np.ones(dense.lora_kernel_b.shape))
@@ -22,7 +22,7 @@ def test_a_copy_has_the_adapters_merged_and_the_model_keeps_them(model, batch, w
     np.testing.assert_array_equal(model(batch).logits, expected)
 
 
-def test_no_choice_is_the_model_itself(model):
+def test_none_returns_the_model_itself(model):
     assert with_weights(model, None) is model
 
 
@@ -31,7 +31,7 @@ def test_a_quantized_model_stays_quantized(model):
     assert weights_of(quantized) == "int8"
     assert weights_of(model) == "float32"
     assert with_weights(quantized, "int8") is quantized
-    with pytest.raises(ValueError, match="weights='float32': the model is quantized"):
+    with pytest.raises(ValueError, match="weights='float32' must be None or 'int8'"):
         with_weights(quantized, "float32")
 
 
@@ -41,7 +41,7 @@ def test_unknown_precisions_are_refused(model):
 
 
 @pytest.mark.parametrize("weights", ["bfloat16", "int8"])
-def test_smaller_weights_are_close_and_leave_the_model_alone(summarizer, tmp_path, weights):
+def test_smaller_weights_are_close_and_do_not_change_the_model(summarizer, tmp_path, weights):
     before = [np.array(variable) for variable in summarizer.model.variables]
     path = export_saved_model(
         summarizer, tmp_path, engine="graph", weights=weights, warmup=False, num_beams=1
@@ -54,7 +54,7 @@ def test_smaller_weights_are_close_and_leave_the_model_alone(summarizer, tmp_pat
         for name, shape in stored.get_variable_to_shape_map().items()
         if name.startswith("weights/")
     )
-    # Biases, layer norms and scales are a good part of a model this small.
+    # Biases, layer norms and scales are a large part of a model this small.
     assert small < {"bfloat16": 0.67, "int8": 0.6}[weights] * full
     served = ServedModel(path)
     assert served.manifest["weights"] == weights
@@ -65,6 +65,6 @@ def test_smaller_weights_are_close_and_leave_the_model_alone(summarizer, tmp_pat
     expected = summarizer.model.get_encoder()(**inputs).last_hidden_state.numpy() * mask
     np.testing.assert_allclose(states, expected.sum(1) / mask.sum(1), atol=0.05)
     assert len(served.call(text=TEXTS)["summary"]) == len(TEXTS)
-    # The model that was exported is as it was.
+    # The exported model is unchanged.
     for value, variable in zip(before, summarizer.model.variables, strict=True):
         np.testing.assert_array_equal(value, np.array(variable))

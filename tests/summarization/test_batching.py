@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from tf_pegasus.summarization.batching import batches_by_length, windows
 
 
-def test_windows_read_as_they_go():
+def test_windows_read_lazily():
     read = []
 
     def texts():

@@ -1,4 +1,4 @@
-"""Directories of every version of `transformers`, against the ids of its slow tokenizer."""
+"""Directories that each version of `transformers` writes, and the ids of its slow tokenizer."""
 
 import json
 import shutil
@@ -12,7 +12,7 @@ from tf_pegasus import PegasusTokenizer, PegasusTokenizerFast, TFPegasusTokenize
 from tf_pegasus.tokenizers.loading import has_tokenizer, load_tokenizer
 
 PLAIN = GOLDENS / "tokenizer-transformers5-plain"
-# Here the file has the mask tokens the other way round.
+# In this file the mask tokens are swapped.
 ADDED = GOLDENS / "tokenizer-transformers5-added"
 
 
@@ -23,7 +23,7 @@ def golden():
 
 @pytest.mark.parametrize("name", ["plain", "added"])
 @pytest.mark.parametrize("load", [load_tokenizer, PegasusTokenizerFast.from_pretrained])
-def test_what_transformers_5_writes_gives_the_ids_of_the_slow_tokenizer(
+def test_directories_of_transformers_5_give_the_ids_of_the_slow_tokenizer(
     golden, load, name, monkeypatch
 ):
     monkeypatch.setitem(sys.modules, "tokenizers", None)
@@ -35,7 +35,7 @@ def test_what_transformers_5_writes_gives_the_ids_of_the_slow_tokenizer(
     assert graph.tokenize(texts).to_list() == golden[name]
 
 
-def test_tokens_added_in_transformers_5_come_back():
+def test_tokens_added_in_transformers_5_are_restored():
     tokenizer = load_tokenizer(ADDED)
     assert tokenizer.get_added_vocab() == {"covfefe": 191, "émigré": 192, "<sep>": 193}
     assert tokenizer.special_added_tokens == ["<sep>"]
@@ -44,12 +44,12 @@ def test_tokens_added_in_transformers_5_come_back():
     assert load_tokenizer(PLAIN, model_max_length=9).model_max_length == 9
 
 
-def test_what_was_loaded_can_be_saved_in_the_older_form(golden, tmp_path):
+def test_loaded_tokenizer_is_saved_in_the_older_format(golden, tmp_path):
     load_tokenizer(ADDED).save_pretrained(tmp_path)
     assert (tmp_path / "spiece.model").is_file()
     again = PegasusTokenizer.from_pretrained(tmp_path)
     assert again(golden["texts"])["input_ids"] == golden["added"]
-    # Both files, as where transformers 5 saves over an older directory.
+    # Both files, as if transformers 5 saved into an older directory.
     (tmp_path / "added_tokens.json").unlink()
     for path in ADDED.iterdir():
         shutil.copy(path, tmp_path)
@@ -58,7 +58,7 @@ def test_what_was_loaded_can_be_saved_in_the_older_form(golden, tmp_path):
     assert both(golden["texts"])["input_ids"] == golden["added"]
 
 
-def test_the_class_is_the_one_that_the_directory_names(vocab_file, tmp_path):
+def test_directory_determines_the_class(vocab_file, tmp_path):
     PegasusTokenizerFast(vocab_file).save_pretrained(tmp_path)
     assert type(load_tokenizer(tmp_path)) is PegasusTokenizerFast
     PegasusTokenizer(vocab_file).save_pretrained(tmp_path)

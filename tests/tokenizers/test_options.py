@@ -21,7 +21,7 @@ from tf_pegasus.tokenizers.options import TokenizerOptions
         ({"eos_tokn": "x"}, TypeError, "unknown tokenizer option 'eos_tokn'.*'eos_token'"),
     ],
 )
-def test_bad_options_are_named(vocab_file, options, error, message):
+def test_invalid_options_are_named(vocab_file, options, error, message):
     with pytest.raises(error, match=message):
         PegasusTokenizer(vocab_file, **options)
 

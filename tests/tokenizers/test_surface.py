@@ -1,4 +1,4 @@
-"""The tokenizers' published surface: against the peers' goldens, and among the three."""
+"""The tokenizers' published API, compared with the reference goldens and with each other."""
 
 import copy
 import json
@@ -45,10 +45,10 @@ def bundled(request):
     return request.param(VOCABULARY)
 
 
-# The peers' answers
+# Compared with the reference implementation
 
 
-def test_ids_texts_and_tokens_are_the_peers(bundled, goldens):
+def test_ids_texts_and_tokens_equal_the_reference(bundled, goldens):
     texts, slow = [*TEXTS, *generated(200, seed=1)], goldens["slow"]
     rows = bundled(texts)["input_ids"]
     assert rows == slow["ids"]
@@ -61,17 +61,17 @@ def test_ids_texts_and_tokens_are_the_peers(bundled, goldens):
     assert [bundled.convert_tokens_to_string(row) for row in tokens[:12]] == slow["strings"]
 
 
-def test_the_fast_peer_agrees_but_for_odd_unicode(bundled, goldens):
+def test_reference_fast_tokenizer_agrees_except_for_odd_unicode(bundled, goldens):
     pairs = zip(TEXTS, bundled(TEXTS)["input_ids"], goldens["fast"]["ids"], strict=True)
     different = [text for text, ours, theirs in pairs if ours != theirs]
-    # There it differs from the slow one, too.
+    # For odd Unicode, it also differs from the reference implementation's slow tokenizer.
     assert different == [
         "\x00a\x00b\x01\x7f\x85",
         "a\u0300\u0301\u0302\u0303 zalgo t\u0336h\u0336i\u0336s",
     ]
 
 
-def test_vocabulary_and_masks_are_the_peers(bundled, goldens):
+def test_vocabulary_and_masks_equal_the_reference(bundled, goldens):
     slow = goldens["slow"]
     assert bundled.get_special_tokens_mask([0, 2, 104, 105, 106, 500]) == slow["special_mask"]
     assert bundled.build_inputs_with_special_tokens([7, 8], [9]) == slow["built"]
@@ -84,7 +84,7 @@ def test_vocabulary_and_masks_are_the_peers(bundled, goldens):
     assert bundled.num_special_tokens_to_add() == bundled.num_special_tokens_to_add(pair=True) == 1
 
 
-def test_calls_are_the_peers(bundled, goldens):
+def test_calls_equal_the_reference(bundled, goldens):
     for options, expected in goldens["slow"]["calls"]:
         expected.pop("token_type_ids", None)
         assert dict(bundled(TWO, **options)) == expected, options
@@ -93,7 +93,7 @@ def test_calls_are_the_peers(bundled, goldens):
         assert bundled(first, second, **options)["input_ids"] == ids, options
 
 
-def test_added_tokens_are_the_peers(bundled, goldens):
+def test_added_tokens_equal_the_reference(bundled, goldens):
     expected = goldens["slow"]["added"]
     assert bundled.add_tokens(ADDED) == expected["new"] == 3
     assert len(bundled) == expected["length"]
@@ -108,7 +108,7 @@ def test_added_tokens_are_the_peers(bundled, goldens):
 
 
 @pytest.mark.parametrize("tokenizer_class", CLASSES)
-def test_additional_special_tokens_are_the_peers(tokenizer_class, goldens):
+def test_additional_special_tokens_equal_the_reference(tokenizer_class, goldens):
     named = tokenizer_class(VOCABULARY, additional_special_tokens=["<new>"])
     ids = named("a <new> b")["input_ids"]
     assert ids == goldens["additional"]["ids"]
@@ -117,7 +117,7 @@ def test_additional_special_tokens_are_the_peers(tokenizer_class, goldens):
     assert named.additional_special_tokens[:2] == ["<mask_1>", "<unk_2>"]
 
 
-# The three among themselves
+# Compared with each other
 
 
 def assert_three_agree(python, fast, graph, texts):
@@ -133,7 +133,7 @@ def assert_three_agree(python, fast, graph, texts):
 
 @pytest.fixture(scope="module", params=[{}, {"newline_token": "<n>"}], ids=str)
 def three(request, vocab_file, tmp_path_factory):
-    """With added tokens; the fast one from nothing but its `tokenizer.json`."""
+    """The three tokenizers with added tokens; the fast one from `tokenizer.json` alone."""
     python = PegasusTokenizer(vocab_file, **request.param)
     python.add_tokens([*ADDED, "the fox", "▁a"])
     python.add_tokens("<end>", special_tokens=True)
@@ -146,7 +146,7 @@ def three(request, vocab_file, tmp_path_factory):
     return python, fast, TFPegasusTokenizer.from_tokenizer(fast)
 
 
-def test_the_three_agree(three):
+def test_tokenizers_agree(three):
     texts = [*TEXTS, *ADDED_TEXTS, *generated(1000, seed=2), "the fox", "a the fox<end>, <end>"]
     assert_three_agree(*three, texts)
 
@@ -157,13 +157,13 @@ _known = st.sampled_from([*ADDED, "<end>", "<pad>", "</s>", "<unk>", "<n>", "\n"
 
 @settings(max_examples=100, deadline=None)
 @given(texts=st.lists(st.lists(_wild | _known, max_size=6).map("".join), min_size=1, max_size=4))
-def test_the_three_agree_on_anything(three, texts):
+def test_tokenizers_agree_on_arbitrary_texts(three, texts):
     assert_three_agree(*three, texts)
 
 
 @settings(max_examples=100, deadline=None)
 @given(rows=st.lists(st.lists(st.integers(0, 219), max_size=12), min_size=1, max_size=4))
-def test_the_three_decode_alike_whatever_a_model_says(three, rows):
+def test_tokenizers_decode_arbitrary_ids_alike(three, rows):
     python, fast, graph = three
     expected = python.batch_decode(rows, skip_special_tokens=True)
     assert fast.batch_decode(rows, skip_special_tokens=True) == expected
@@ -172,7 +172,7 @@ def test_the_three_decode_alike_whatever_a_model_says(three, rows):
 
 
 @pytest.mark.slow
-def test_the_three_agree_on_the_whole_demo_corpus():
+def test_tokenizers_agree_on_the_whole_demo_corpus():
     try:
         records = read_descriptions()
     except FileNotFoundError as error:
@@ -187,7 +187,7 @@ def test_the_three_agree_on_the_whole_demo_corpus():
 # Calls
 
 
-def test_one_text_a_list_and_pairs(tokenizer):
+def test_single_texts_lists_and_pairs(tokenizer):
     one = tokenizer("the fox")
     assert one.input_ids == one["input_ids"] == tokenizer.encode("the fox")
     assert tokenizer(["the fox"]).input_ids == [one.input_ids]
@@ -211,7 +211,7 @@ def test_tensors(tokenizer):
         assert np.asarray(encoding.input_ids).dtype == "int32"
 
 
-def test_an_encoding_goes_into_keras_as_it_is(tokenizer):
+def test_encoding_is_accepted_by_keras(tokenizer):
     from helpers.tiny import tiny_config
 
     model = TFPegasusForConditionalGeneration(tiny_config(vocab_size=len(tokenizer)))
@@ -229,7 +229,7 @@ def test_an_encoding_goes_into_keras_as_it_is(tokenizer):
     assert model.predict(encoding, verbose=0).logits.shape[0] == 2
 
 
-def test_padding_what_was_tokenized(tokenizer):
+def test_padding_of_encodings(tokenizer):
     rows = [tokenizer("the fox"), tokenizer("a small dog is here")]
     padded = tokenizer.pad(rows, return_tensors="np", pad_to_multiple_of=8)
     assert padded.input_ids.shape[1] % 8 == 0
@@ -255,11 +255,15 @@ def test_padding_what_was_tokenized(tokenizer):
         ((["a"],), {"max_length": 2.0}, "max_length=2.0 must be"),
         ((["a"],), {"return_tensors": "pt"}, "return_tensors='pt'"),
         ((["a", "b"], ["c"]), {}, "text has 2 texts and text_pair 1"),
-        (("a", "b c d"), {"truncation": "only_first", "max_length": 2}, "not long enough to cut"),
+        (
+            ("a", "b c d"),
+            {"truncation": "only_first", "max_length": 2},
+            "not long enough to be truncated",
+        ),
         (("a b c d", "b"), {"truncation": "only_second", "max_length": 2}, "not long enough"),
     ],
 )
-def test_calls_that_cannot_work(tokenizer, arguments, options, message):
+def test_invalid_tokenizer_calls(tokenizer, arguments, options, message):
     with pytest.raises(ValueError, match=message):
         tokenizer(*arguments, **options)
 
@@ -286,7 +290,7 @@ def test_ids_and_tokens(tokenizer):
     assert tokenizer.special_tokens_map["additional_special_tokens"][0] == "<mask_1>"
     assert len(tokenizer.all_special_ids) == len(tokenizer.all_special_tokens) == 106
     for index in (-1, len(tokenizer)):
-        with pytest.raises(ValueError, match=rf"ids hold {index}"):
+        with pytest.raises(ValueError, match=rf"ids contain {index}"):
             tokenizer.convert_ids_to_tokens([index])
 
 
@@ -303,7 +307,7 @@ def test_adding_tokens(vocab_file):
     assert ids == [size, size + 2, 1]
     assert tokenizer.decode(ids, skip_special_tokens=True) == "alpha"
     assert tokenizer.get_special_tokens_mask(ids, already_has_special_tokens=True) == [0, 1, 1]
-    # A piece that is there keeps its id, and is not split any more.
+    # An existing piece keeps its id and is no longer split.
     piece = tokenizer.convert_ids_to_tokens(size - 1)
     assert tokenizer.add_tokens(piece) == 0
     assert tokenizer.encode(piece) == [size - 1, 1]
@@ -316,7 +320,7 @@ def test_adding_tokens(vocab_file):
         PegasusTokenizer(vocab_file, additional_special_tokens="<end>")
 
 
-def test_added_tokens_with_a_model_that_grows(vocab_file):
+def test_added_tokens_with_a_resized_model(vocab_file):
     from helpers.tiny import tiny_config
 
     tokenizer = PegasusTokenizer(vocab_file)
@@ -327,7 +331,7 @@ def test_added_tokens_with_a_model_that_grows(vocab_file):
         model(inputs.input_ids, decoder_input_ids=inputs.input_ids)
     model.resize_token_embeddings(len(tokenizer))
     assert model(inputs.input_ids, decoder_input_ids=inputs.input_ids).logits.shape[-1] == 214
-    # Biased to it, the model says the new word.
+    # Biased towards it, the model writes the new word.
     bias = np.zeros((1, 214))
     bias[0, 213] = 100
     model.set_bias({"final_logits_bias": bias})
@@ -373,13 +377,13 @@ def test_directories_round_trip(tokenizer_class, vocab_file, tmp_path):
     assert loaded.get_added_vocab() == tokenizer.get_added_vocab()
     assert loaded.all_special_tokens == tokenizer.all_special_tokens
     assert loaded.encode_batch(TEXTS) == tokenizer.encode_batch(TEXTS)
-    # A second time, with fewer tokens: nothing of the first stays.
+    # A second save with fewer tokens leaves no file of the first.
     tokenizer_class(vocab_file).save_pretrained(tmp_path)
     assert tokenizer_class.from_pretrained(tmp_path).get_added_vocab() == {}
     assert tokenizer_class.from_pretrained(tmp_path, model_max_length=9).model_max_length == 9
 
 
-def test_files_of_older_peers(vocab_file, tmp_path):
+def test_files_of_older_versions_of_transformers(vocab_file, tmp_path):
     tokenizer = PegasusTokenizer(vocab_file)
     size = tokenizer.vocab_size
     tokenizer.save_pretrained(tmp_path)
@@ -394,9 +398,9 @@ def test_files_of_older_peers(vocab_file, tmp_path):
     assert loaded.model_max_length is None
     assert loaded.get_added_vocab() == {"alpha": size, "beta": size + 1}
     for wrong, message in (
-        ({"alpha": size + 5}, "but 213 is what follows"),
-        ({"alpha": -1}, "the id -1 is no number"),
-        ({"alpha": None}, "is no number"),
+        ({"alpha": size + 5}, "but the next free id is 213"),
+        ({"alpha": -1}, "the id -1 is not a number"),
+        ({"alpha": None}, "is not a number"),
     ):
         (tmp_path / "added_tokens.json").write_text(json.dumps(wrong))
         with pytest.raises(ValueError, match=message):
@@ -421,8 +425,8 @@ def test_graph_tokenizer_keeps_added_tokens(vocab_file, tmp_path):
     assert [text.decode() for text in texts] == ["a covfefe", "plain", ""]
 
 
-def test_fast_files_that_make_no_sense(vocab_file, tmp_path):
-    with pytest.raises(ValueError, match="vocab_file or tokenizer_file is needed"):
+def test_invalid_files_of_the_fast_tokenizer(vocab_file, tmp_path):
+    with pytest.raises(ValueError, match="vocab_file or tokenizer_file must be given"):
         PegasusTokenizerFast()
     with pytest.raises(FileNotFoundError, match="no such file"):
         PegasusTokenizerFast(tokenizer_file=tmp_path / "none.json")
@@ -430,7 +434,7 @@ def test_fast_files_that_make_no_sense(vocab_file, tmp_path):
         PegasusTokenizerFast.from_pretrained(tmp_path)
 
 
-def test_writing_the_librarys_file_needs_an_extra_and_reading_does_not(
+def test_writing_tokenizer_json_needs_an_extra_and_reading_does_not(
     vocab_file, tmp_path, monkeypatch
 ):
     fast = PegasusTokenizerFast(vocab_file)
@@ -443,7 +447,7 @@ def test_writing_the_librarys_file_needs_an_extra_and_reading_does_not(
     assert read.encode_batch(TEXTS) == fast.encode_batch(TEXTS)
 
 
-def test_the_librarys_own_tokenizer_agrees_on_plain_texts(vocab_file):
+def test_backend_tokenizer_agrees_on_plain_texts(vocab_file):
     fast = PegasusTokenizerFast(vocab_file)
     for text in TEXTS[:6]:
         assert fast.backend_tokenizer.encode(text).ids == fast.encode(text)

@@ -12,7 +12,7 @@ TABLE = special_tokens(TokenizerOptions())
 
 
 def changed(*keys, value):
-    """The file with one field replaced."""
+    """Returns the file with one field replaced."""
     state = json.loads(WHOLE)
     part = state
     for key in keys[:-1]:
@@ -27,8 +27,11 @@ def changed(*keys, value):
         ("", "is not valid JSON"),
         (WHOLE[:-100], "is not valid JSON"),
         ("[]", "must hold a JSON object"),
-        ("{}", "is damaged or no tokenizer: model must be of the type dict, got None"),
-        (changed("model", "type", value="Bigram"), "is a Bigram tokenizer, PEGASUS' is Unigram"),
+        ("{}", "is damaged or not a tokenizer: model must be of the type dict, got None"),
+        (
+            changed("model", "type", value="Bigram"),
+            "is a Bigram tokenizer, but PEGASUS needs Unigram",
+        ),
         (changed("model", "type", value=7), r"model\.type must be of the type str, got 7"),
         (changed("model", "vocab", value={"a": 0}), r"model\.vocab must be of the type list"),
         (
@@ -57,21 +60,21 @@ def changed(*keys, value):
         ),
     ],
 )
-def test_damaged_files_are_refused_by_file_and_field(tmp_path, content, message):
+def test_errors_name_the_damaged_file_and_field(tmp_path, content, message):
     path = tmp_path / "tokenizer.json"
     path.write_text(content)
     with pytest.raises(ValueError, match=rf"tokenizer\.json' .*{message}"):
         read_tokenizer_json(path, TABLE)
 
 
-def test_another_offset_is_refused():
+def test_other_offsets_are_refused():
     table = special_tokens(TokenizerOptions(offset=50))
     path = GOLDENS / "tokenizer-transformers5-plain" / "tokenizer.json"
-    with pytest.raises(ValueError, match="or another offset than 50"):
+    with pytest.raises(ValueError, match="or its offset is not 50"):
         read_tokenizer_json(path, table)
 
 
-def test_normalization_that_is_damaged_inside_is_refused(tmp_path):
+def test_damaged_normalization_rules_are_refused(tmp_path):
     path = tmp_path / "tokenizer.json"
     steps = ("normalizer", "normalizers", 0, "precompiled_charsmap")
     path.write_text(changed(*steps, value="AAAA"))

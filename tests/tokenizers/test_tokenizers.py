@@ -24,7 +24,7 @@ def pair(request, vocab_file):
 def assert_agree(pair, texts):
     python, graph = pair
     expected = python.encode_batch(texts)
-    # Through numpy bytes: tf.constant drops nothing of a text, not even a NUL at its end.
+    # As numpy bytes, because tf.constant keeps all of a text, even a NUL at its end.
     strings = tf.constant([text.encode() for text in texts], tf.string)
     assert graph.tokenize(strings).to_list() == expected
     back = graph.detokenize(tf.ragged.constant(expected, tf.int32, ragged_rank=1))
@@ -43,7 +43,7 @@ _pieces = st.sampled_from(["<pad>", "</s>", "<mask_1>", "<unk_7>", "<unk>", "<n>
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.lists(_wild | _pieces, max_size=6).map("".join), min_size=1, max_size=4))
-def test_python_and_graph_agree_on_anything(tokenizer, texts):
+def test_python_and_graph_agree_on_arbitrary_texts(tokenizer, texts):
     assert_agree((tokenizer, TFPegasusTokenizer.from_tokenizer(tokenizer)), texts)
 
 
@@ -99,7 +99,7 @@ def test_graph_truncates_like_python(vocab_file, length):
         np.testing.assert_array_equal(result[name], expected[name])
 
 
-def test_decode_skips_what_is_not_text(tokenizer):
+def test_decode_skips_ids_that_are_not_text(tokenizer):
     graph = TFPegasusTokenizer.from_tokenizer(tokenizer)
     ids = [0, 2, *tokenizer.encode("the fox"), 105, 50, len(tokenizer), 10**6]
     assert tokenizer.decode(ids, skip_special_tokens=True) == "the fox"
@@ -109,7 +109,7 @@ def test_decode_skips_what_is_not_text(tokenizer):
     assert shown == "<mask_1>the fox</s>"
 
 
-def test_bad_arguments(tokenizer, vocab_file):
+def test_invalid_arguments(tokenizer, vocab_file):
     with pytest.raises(TypeError, match="must be a str, got int"):
         tokenizer([3])
     with pytest.raises(ValueError, match="an id is at least 0"):
@@ -118,7 +118,7 @@ def test_bad_arguments(tokenizer, vocab_file):
         tokenizer.decode([len(tokenizer)], skip_special_tokens=False)
     with pytest.raises(ValueError, match="different lengths"):
         tokenizer(["a", "a b c"], return_tensors="np")
-    with pytest.raises(ValueError, match="max_length is needed"):
+    with pytest.raises(ValueError, match="max_length must be given"):
         tokenizer(["a"], truncation=True)
     with pytest.raises(ValueError, match="padding='yes'"):
         tokenizer(["a"], padding="yes")
@@ -130,7 +130,7 @@ def test_bad_arguments(tokenizer, vocab_file):
         PegasusTokenizer(vocab_file, eos_token="<pad>")
 
 
-def test_setting_a_seed_leaves_the_graph_tokenizer_alone(tokenizer):
+def test_graph_tokenizer_survives_a_new_seed(tokenizer):
     graph = TFPegasusTokenizer.from_tokenizer(tokenizer)
     traced = tf.function(lambda texts: graph(texts)["input_ids"])
     texts = tf.constant(SENTENCES)
@@ -140,7 +140,7 @@ def test_setting_a_seed_leaves_the_graph_tokenizer_alone(tokenizer):
     np.testing.assert_array_equal(graph(texts)["input_ids"], expected)
 
 
-def test_graph_tokenizers_of_one_vocabulary_outlive_each_other(tokenizer):
+def test_graph_tokenizers_of_one_vocabulary_are_independent(tokenizer):
     texts = tf.constant(SENTENCES)
     remaining = TFPegasusTokenizer.from_tokenizer(tokenizer)
     expected = TFPegasusTokenizer.from_tokenizer(tokenizer)(texts)["input_ids"]

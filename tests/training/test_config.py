@@ -19,7 +19,7 @@ from tf_pegasus.training.config import OPTIMIZERS, PRECISIONS, SCHEDULES, Traini
         ({"model": "a", "vocab_file": "b"}, "exclude each other"),
     ],
 )
-def test_bad_values(change, message):
+def test_invalid_values(change, message):
     with pytest.raises(ValueError, match=message):
         TrainingArguments("train.jsonl", "validation.jsonl", "run", **change)
 
@@ -33,6 +33,6 @@ def test_choices_are_those_of_the_types():
             assert dataclasses.asdict(settings)[name] == choice
 
 
-def test_importing_it_imports_no_tensorflow():
+def test_import_does_not_import_tensorflow():
     code = "import sys, tf_pegasus.training.config; assert 'tensorflow' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

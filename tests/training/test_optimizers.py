@@ -20,6 +20,6 @@ def test_cosine_schedule_rises_and_falls():
         ({"schedule": "cosine", "warmup_steps": 10, "total_steps": 10}, "total_steps=10"),
     ],
 )
-def test_bad_optimizers(arguments, message):
+def test_invalid_optimizers(arguments, message):
     with pytest.raises(ValueError, match=message):
         create_optimizer(**arguments)

@@ -58,7 +58,7 @@ def test_train_saves_a_model_that_summarizes_and_resumes_after_a_kill(
     assert (stored.num_beams, stored.max_length, stored.forced_eos_token_id) == (2, 16, 1)
     assert stored.extra == {"decoder_start_token_id": 0, "eos_token_id": 1, "pad_token_id": 0}
 
-    # The same run, killed in its third interval, before anything of that is saved.
+    # The same run, killed in its third interval, before anything of that interval is saved.
     class Killed(BaseException):
         pass
 
@@ -78,7 +78,7 @@ def test_train_saves_a_model_that_summarizes_and_resumes_after_a_kill(
         np.testing.assert_allclose(a, b, atol=1e-6)
     log = (tmp_path / "second" / "training" / "log.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in log] == ["epoch", "0", "1", "2", "3"]
-    # Once more: there is nothing left to do, and nothing is undone.
+    # A third run has nothing left to do and undoes nothing.
     assert train(TrainingArguments(**second)) == {}
 
 
@@ -102,7 +102,7 @@ def test_fine_tuning_starts_from_the_models_weights(arguments, model_directory, 
         ({"model": "/nowhere"}, "nowhere"),
     ],
 )
-def test_arguments_that_fail_leave_nothing_behind(arguments, tmp_path, change, message):
+def test_invalid_arguments_leave_no_files(arguments, tmp_path, change, message):
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         train(TrainingArguments(**{**arguments, **change}))
     names = {path.name for path in tmp_path.iterdir()}
@@ -123,12 +123,12 @@ def test_train_refuses_a_directory_of_another_run(arguments, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
     (other / "precious.txt").write_text("x")
-    with pytest.raises(ValueError, match="no training run"):
+    with pytest.raises(ValueError, match="not a training run"):
         train(TrainingArguments(**{**arguments, "output_dir": str(other)}))
 
 
 def test_the_bundled_model_by_name(arguments, monkeypatch):
-    """Its name is what the run's directory remembers, not where it is installed."""
+    """The run's directory stores the name "bundled", not the path of the installation."""
 
     class Enough(Exception):
         pass

@@ -1,4 +1,4 @@
-"""The first import of TensorFlow and Keras, in processes of their own."""
+"""The first import of TensorFlow and Keras, in separate processes."""
 
 import os
 import subprocess
@@ -40,13 +40,13 @@ def test_other_keras_backends_are_refused(code):
     assert "KERAS_BACKEND=tensorflow" in done.stderr
 
 
-def test_a_backend_that_is_not_installed_is_refused_likewise():
+def test_backend_that_is_not_installed_is_refused():
     done = python("from tf_pegasus import Summarizer", KERAS_BACKEND="jax")
     assert done.returncode == 1
     assert "ImportError: tf_pegasus needs Keras' TensorFlow backend" in done.stderr
 
 
-def test_what_needs_no_keras_works_with_any_backend():
+def test_code_without_keras_works_with_any_backend():
     done = python(
         FAKE_KERAS
         + "from tf_pegasus import GenerationConfig, PegasusConfig, PegasusTokenizer, __version__\n"
@@ -57,7 +57,7 @@ def test_what_needs_no_keras_works_with_any_backend():
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_only_tensorflows_own_messages_are_left_out():
+def test_only_messages_of_tensorflow_are_suppressed():
     code = (
         "import os, sys\n"
         "from tf_pegasus.utils import backend\n"
@@ -75,5 +75,5 @@ def test_only_tensorflows_own_messages_are_left_out():
         "written by another library",
     ]
     assert "oneDNN" in python(code, TF_CPP_MIN_LOG_LEVEL="0").stderr
-    # All that was written may say why it failed.
+    # A failed block prints all its output, which may say why.
     assert "oneDNN" in python(code, TF_CPP_MIN_LOG_LEVEL=None, FAIL="1").stderr

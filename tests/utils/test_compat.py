@@ -1,4 +1,4 @@
-"""Each test fails where a new TensorFlow or Keras has moved what `compat` relies on."""
+"""Each test fails if a new TensorFlow or Keras has changed what `compat` relies on."""
 
 import keras
 import numpy as np
@@ -38,7 +38,7 @@ def test_xla_context_is_seen_in_a_loop_of_a_compiled_function():
     assert all(seen)
 
 
-def test_a_built_layer_gets_one_more_weight_and_stays_locked():
+def test_weight_is_added_to_a_built_layer_that_stays_locked():
     layer = keras.layers.Dense(2)
     layer.build((None, 3))
     weight = compat.add_weight(layer, "extra", tf.ones((4,)), "float32", trainable=False)

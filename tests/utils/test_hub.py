@@ -16,7 +16,7 @@ HEADS = {"encoder_attention_heads": 4, "decoder_attention_heads": 4}
 
 
 class _Hub(BaseHTTPRequestHandler):
-    """Just enough of the hub's interface for one repository, `owner/tiny`."""
+    """A minimal server of the hub's API for one repository, `owner/tiny`."""
 
     directory, requests, sent, commit = None, [], [], "0123456789abcdef0123456789abcdef01234567"
 
@@ -67,7 +67,7 @@ class _Hub(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def hub(tmp_path, model_directory, monkeypatch):
-    """A hub on this machine, and a cache of its own."""
+    """A hub on this machine, and a separate cache."""
     from huggingface_hub import constants, hf_api
 
     files = tmp_path / "repository"
@@ -91,14 +91,14 @@ def hub(tmp_path, model_directory, monkeypatch):
     server.server_close()
 
 
-def test_a_name_is_fetched_from_the_hub(hub, summarizer):
+def test_name_is_downloaded_from_the_hub(hub, summarizer):
     model = TFPegasusForConditionalGeneration.from_pretrained(
         "owner/tiny", revision="v1", token="hf_secret", **hub
     )
     assert_same_weights(summarizer.model, model)
     fetched = {path.split("/")[-1] for path, _ in _Hub.requests}
     assert "model.safetensors" in fetched
-    # The same weights in other formats, and code, are not.
+    # The same weights in other formats, and code, are not downloaded.
     assert not fetched & {"pytorch_model.bin", "tf_model.h5", "run.py"}
     assert any("/v1" in path for path, _ in _Hub.requests)
     asked = {token for path, token in _Hub.requests if "owner/tiny" in path}
@@ -112,14 +112,14 @@ def test_a_name_without_a_connection(hub, monkeypatch):
     assert len(_Hub.requests) == seen
     with pytest.raises(FileNotFoundError, match="is not in the cache, and may not be fetched"):
         TFPegasusModel.from_pretrained("owner/other", local_files_only=True, **hub)
-    # Nothing answers there: what was fetched before still serves.
+    # No server answers there, but files that were downloaded before are found.
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
     TFPegasusForConditionalGeneration.from_pretrained("owner/tiny", **hub)
     with pytest.raises(FileNotFoundError, match="the hub cannot be reached"):
         TFPegasusModel.from_pretrained("owner/other", **hub)
 
 
-def test_names_that_the_hub_does_not_know(hub):
+def test_names_unknown_to_the_hub(hub):
     with pytest.raises(FileNotFoundError, match=r"neither a directory nor a repository"):
         TFPegasusModel.from_pretrained("owner/unknown", **hub)
     with pytest.raises(FileNotFoundError, match="has no revision 'v9'"):
@@ -129,7 +129,7 @@ def test_names_that_the_hub_does_not_know(hub):
             TFPegasusModel.from_pretrained(path, **hub)
 
 
-def test_the_hub_is_an_extra(monkeypatch):
+def test_hub_requires_an_extra(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "huggingface_hub", None)
     with pytest.raises(ImportError, match=r"pip install 'tf-pegasus\[hub\]'"):
         TFPegasusModel.from_pretrained("google/pegasus-xsum")
@@ -139,7 +139,7 @@ def fetched():
     return {path.split("?")[0].split("/")[-1] for path, _ in _Hub.requests}
 
 
-def test_the_authors_files_are_fetched_where_there_are_no_others(hub):
+def test_authors_files_are_downloaded_if_there_are_no_others(hub):
     for path in _Hub.directory.iterdir():
         if path.suffix not in (".json", ".model", ".py"):
             path.unlink()
@@ -155,36 +155,36 @@ def test_the_authors_files_are_fetched_where_there_are_no_others(hub):
     assert len(_Hub.requests) == seen
 
 
-def test_only_formats_that_may_be_used_are_fetched(hub):
+def test_only_allowed_formats_are_downloaded(hub):
     with pytest.raises(ValueError, match=r"pytorch_model\.bin' is damaged"):
         TFPegasusModel.from_pretrained("owner/tiny", use_safetensors=False, **hub)
     assert "model.safetensors" not in fetched()
 
 
-def test_a_tokenizer_is_fetched_without_the_weights(hub, tokenizer):
+def test_tokenizer_is_downloaded_without_the_weights(hub, tokenizer):
     found = PegasusTokenizer.from_pretrained("owner/tiny", **hub)
     assert found.encode("the fox") == tokenizer.encode("the fox")
     assert "model.safetensors" not in fetched()
 
 
-def test_files_are_fetched_again_when_asked_to(hub):
+def test_force_download_downloads_files_again(hub):
     TFPegasusModel.from_pretrained("owner/tiny", **hub)
     _Hub.requests.clear()
     TFPegasusModel.from_pretrained("owner/tiny", **hub)
-    # A cached file is asked about, not sent.
+    # Only the metadata of a cached file is requested.
     first = len(_Hub.sent)
     TFPegasusModel.from_pretrained("owner/tiny", force_download=True, **hub)
     assert "model.safetensors" in {path.split("/")[-1] for path in _Hub.sent[first:]}
 
 
-def test_proxies_are_used_for_the_call_alone(hub, monkeypatch):
+def test_proxies_are_used_only_for_the_call(hub, monkeypatch):
     from huggingface_hub import constants
 
     proxy = constants.ENDPOINT
     monkeypatch.setattr(constants, "ENDPOINT", "http://hub.invalid")
     monkeypatch.delenv("http_proxy", raising=False)
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-    # The server, as a proxy, is asked for whole addresses; it knows none of them.
+    # The server, as a proxy, gets requests for full addresses, none of which it knows.
     with pytest.raises(FileNotFoundError, match="neither a directory nor a repository"):
         TFPegasusModel.from_pretrained("owner/tiny", proxies={"http": proxy}, **hub)
     assert _Hub.requests[0][0].startswith("http://hub.invalid/api/models/owner/tiny")

@@ -22,13 +22,13 @@ def test_many_buckets_fit_closely():
     assert Buckets.many(10).length == (10,)
 
 
-def test_what_is_added_is_masked():
+def test_padding_is_masked():
     ids, mask = Buckets.many(100).pad(tf.ones((3, 5), tf.int32), tf.ones((3, 5), tf.int32), 7)
     assert ids.shape == mask.shape == (4, 16)
     assert (int(ids[3, 0]), int(mask[3, 0]), int(mask[2, 4])) == (7, 0, 1)
 
 
-def test_few_buckets_cover_what_the_model_reads():
+def test_few_buckets_cover_the_model_limit():
     buckets = Buckets.few(512)
     assert buckets.length == (64, 128, 256, 512)
     assert (buckets.most, buckets.longest) == (16, 512)
@@ -45,11 +45,11 @@ def test_few_buckets_cover_what_the_model_reads():
         (((1,), 8), TypeError, "length_buckets=8 must be ints"),
     ],
 )
-def test_impossible_buckets_are_refused(arguments, error, message):
+def test_invalid_buckets_are_refused(arguments, error, message):
     with pytest.raises(error, match=message):
         Buckets(*arguments)
 
 
 def test_buckets_beyond_the_model_are_refused():
-    with pytest.raises(ValueError, match="must not go above the model's 64 tokens"):
+    with pytest.raises(ValueError, match="must not exceed the model's 64 tokens"):
         Buckets.few(64, length=(128,))

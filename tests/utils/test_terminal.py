@@ -10,7 +10,7 @@ from tf_pegasus.utils.terminal import without_color
     ("value", "expected"),
     [("1", "1/5 ━━ done"), ("", "\x1b[1m1/5\x1b[0m \x1b[32m━━\x1b[0m done")],
 )
-def test_colors_are_taken_out_where_no_color_is_set(monkeypatch, value, expected):
+def test_no_color_removes_colors(monkeypatch, value, expected):
     monkeypatch.setenv("NO_COLOR", value)
     stream = io.StringIO()
     monkeypatch.setattr("sys.stdout", stream)

@@ -1,15 +1,15 @@
-"""Moving attention biases into the weights around them, for the authors' format, which has none.
+"""Folds attention biases into other weights, for the authors' format, which has no biases.
 
 A key bias adds the same number to all scores of a query, which softmax ignores: it is dropped.
-Attention weights sum to one, so that an output bias b is a value bias c where W_out c = b. What
-remains are biases of queries and values, projections of a layer norm's output
-x = gamma * z + beta. The entries of z sum to 0, hence a vector u times the row (1 / gamma)
-changes nothing but the constant part of a projection:
+Attention weights sum to one, so an output bias b equals a value bias c where W_out c = b. The
+remaining biases are those of queries and values, which are projections of a layer norm's output
+x = gamma * z + beta. The entries of z sum to 0, so adding a vector u times the row (1 / gamma)
+changes only the constant part of a projection:
 
     (W + u (1/gamma)^T) x = W x + u sum(beta / gamma)
 
-With u = b / sum(beta / gamma) that is W x + b. Where the sum is small, beta is first moved by
-t gamma, which is undone in u.
+With u = b / sum(beta / gamma) this is W x + b. If the sum is small, beta is first moved by t gamma,
+which u compensates.
 """
 
 import re
@@ -22,13 +22,13 @@ _BIAS = re.compile(
     r"^model\.(?:encoder|decoder)\.layers\.\d+\.(?:self|encoder)_attn\..*_proj\.bias$"
 )
 _MEMORY_NORM = "model.encoder.layer_norm"
-# The largest error of a projection, relative to its largest value, that float32 may make.
+# Tolerance for the float32 error of a projection, relative to its largest value.
 _TOLERANCE = 1e-5
 _SAMPLES = 64
 
 
 class _Projection(NamedTuple):
-    """A kernel behind a layer norm, the bias to fold, and the kernel behind it, if one is."""
+    """A kernel after a layer norm, the bias to fold, and the kernel that follows, if any."""
 
     name: str
     bias: np.ndarray
@@ -38,18 +38,18 @@ class _Projection(NamedTuple):
 def fold_attention_biases(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Folds all attention biases into kernels and layer norms.
 
-    Logits stay the same but for rounding; the encoder's last hidden state moves by a constant
-    that all its readers take into account.
+    Logits stay the same up to rounding; the encoder's last hidden state is shifted by a constant
+    that all layers reading it compensate.
 
     Args:
         tensors: arrays by Hugging Face name, in Hugging Face's layout.
 
     Returns:
-        The tensors, attention biases zero, what had to change as float32. Where all these
+        The tensors with attention biases of zero; changed tensors are float32. If all these
         biases are zero already, nothing is changed.
 
     Raises:
-        ValueError: a bias cannot be folded exactly enough; the message names it and says why.
+        ValueError: if a bias cannot be folded accurately; the message names it and the reason.
     """
     folded = dict(tensors)
     biases = [name for name in tensors if _BIAS.match(name)]
@@ -76,7 +76,7 @@ def fold_attention_biases(tensors: Mapping[str, np.ndarray]) -> dict[str, np.nda
 
 
 def _value_bias(tensors, attention):
-    """The value bias that stands for the biases of values and output, float64."""
+    """Returns the value bias that replaces the biases of values and output, float64."""
     bias = tensors[f"{attention}.v_proj.bias"].astype("float64")
     output = tensors[f"{attention}.out_proj.bias"].astype("float64")
     if not np.any(output):
@@ -88,19 +88,19 @@ def _value_bias(tensors, attention):
         moved = np.linalg.lstsq(kernel, output)[0]
         if not np.allclose(kernel @ moved, output, rtol=0, atol=1e-7):
             raise ValueError(
-                f"{attention}.out_proj.bias cannot be folded away: {attention}.out_proj.weight "
-                "is singular, so that no value bias has the same effect; the authors' model has "
-                "no place for it (weights_format='original')"
+                f"{attention}.out_proj.bias cannot be folded: {attention}.out_proj.weight "
+                "is singular, so no value bias has the same effect; the authors' model has "
+                "no such bias (weights_format='original')"
             ) from None
     return bias + moved
 
 
 def _fold_group(tensors, folded, norm, projections):
-    """Folds the biases of all projections of one layer norm's output."""
+    """Folds the biases of all projections of a layer norm's output."""
     gamma = tensors[f"{norm}.weight"].astype("float64")
     beta = tensors[f"{norm}.bias"].astype("float64")
     row, shift = _constant_direction(gamma)
-    # The projections' constant input along `row`, of the order of the others' magnitude.
+    # The projections' constant input along `row`, which should be as large as other inputs.
     constant = row @ beta
     step = 0.0
     if abs(constant) < np.abs(row @ shift) / 4:
@@ -117,17 +117,17 @@ def _fold_group(tensors, folded, norm, projections):
 
 
 def _constant_direction(gamma):
-    """A row that no layer norm's z reaches through gamma, and a step of beta that it sees."""
+    """Returns a row that z never reaches through gamma, and a step of beta that changes it."""
     if np.all(gamma):
         return 1.0 / gamma, gamma
-    # An entry that gamma switches off is constant by itself.
+    # An entry with a gamma of zero is constant by itself.
     one = np.zeros_like(gamma)
     one[int(np.argmin(np.abs(gamma)))] = 1.0
     return one, one
 
 
 def _check(tensors, folded, norm, projection):
-    """Compares a projection before and after on random inputs, in the file's precision."""
+    """Compares a projection before and after folding, on random inputs and in float32."""
     gamma, beta = (tensors[f"{norm}.{part}"].astype("float64") for part in ("weight", "bias"))
     z = np.random.default_rng(0).normal(size=(_SAMPLES, len(gamma)))
     z -= z.mean(axis=1, keepdims=True)
@@ -144,7 +144,7 @@ def _check(tensors, folded, norm, projection):
     scale = max(1.0, np.abs(expected).max())
     if not error <= _TOLERANCE * scale:
         raise ValueError(
-            f"the biases of {projection.name} cannot be folded away in float32: its output would "
+            f"the biases of {projection.name} cannot be folded in float32: its output would "
             f"be off by {error:.1e}, because {norm}.weight or the output projection's kernel is "
-            "nearly singular; the authors' model has no place for them (weights_format='original')"
+            "nearly singular; the authors' model has no such biases (weights_format='original')"
         )

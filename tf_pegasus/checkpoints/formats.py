@@ -1,7 +1,7 @@
-"""The formats that weights come in, one entry each; imports nothing but the standard library.
+"""The registry of checkpoint formats; imports only the standard library.
 
-To add a format, write its reader and its writer in `readers/` and add an entry here: loading,
-saving, the hub, conversion and the command line read this list.
+To add a format, write its reader and writer in `readers/` and add an entry here, which loading,
+saving, the hub, conversion and the command line use.
 """
 
 import importlib
@@ -21,19 +21,19 @@ MAX_SHARD_SIZE = "5GB"
 
 @dataclass(frozen=True)
 class CheckpointFormat:
-    """A format of weights.
+    """A checkpoint format.
 
     Attributes:
-        name: str, what `save_pretrained(weights_format=…)` calls it.
-        file: str, the file's name; of the authors' format, its prefix.
-        reader: str, module under `readers` and class: a `WeightFile` made of a path.
-        writer: str, module and function of a path and a dict from name to array.
-        files: regular expression, the names of all files that saving may write.
-        fetched: shell patterns, the files to fetch from the hub; JSON files come anyway.
-        shardable: bool, whether saving splits large files; reading takes shards of all but
-            the authors' format, whose writer has its own way.
-        has_positions: bool, whether files carry the position tables, which are constants.
-        strict: bool, whether missing and unexpected weights raise by default, or warn.
+        name: str, its name for `save_pretrained(weights_format=…)`.
+        file: str, the name of the file; for the authors' format, its prefix.
+        reader: str, module under `readers` and class, a `WeightFile` created from a path.
+        writer: str, module and function, which takes a path and a dict from name to array.
+        files: regular expression that matches all files that saving may write.
+        fetched: shell patterns of the files to download from the hub, besides JSON files.
+        shardable: bool, whether saving splits large files; reading accepts shards of all
+            formats but the authors', whose writer has its own kind of shards.
+        has_positions: bool, whether files contain the position tables, which are constants.
+        strict: bool, whether missing and unexpected weights raise or warn by default.
     """
 
     name: str
@@ -47,8 +47,11 @@ class CheckpointFormat:
     strict: bool = False
 
     def find(self, directory: Path) -> Path | None:
-        """The file that a directory has in this format: the weights, their index, or the
-        prefix of the newest of the authors' checkpoints; None where there is none."""
+        """Returns the path of the weights in this format in a directory, or None.
+
+        It is the path of the file or of the shards' index; for the authors' format, the prefix
+        of the newest checkpoint.
+        """
         if self.name == "original":
             return find_original(directory)
         for name in (self.file, f"{self.file}.index.json"):
@@ -57,12 +60,12 @@ class CheckpointFormat:
         return None
 
     def open(self, path: Path) -> "WeightFile":
-        """Opens what `find` found.
+        """Opens the path that `find` returned.
 
         Raises:
-            DamagedFileError: it cannot be read.
-            FileNotFoundError: a shard is missing.
-            ImportError: the reader needs an extra that is not installed.
+            DamagedFileError: if it cannot be read.
+            FileNotFoundError: if a shard is missing.
+            ImportError: if the reader needs an extra that is not installed.
         """
         reader = _import(self.reader)
         if path.name.endswith(".index.json"):
@@ -74,13 +77,13 @@ class CheckpointFormat:
         """Writes arrays by Hugging Face name.
 
         Raises:
-            ValueError: the format has no place for one of them.
-            ImportError: the writer needs an extra that is not installed.
+            ValueError: if the format cannot hold one of them.
+            ImportError: if the writer needs an extra that is not installed.
         """
         _import(self.writer)(path, tensors)
 
 
-# In the order in which they are preferred where a directory has several.
+# In order of preference, if a directory has several.
 _FORMATS = (
     CheckpointFormat(
         name="safetensors",
@@ -135,14 +138,14 @@ WEIGHTS_FORMATS = tuple(FORMATS)
 def find_weights(
     directory: Path, formats: Iterable[str] = WEIGHTS_FORMATS
 ) -> tuple[CheckpointFormat, Path]:
-    """The preferred weights of a directory.
+    """Finds the preferred weights of a directory.
 
     Args:
-        directory: where to look.
+        directory: path of the directory.
         formats: names of the formats to look for.
 
     Raises:
-        FileNotFoundError: it has none in these formats.
+        FileNotFoundError: if it has no weights in these formats.
     """
     for name in formats:
         path = FORMATS[name].find(directory)
@@ -158,7 +161,7 @@ _STEP = re.compile(r"-(\d+)\.index$")
 
 
 def find_original(directory: str | Path) -> Path | None:
-    """The prefix of the newest of the authors' checkpoints in a directory, or None."""
+    """Returns the prefix of the authors' newest checkpoint in a directory, or None."""
     steps = {}
     for path in Path(directory).glob("*.ckpt-*.index"):
         match = _STEP.search(path.name)
@@ -171,10 +174,10 @@ _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2*
 
 
 def byte_size(size: int | str) -> int:
-    """Bytes in `"5GB"`, `"300 MiB"`, or an int.
+    """Converts `"5GB"`, `"300 MiB"`, or an int to bytes.
 
     Raises:
-        ValueError: it is neither, or not positive.
+        ValueError: if it is neither, or not positive.
     """
     if isinstance(size, int) and not isinstance(size, bool) and size > 0:
         return size

@@ -1,5 +1,8 @@
-"""What the keywords of `from_pretrained` mean: those of the hub, of `transformers`, the
-configuration's values and the generation's options."""
+"""Sorts the keywords of `from_pretrained`.
+
+They are options of the hub, arguments of `transformers`, values of the configuration, and options
+of generation.
+"""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -13,26 +16,26 @@ from tf_pegasus.config.generation import GenerationConfig
 from tf_pegasus.config.model import PegasusConfig
 from tf_pegasus.utils.hub import HubOptions
 
-# Keywords of `transformers` that change nothing here, and why.
+# Keywords of `transformers` that have no effect here, with the reason.
 WITHOUT_MEANING = {
-    "from_pt": "the format of a file is told by its name",
-    "from_tf": "the format of a file is told by its name",
-    "from_flax": "the format of a file is told by its name",
-    "low_cpu_mem_usage": "weights are always read one at a time, into the variables themselves",
+    "from_pt": "the name of a file determines its format",
+    "from_tf": "the name of a file determines its format",
+    "from_flax": "the name of a file determines its format",
+    "low_cpu_mem_usage": "weights are always read one at a time, directly into the variables",
     "device_map": "TensorFlow places variables: use tf.device or a distribution strategy",
     "trust_remote_code": "code of a repository is never run",
 }
 
 
 class Keywords(NamedTuple):
-    """The keywords of `from_pretrained` by their meaning.
+    """The keywords of `from_pretrained`, sorted by meaning.
 
     Fields:
         hub: `HubOptions`.
         formats: names of the formats to look for.
-        dtype: what names the dtype policy, as it was given.
-        config: dict of configuration values to replace.
-        generation: dict of generation options to replace.
+        dtype: the given dtype or dtype policy.
+        config: dict of configuration values to override.
+        generation: dict of generation options to override.
     """
 
     hub: HubOptions
@@ -46,25 +49,25 @@ def split_keywords(dtype: Any, keywords: Mapping[str, Any], generates: bool) -> 
     """Sorts the keywords of `from_pretrained`.
 
     Args:
-        dtype: its argument `dtype`.
-        keywords: the others.
+        dtype: the argument `dtype` of `from_pretrained`.
+        keywords: its other keywords.
         generates: whether the model has generation options.
 
     Raises:
-        TypeError: an unknown keyword; the message names it and the nearest known one.
-        ValueError: `dtype` and `torch_dtype` are given and differ.
+        TypeError: if a keyword is unknown; the message names it and the nearest known one.
+        ValueError: if `dtype` and `torch_dtype` are both given and differ.
     """
     hub, rest = HubOptions.split(keywords)
     torch_dtype = rest.pop("torch_dtype", None)
     if dtype is not None and torch_dtype is not None and dtype != torch_dtype:
         raise ValueError(
-            f"torch_dtype={torch_dtype!r} contradicts dtype={dtype!r}: they are two names of one "
+            f"torch_dtype={torch_dtype!r} contradicts dtype={dtype!r}: they are names of the same "
             "argument, give only one"
         )
     formats = _formats(rest.pop("use_safetensors", None))
     rest = {name: value for name, value in rest.items() if name not in WITHOUT_MEANING}
     fields = {*PegasusConfig.option_names(), *PegasusConfig.attribute_map}
-    # Options that are fields of the configuration too are the models' own.
+    # Options that are also fields of the configuration belong to the configuration.
     options = set(GenerationConfig.option_names()) - fields if generates else set()
     arguments = {"dtype", "torch_dtype", "use_safetensors", *HubOptions.names()}
     check_names(rest, fields | options | arguments, "keyword of from_pretrained")
@@ -84,19 +87,19 @@ def _formats(use_safetensors):
 
 
 def dtype_policy(dtype: Any, stored: str | None) -> Any:
-    """The Keras dtype policy that `dtype` names.
+    """Returns the Keras dtype policy for an argument `dtype`.
 
     Args:
         dtype: a policy or its name, such as `"mixed_bfloat16"`; a NumPy, TensorFlow or
-            PyTorch dtype; `"auto"` for the file's; None for Keras' global policy.
-            Int8 is no policy to load with: call `model.quantize("int8")` afterwards.
+            PyTorch dtype; `"auto"` for the dtype of the file; None for Keras' global policy.
+            Models cannot be loaded as int8: call `model.quantize("int8")` afterwards.
         stored: str, the dtype that all weights of the file have, or None.
 
     Returns:
         A policy, its name, or None.
 
     Raises:
-        ValueError: it names no floating-point policy.
+        ValueError: if `dtype` is not a floating-point policy.
     """
     if dtype is None or isinstance(dtype, keras.DTypePolicy):
         return dtype

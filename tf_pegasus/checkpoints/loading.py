@@ -1,4 +1,4 @@
-"""Finding a model's weights, in whatever format they are, and putting them in."""
+"""Finds a model's weights in any format, and loads them into a model."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -26,12 +26,12 @@ from tf_pegasus.utils.compat import set_initializer
 from tf_pegasus.utils.files import read_json_object
 from tf_pegasus.utils.hub import HubOptions, local_directory
 
-# Configuration, generation options and the tokenizer.
+# Configuration, generation options and the tokenizer are always downloaded.
 _ALWAYS_FETCHED = ("*.json", "spiece.model")
 
 
 class Source(NamedTuple):
-    """Where a model is: its directory, and the prefix where one TF1 checkpoint was named."""
+    """The location of a model: its directory, and the prefix if one TF1 checkpoint was named."""
 
     directory: Path
     prefix: Path | None = None
@@ -41,8 +41,8 @@ class Source(NamedTuple):
         """Opens the weights.
 
         Raises:
-            FileNotFoundError: there are none.
-            DamagedFileError: they cannot be read.
+            FileNotFoundError: if there are none.
+            DamagedFileError: if they cannot be read.
         """
         if self.prefix is not None:
             return FORMATS["original"].open(self.prefix)
@@ -53,23 +53,22 @@ class Source(NamedTuple):
 def find_source(
     path: str | Path, hub: HubOptions | None = None, formats: Sequence[str] = WEIGHTS_FORMATS
 ) -> Source:
-    """Finds what `from_pretrained(path)` means.
+    """Resolves the `path` of `from_pretrained`.
 
     Args:
-        path: a directory, the prefix of one of the authors' checkpoints, or a repository of
-            the hub.
+        path: a directory, the prefix of an authors' checkpoint, or a repository of the hub.
         hub: `HubOptions`.
-        formats: names of the formats to look for, and to fetch the first of.
+        formats: names of the formats to look for; the first one that exists is downloaded.
 
     Raises:
         FileNotFoundError, ImportError: see `local_directory`.
-        ValueError: `subfolder` was given with a prefix, or formats exclude it.
+        ValueError: if `subfolder` is combined with a prefix, or the formats exclude it.
     """
     if Path(f"{path}.index").is_file():
         if hub is not None and hub.subfolder is not None:
             raise ValueError(f"subfolder={hub.subfolder!r} is given, but {str(path)!r} is a file")
         if "original" not in formats:
-            raise ValueError(f"{str(path)!r} is one of the authors' checkpoints, no safetensors")
+            raise ValueError(f"{str(path)!r} is an authors' checkpoint, not a safetensors file")
         return Source(Path(path).parent, Path(path))
     fetched = [FORMATS[name].fetched for name in formats]
     return Source(local_directory(path, _ALWAYS_FETCHED, fetched, hub), None, tuple(formats))
@@ -81,12 +80,12 @@ def load_pretrained(
     """Builds a model from a `Source`; see `from_pretrained` for the arguments.
 
     Returns:
-        The model, and a dict with `missing_keys` and `unexpected_keys`.
+        A tuple of the model and a dict with `missing_keys` and `unexpected_keys`.
     """
     file, config = open_with_config(source, config, keywords.config)
     dtype = dtype_policy(keywords.dtype, common_dtype(file))
-    # In this scope variables get their values when it ends, in the order of their making:
-    # never is anything drawn that the file then replaces, nor twice the memory used.
+    # Variables created in this scope get their values when it ends, in order of creation: no
+    # random values are drawn first, and there is never a second copy in memory.
     errors: list[Exception] = []
     with keras.StatelessScope():
         model = model_class(config, dtype=dtype)
@@ -109,22 +108,22 @@ def open_with_config(
     config: PegasusConfig | Mapping[str, Any] | None = None,
     overrides: Mapping[str, Any] | None = None,
 ) -> tuple[WeightFile, PegasusConfig]:
-    """Opens the weights of a `Source`, and finds their configuration.
+    """Opens the weights of a `Source` and determines their configuration.
 
-    The authors' checkpoints differ from Hugging Face's in what no weight tells (see
-    `ORIGINAL_DIFFERENCES`): there the kind of file decides about each value that neither
-    `overrides` nor `config` gives by name.
+    The authors' checkpoints differ from Hugging Face's in settings that cannot be derived from
+    their weights (see `ORIGINAL_DIFFERENCES`): for them, the format determines each value that
+    neither `overrides` nor `config` sets by name.
 
     Args:
-        source: where the model is.
+        source: location of the model.
         config: the configuration; by default the directory's `config.json`.
-        overrides: values to replace.
+        overrides: configuration values to override.
 
     Raises:
-        FileNotFoundError: there is no configuration, and the weights cannot tell it; or
-            there are no weights.
-        ValueError: a damaged file, or values out of range.
-        TypeError: `config` is neither a `PegasusConfig` nor a dict.
+        FileNotFoundError: if there are no weights, or there is no configuration and it cannot
+            be derived from the weights.
+        ValueError: if a file is damaged, or values are out of range.
+        TypeError: if `config` is neither a `PegasusConfig` nor a dict.
     """
     overrides = dict(overrides or {})
     found = _given_config(source, config)
@@ -139,8 +138,10 @@ def open_with_config(
 
 
 def _given_config(source, config):
-    """The configuration that was given or that the directory has; None where only the
-    authors' weights can tell it."""
+    """Returns the given configuration or that of the directory.
+
+    Returns None if it must be derived from the authors' weights.
+    """
     if isinstance(config, PegasusConfig):
         return config
     if isinstance(config, Mapping):
@@ -160,7 +161,7 @@ def _generation_config(directory, kind, config):
         if values is None:
             return GenerationConfig.from_model_config(config)
         return GenerationConfig.from_dict(values)
-    # As the authors decode, unless the files or the caller's configuration name an option.
+    # The authors' decoding, unless the files or the caller's configuration set an option.
     if values is not None:
         return GenerationConfig.from_dict({**ORIGINAL_GENERATION, **values})
     options = GenerationConfig.from_model_config(config)
@@ -169,7 +170,7 @@ def _generation_config(directory, kind, config):
 
 
 def common_dtype(file: WeightFile) -> str | None:
-    """The dtype of a file's weights where all have the same and it is a floating-point one."""
+    """Returns the floating-point dtype that all weights of a file share, or None."""
     dtypes = {info.dtype for name, info in file.tensors.items() if name not in POSITIONS}
     return dtypes.pop() if len(dtypes) == 1 and dtypes <= set(FILE_DTYPES) else None
 
@@ -177,27 +178,29 @@ def common_dtype(file: WeightFile) -> str | None:
 def fill(
     model: Any, file: WeightFile, strict: bool | None, errors: list[Exception]
 ) -> dict[str, list[str]]:
-    """Makes a file's weights the initial values of a model's uninitialized variables.
+    """Sets a file's weights as the initial values of a model's uninitialized variables.
 
     Args:
-        model: a model that `huggingface_weights` knows, made in a `keras.StatelessScope`.
+        model: a model that `huggingface_weights` supports, created in a
+            `keras.StatelessScope`.
         file: `WeightFile`.
-        strict: bool, whether missing and unexpected weights raise or warn; by default as the
-            file's format has it.
-        errors: list, gets what reading raises later, when the variables are initialized.
+        strict: bool, whether missing and unexpected weights raise or warn; defaults to the
+            format's `strict`.
+        errors: list that collects the errors of reading, which happens when the variables are
+            initialized.
 
     Returns:
         dict with `missing_keys` and `unexpected_keys`.
 
     Raises:
-        ValueError: weights are missing or unexpected, or of another shape; the message
+        ValueError: if weights are missing or unexpected, or have another shape; the message
             lists them.
     """
     strict = FORMATS[file.kind].strict if strict is None else strict
     weights = {weight.name: weight for weight in huggingface_weights(model)}
     stored_names = {name: _stored_name(name, file) for name in weights}
     wrong = [
-        f"{name} has the shape {file.tensors[stored].shape}, the configuration asks for "
+        f"{name} has the shape {file.tensors[stored].shape}, the configuration needs "
         f"{weights[name].file_shape()}"
         for name, stored in stored_names.items()
         if stored and file.tensors[stored].shape != weights[name].file_shape()
@@ -205,7 +208,7 @@ def fill(
     if wrong:
         raise ValueError(f"{file.label()} does not fit: " + _first(wrong))
     info = {
-        # A bare model's file has no bias: it stays the zeros that it is when untrained.
+        # The file of a bare model has no bias, which then stays zero, as in an untrained model.
         "missing_keys": [
             name for name, stored in stored_names.items() if stored is None and name != LOGITS_BIAS
         ],
@@ -227,7 +230,7 @@ def fill(
 
 def _reader(weight, file, stored, errors):
     def initializer(shape, dtype=None):
-        # Keras initializes all variables or is left with some that it will not get rid of.
+        # Keras must initialize all variables: it never drops uninitialized ones.
         if errors:
             return np.zeros(shape, dtype)
         try:
@@ -242,7 +245,7 @@ def _reader(weight, file, stored, errors):
 
 
 def _stored_name(name, file):
-    """Where the file has a weight: the one embedding may go under several names."""
+    """Returns the file's name of a weight; the embedding may have several names."""
     names = (name, *EMBEDDINGS) if name in EMBEDDINGS else (name,)
     return next((stored for stored in names if stored in file.tensors), None)
 
@@ -250,7 +253,7 @@ def _stored_name(name, file):
 def _is_known(name, model, weights):
     if name in weights or name in EMBEDDINGS or name in POSITIONS:
         return True
-    # A part of the model reads the file of the whole; the rest is then left over.
+    # A decoder also loads from the file of the whole model, whose encoder weights are unused.
     if "encoder" not in model.get_stacks() and name.startswith("model.encoder."):
         return True
     return name == LOGITS_BIAS and model.get_bias() is None

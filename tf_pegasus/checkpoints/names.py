@@ -1,7 +1,7 @@
-"""The names of weights: which variable goes under which, in each of the published formats.
+"""Names of weights: which name each variable has in each of the published formats.
 
-Hugging Face's PyTorch names and layout are the common tongue: every reader translates into
-it, every writer out of it. There, linear weights are (out, in); Keras kernels, as those in
+Hugging Face's PyTorch names and layout are the common representation: every reader translates to
+it, every writer from it. In it, linear weights are (out, in), while Keras kernels, like those in
 TensorFlow and Flax files, are (in, out).
 """
 
@@ -13,14 +13,14 @@ import keras
 SHARED_EMBEDDING = "model.shared.weight"
 LOGITS_BIAS = "final_logits_bias"
 
-# Files may hold the one embedding under any of these, or under several.
+# Files may store the shared embedding under any of these names, or under several.
 EMBEDDINGS = (
     SHARED_EMBEDDING,
     "model.encoder.embed_tokens.weight",
     "model.decoder.embed_tokens.weight",
     "lm_head.weight",
 )
-# Constants that files carry; nothing is lost by not reading them.
+# Constants that files contain; they need not be read.
 POSITIONS = (
     "model.encoder.embed_positions.weight",
     "model.decoder.embed_positions.weight",
@@ -28,23 +28,23 @@ POSITIONS = (
 
 
 class NamedWeight(NamedTuple):
-    """A variable, its Hugging Face name, and whether the file holds its transpose."""
+    """A variable, its Hugging Face name, and whether files store its transpose."""
 
     name: str
     variable: keras.Variable
     transposed: bool
 
     def file_shape(self) -> tuple[int, ...]:
-        """The shape that the file must have."""
+        """The shape of the weight in a file."""
         shape = tuple(self.variable.shape)
         return shape[::-1] if self.transposed else shape
 
 
 def huggingface_weights(model: Any) -> list[NamedWeight]:
-    """Lists the `NamedWeight`s of a model.
+    """Returns the `NamedWeight`s of a model.
 
-    The names are those of the full model also for a bare one, as Hugging Face's base-model
-    prefix has it, so that one file serves both.
+    The names are those of the full model also for a bare one (with Hugging Face's base-model
+    prefix), so that one file serves both.
     """
     stacks = model.get_stacks()
     name = SHARED_EMBEDDING if len(stacks) > 1 else "model.decoder.embed_tokens.weight"
@@ -59,7 +59,7 @@ def huggingface_weights(model: Any) -> list[NamedWeight]:
 
 
 def position_tables(model: Any) -> dict[str, Any]:
-    """The position embeddings by name: constants here, weights for `transformers`."""
+    """Returns the position embeddings by name: constants here, weights in `transformers`."""
     return {
         f"model.{side}.embed_positions.weight": stack.embed_positions.table
         for side, stack in model.get_stacks().items()
@@ -96,7 +96,7 @@ def _norm(name, norm):
     ]
 
 
-# Translations. Each returns (Hugging Face name, whether the layout is the transpose of its).
+# Translations. Each returns the Hugging Face name, and whether the layout is its transpose.
 
 _STACK = re.compile(r"(?:^|\.)((?:encoder|decoder)\..*)$")
 _KERAS_LEAVES = {
@@ -112,14 +112,14 @@ _KERAS_LEAVES = {
 
 
 def with_model_prefix(name: str) -> str:
-    """Adds the `model.` that files of a bare model lack."""
+    """Adds the prefix `model.`, which files of a bare model lack."""
     return f"model.{name}" if name.split(".")[0] in ("shared", "encoder", "decoder") else name
 
 
 def from_keras_path(path: str) -> tuple[str, bool]:
-    """Translates a TensorFlow or Flax path, its parts joined by dots (`layers.0` too).
+    """Translates a TensorFlow or Flax path, whose parts are joined by dots (also `layers.0`).
 
-    TensorFlow paths begin with the model's name, which may carry a number.
+    TensorFlow paths begin with the model's name, which may end with a number.
     """
     path = path.removesuffix(":0")
     if path.endswith(LOGITS_BIAS):
@@ -136,7 +136,7 @@ def from_keras_path(path: str) -> tuple[str, bool]:
 
 
 def to_flax_path(name: str, shape: tuple[int, ...]) -> tuple[list[str], bool]:
-    """Translates a Hugging Face name to a Flax path (list of keys), and tells the transpose."""
+    """Translates a Hugging Face name to a Flax path (list of keys), and whether to transpose."""
     if name == LOGITS_BIAS:
         return [name], False
     *stem, leaf = name.split(".")
@@ -149,7 +149,7 @@ def to_flax_path(name: str, shape: tuple[int, ...]) -> tuple[list[str], bool]:
 
 
 def to_tensorflow_path(name: str, shape: tuple[int, ...]) -> tuple[str, bool]:
-    """Translates a Hugging Face name to its path inside `tf_model.h5`'s group `model`."""
+    """Translates a Hugging Face name to its path in the group `model` of `tf_model.h5`."""
     if name == SHARED_EMBEDDING:
         return "model.shared/model.shared/embeddings:0", False
     *stem, leaf = re.sub(r"layers\.(\d+)", r"layers@\1", name).split(".")
@@ -180,7 +180,7 @@ _ORIGINAL_LAYER = re.compile(r"^(encoder|decoder)/layer_(\d+)/(.*)$")
 
 
 def from_original(name: str) -> tuple[str, bool]:
-    """Translates a name of the authors' TF1 code."""
+    """Translates a name in the authors' TF1 code."""
     if name == "embeddings/weights":
         return SHARED_EMBEDDING, False
     name = _ORIGINAL_LAYER.sub(r"\1.layers.\2.\3", name)
@@ -193,7 +193,7 @@ def from_original(name: str) -> tuple[str, bool]:
 
 
 def to_original(name: str, shape: tuple[int, ...]) -> tuple[str | None, bool]:
-    """Translates a Hugging Face name to the authors'; None for what theirs lacks."""
+    """Translates a Hugging Face name to the authors' name; None if their model lacks it."""
     if name == SHARED_EMBEDDING:
         return "embeddings/weights", False
     if name == LOGITS_BIAS or re.search(r"_proj\.bias$", name):

@@ -1,4 +1,4 @@
-"""The configuration of the authors' checkpoints, which have none beside them."""
+"""Derives the configuration of the authors' checkpoints, which do not contain one."""
 
 import re
 import warnings
@@ -9,10 +9,10 @@ from tf_pegasus.checkpoints.names import SHARED_EMBEDDING
 from tf_pegasus.checkpoints.readers.weight_file import WeightFile
 from tf_pegasus.config.model import PegasusConfig
 
-# The released models' heads are this wide, which no weight tells.
+# The width of the released models' heads, which cannot be derived from weights.
 _HEAD_DIM = 64
 
-# What the authors' graph has and no weight tells.
+# Settings of the authors' graph that cannot be derived from weights.
 ORIGINAL_DIFFERENCES = {
     "position_embedding_type": "original",
     "layer_norm_epsilon": 1e-12,
@@ -22,7 +22,7 @@ ORIGINAL_DIFFERENCES = {
     "forced_eos_token_id": None,
 }
 # The authors' decoding (pegasus/layers/decoding.py and the released parameters): 8 beams,
-# the length penalty of GNMT, nothing forced at the end.
+# GNMT's length penalty, and no forced token at the end.
 ORIGINAL_GENERATION = {
     "num_beams": 8,
     "length_penalty": 0.8,
@@ -36,17 +36,17 @@ def original_config(
     given: Mapping[str, Any],
     overrides: Mapping[str, Any] | None = None,
 ) -> PegasusConfig:
-    """The configuration of one of the authors' checkpoints.
+    """Returns the configuration of an authors' checkpoint.
 
     Args:
         file: the opened checkpoint.
-        given: values by name that are known better than by the weights and by
+        given: values by name that take precedence over the weights and
             `ORIGINAL_DIFFERENCES`, such as `encoder_attention_heads`.
-        overrides: the same, of the caller; unknown ones are refused.
+        overrides: likewise, from the caller; unknown ones raise.
 
     Raises:
-        ValueError: a weight that would tell is missing, or a value is out of range.
-        TypeError: an unknown override.
+        ValueError: if a required weight is missing, or a value is out of range.
+        TypeError: if an override is unknown.
     """
     overrides = overrides or {}
     shapes = {name: info.shape for name, info in file.tensors.items()}
@@ -62,12 +62,12 @@ def original_config(
             for side in ("encoder", "decoder")
         }
     except (KeyError, ValueError) as error:
-        raise file.damaged(f"no PEGASUS model: {error} is missing") from error
+        raise file.damaged(f"not a PEGASUS model: {error} is missing") from error
     heads = {f"{side}_attention_heads": d_model // _HEAD_DIM for side in ("encoder", "decoder")}
     if d_model % _HEAD_DIM and not heads.keys() <= given.keys() | overrides.keys():
         raise ValueError(
-            f"{file.label()} does not tell how many attention heads it has (its width {d_model} "
-            f"is not a multiple of {_HEAD_DIM}): give encoder_attention_heads and "
+            f"the attention heads of {file.label()} cannot be derived from its width {d_model}, "
+            f"which is not a multiple of {_HEAD_DIM}: give encoder_attention_heads and "
             "decoder_attention_heads, or put a config.json beside it"
         )
     told = {
@@ -82,12 +82,12 @@ def original_config(
     return PegasusConfig.from_dict({**told, **given}, **overrides)
 
 
-# What their code computes with, whatever a file says.
+# Settings that are fixed in the authors' code, whatever a file says.
 _FIXED = ("position_embedding_type", "layer_norm_epsilon", "activation_function", "scale_embedding")
 
 
 def warn_of_differences(config: PegasusConfig) -> None:
-    """Warns where the authors' code would compute something else than a configuration says."""
+    """Warns if the authors' code would compute something else than the configuration says."""
     other = {
         name: getattr(config, name)
         for name in _FIXED

@@ -1,4 +1,4 @@
-"""Writing a model's weights, in any of the published formats."""
+"""Writes a model's weights in any of the published formats."""
 
 import contextlib
 import json
@@ -29,20 +29,20 @@ def save_weights(
     weights_format: str = "safetensors",
     max_shard_size: int | str = MAX_SHARD_SIZE,
 ) -> None:
-    """Writes a model's weights into `directory`; each file appears whole or not at all.
+    """Writes a model's weights into `directory`; each file is written atomically.
 
-    Older files of the same format go, as a reader might prefer them; others stay.
+    Older files of the same format are removed, because a reader might prefer them; others stay.
 
     Args:
-        model: a model that `huggingface_weights` knows.
-        directory: an existing directory.
-        dtype: one of `FILE_DTYPES`, or None for the variables' own.
+        model: a model that `huggingface_weights` supports.
+        directory: path of an existing directory.
+        dtype: one of `FILE_DTYPES`, or None for the variables' dtypes.
         weights_format: one of `WEIGHTS_FORMATS`.
-        max_shard_size: int (bytes) or str such as `"5GB"`, of safetensors and bin files.
+        max_shard_size: int (bytes) or str such as `"5GB"`, for safetensors and bin files.
 
     Raises:
-        ValueError: an unknown dtype or format, weights that are not finite in it, or that
-            the format has no place for.
+        ValueError: if the dtype or format is unknown, a weight is not finite in the dtype, or
+            the format cannot hold it.
     """
     if dtype is not None and dtype not in FILE_DTYPES:
         raise ValueError(f"dtype={dtype!r} must be one of {', '.join(FILE_DTYPES)}")
@@ -66,7 +66,7 @@ def save_weights(
 
 
 def _replace_files(temporary, directory, pattern):
-    """Moves the new files in, and then removes older ones of the pattern."""
+    """Moves the new files in, and then removes older files that match the pattern."""
     written = sorted(path.name for path in temporary.iterdir())
     for name in written:
         make_readable(temporary / name)
@@ -96,7 +96,7 @@ def _narrowed(name, value, dtype):
 
 
 def _write_shards(directory, written, tensors, limit):
-    """Writes one file, or several no larger than `limit` (but for one tensor each)."""
+    """Writes one file, or several of at most `limit` bytes (or one tensor) each."""
     shards, size = [{}], 0
     for name, array in tensors.items():
         if size and size + array.nbytes > limit:

@@ -16,20 +16,25 @@ def build_parser(prog):
         "--output",
         required=True,
         metavar="PREFIX",
-        help="of PREFIX-00000-of-00001.jsonl and PREFIX-rejected-00000-of-00001.jsonl",
+        help="writes PREFIX-00000-of-00001.jsonl and PREFIX-rejected-00000-of-00001.jsonl",
     )
     parser.add_argument(
-        "--saved-model", required=True, metavar="DIR", help="as the workers see it; see export"
+        "--saved-model", required=True, metavar="DIR", help="exported model, as the workers see it"
     )
     parser.add_argument(
-        "--signature", default="serving_default", metavar="NAME", help="see export --engine"
+        "--signature",
+        default="serving_default",
+        metavar="NAME",
+        help="signature; see export --engine",
     )
-    parser.add_argument("--num-shards", type=int, default=1, metavar="N", help="output files")
+    parser.add_argument(
+        "--num-shards", type=int, default=1, metavar="N", help="number of output files"
+    )
     parser.add_argument(
         "beam_arguments",
         nargs="*",
         metavar="-- BEAM_ARGUMENT",
-        help="Beam's own, such as -- --runner FlinkRunner --flink_master HOST:PORT",
+        help="arguments of Beam, such as -- --runner FlinkRunner --flink_master HOST:PORT",
     )
     return parser
 
@@ -40,13 +45,13 @@ def run(arguments):
 
     load_backend()
     if not arguments.debug:
-        # Beam logs the traceback of each attempt; the error that ends the pipeline says why.
+        # Beam logs the traceback of each attempt; the error that ends the pipeline is enough.
         logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
-    # Beam warns of optional libraries while it is imported.
+    # Beam warns about optional libraries while it is imported.
     logging.disable(logging.WARNING)
     try:
         require("apache_beam", "beam")
-        # It makes classes of Beam's, which not everybody has.
+        # Defines subclasses of Beam's classes, and Beam is optional.
         from tf_pegasus.serving.beam_summarize import summarize_files
     finally:
         logging.disable(logging.NOTSET)

@@ -5,9 +5,8 @@ import itertools
 from tf_pegasus.cli.documents import EPILOG, Summaries, add_documents, read_documents
 from tf_pegasus.cli.parser import command_parser
 
-DESCRIPTION = "Summarize documents with a server of an exported model."
-# Of batches that are sent before the first summaries are printed, as many as are on their way
-# at a time.
+DESCRIPTION = "Summarize documents with an exported model on a server."
+# Batches sent before the first summaries are printed: as many as may be in flight at a time.
 WINDOW = 4
 
 
@@ -17,27 +16,34 @@ def build_parser(prog):
         "--address",
         default="localhost:8500",
         metavar="HOST:PORT",
-        help="gRPC; or http://HOST:PORT for REST",
-    )
-    parser.add_argument("--model-name", default="tf_pegasus", metavar="NAME", help="on the server")
-    parser.add_argument("--model-version", type=int, metavar="N", help="the latest if absent")
-    parser.add_argument(
-        "--signature", default="serving_default", metavar="NAME", help="see export --engine"
+        help="for gRPC, or http://HOST:PORT for REST",
     )
     parser.add_argument(
-        "--timeout", type=float, default=60.0, metavar="SECONDS", help="of a request with retries"
+        "--model-name", default="tf_pegasus", metavar="NAME", help="name on the server"
+    )
+    parser.add_argument("--model-version", type=int, metavar="N", help="latest if absent")
+    parser.add_argument(
+        "--signature",
+        default="serving_default",
+        metavar="NAME",
+        help="signature; see export --engine",
     )
     parser.add_argument(
-        "--retries", type=int, default=5, metavar="N", help="while the server is unavailable"
+        "--timeout", type=float, default=60.0, metavar="SECONDS", help="per request, with retries"
     )
     parser.add_argument(
-        "--batch-size", type=int, default=16, metavar="N", help="documents in a request"
+        "--retries", type=int, default=5, metavar="N", help="retries if the server is unavailable"
+    )
+    parser.add_argument(
+        "--batch-size", type=int, default=16, metavar="N", help="documents per request"
     )
     add_documents(parser)
-    group = parser.add_argument_group("generation (of an export that is adjustable)")
+    group = parser.add_argument_group("generation (for adjustable exports)")
     group.add_argument("--num-beams", type=int, metavar="N", help="1 is greedy search")
     group.add_argument("--max-length", type=int, metavar="N", help="in tokens")
-    group.add_argument("--length-penalty", type=float, metavar="X", help="above 0 favours long")
+    group.add_argument(
+        "--length-penalty", type=float, metavar="X", help="above 0 favours longer summaries"
+    )
     return parser
 
 

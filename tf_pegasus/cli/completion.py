@@ -1,10 +1,10 @@
-"""Shells' completion scripts for `tf-pegasus`."""
+"""Shell completion scripts of `tf-pegasus`."""
 
 import argparse
 
 import shtab
 
-# What the arguments of commands are called that are completed with names of files.
+# Metavars of arguments that are completed with file names.
 _FILES = ("FILE", "PATH", "PATTERN", "PREFIX")
 _DIRECTORIES = ("DIR", "OUT_DIR", "SRC", "DST")
 
@@ -14,7 +14,7 @@ def completion_script(shell, options, commands):
 
     Args:
         shell: `"bash"`, `"zsh"` or `"tcsh"`.
-        options: parser of what goes before the command's name.
+        options: parser of the options before the command's name.
         commands: dict from name to module.
     """
     parser = argparse.ArgumentParser(prog="tf-pegasus", parents=[options])

@@ -11,14 +11,19 @@ DESCRIPTION = "Write a model's weights in another published format."
 def build_parser(prog):
     parser = command_parser(prog, DESCRIPTION)
     add_source(parser)
-    parser.add_argument("destination", metavar="DST", help="must not exist yet, or be empty")
-    parser.add_argument("--to", choices=WEIGHTS_FORMATS, default="safetensors", help="format")
-    parser.add_argument("--dtype", choices=FILE_DTYPES, help="the source's if absent")
+    parser.add_argument("destination", metavar="DST", help="new or empty directory")
     parser.add_argument(
-        "--max-shard-size", default=MAX_SHARD_SIZE, metavar="SIZE", help="of safetensors files"
+        "--to", choices=WEIGHTS_FORMATS, default="safetensors", help="format to write"
+    )
+    parser.add_argument("--dtype", choices=FILE_DTYPES, help="dtype of the source if absent")
+    parser.add_argument(
+        "--max-shard-size",
+        default=MAX_SHARD_SIZE,
+        metavar="SIZE",
+        help="largest size of a safetensors file",
     )
     parser.add_argument(
-        "--revision", metavar="COMMIT", help="pins what a name on the hub stands for"
+        "--revision", metavar="COMMIT", help="commit, tag or branch of a name on the hub"
     )
     return parser
 

@@ -5,13 +5,13 @@ import argparse
 from tf_pegasus.cli.parser import CommandParser, add_debug
 from tf_pegasus.corpora.debian import APT_LISTS
 
-DESCRIPTION = "Make a training corpus."
+DESCRIPTION = "Write a training corpus."
 
 
 def build_parser(prog):
     parser = CommandParser(prog=prog, description=DESCRIPTION)
     corpora = parser.add_subparsers(required=True, metavar="CORPUS")
-    description = "Package descriptions and synopses, from apt's lists."
+    description = "Package descriptions and synopses, from apt's lists"
     debian = corpora.add_parser(
         "debian",
         help=description,
@@ -20,21 +20,23 @@ def build_parser(prog):
     )
     add_debug(debian)
     debian.set_defaults(make=_make_debian)
-    debian.add_argument("directory", metavar="OUT_DIR", help="must not exist yet, or be empty")
-    debian.add_argument("--lists", default=APT_LISTS, metavar="DIR", help="of apt")
+    debian.add_argument("directory", metavar="OUT_DIR", help="new or empty directory")
+    debian.add_argument(
+        "--lists", default=APT_LISTS, metavar="DIR", help="directory of apt's lists"
+    )
     debian.add_argument(
         "--held-out",
         type=int,
         default=2000,
         metavar="N",
-        help="test documents; half as many for validation",
+        help="number of test documents; half as many for validation",
     )
     debian.add_argument(
         "--max-per-family",
         type=int,
         default=50,
         metavar="N",
-        help="training documents of packages that resemble each other",
+        help="largest number of training documents of similar packages",
     )
     return parser
 

@@ -1,4 +1,4 @@
-"""Documents from files or standard input, one at a time, and their summaries to standard output."""
+"""Reads documents from files or standard input, and prints their summaries."""
 
 import collections
 import contextlib
@@ -13,22 +13,22 @@ from tf_pegasus.data.readers import json_object
 
 STANDARD_INPUT = "-"
 EPILOG = (
-    "Summaries are printed in the documents' order, as soon as they are there. A document that "
-    "cannot be summarized has a line on standard error and an empty line in the output (with "
-    "--jsonl an object with the error and null as score). "
+    "Summaries are printed in the order of the documents, as soon as they are ready. A document "
+    "that cannot be summarized gets a line on standard error and an empty line in the output (with "
+    "--jsonl an object with the error and a null score). "
     "Exit codes: 0 all documents have a summary; 1 some have none, or something else failed; 2 "
-    "wrong usage; 130 interrupted."
+    "usage error; 130 interrupted."
 )
 
 
 @dataclass
 class Document:
-    """A document as it was read.
+    """A document that was read, or the error of one that could not be.
 
     Attributes:
-        source: str, where it is: a file, and a line of it.
-        record: dict with `document`, and what else was given with it.
-        error: str, why it cannot be summarized, or None.
+        source: str, its file, and its line in the file if that has several documents.
+        record: dict with `document`, and the other fields of its JSON object.
+        error: str, the reason why it cannot be summarized, or None.
     """
 
     source: str
@@ -37,34 +37,34 @@ class Document:
 
     @property
     def text(self):
-        """str, "" where there is an error."""
+        """str, "" if there is an error."""
         return self.record["document"] if self.error is None else ""
 
 
 def add_documents(parser):
-    """Adds the arguments that say where documents are and what is done with bad ones."""
+    """Adds the arguments for documents and for the treatment of invalid ones."""
     parser.add_argument(
         "files",
         nargs="+",
         metavar="FILE",
-        help=f"text file, one document each; {STANDARD_INPUT} is standard input",
+        help=f"text file, one document per file; {STANDARD_INPUT} is standard input",
     )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--lines", action="store_true", help="each line is a document")
     form.add_argument(
         "--jsonl",
         action="store_true",
-        help="each line is a JSON object with a document; prints it with summary and score",
+        help="each line is a JSON object with a document; prints it with summary and score added",
     )
     parser.add_argument(
         "--skip-errors",
         action="store_true",
-        help="leave documents that cannot be summarized out of the output",
+        help="omit documents that cannot be summarized from the output",
     )
 
 
 def read_documents(arguments):
-    """Yields each `Document` of all files, reading no further than asked for."""
+    """Yields each `Document` of all files, lazily."""
     for file in arguments.files:
         name = "standard input" if file == STANDARD_INPUT else file
         try:
@@ -83,7 +83,7 @@ def read_documents(arguments):
 
 @contextlib.contextmanager
 def _opened(file):
-    """Opens a file, or gives standard input, as bytes."""
+    """Opens a file, or returns standard input, as bytes."""
     if file != STANDARD_INPUT:
         with open(file, "rb") as content:
             yield content
@@ -118,7 +118,7 @@ def _documents_in_jsonl(content, name):
 
 
 def _lines(content, name):
-    # Only \n ends a line: a document may hold other separators, such as U+2028.
+    # Only \n ends a line, because a document may contain other separators, such as U+2028.
     for number, line in enumerate(content, 1):
         yield f"{name}, line {number}", line.removesuffix(b"\n")
 
@@ -131,11 +131,11 @@ def _decoded(content):
 
 
 def _check_numbers(record):
-    """Raises ValueError for numbers that Python's JSON has beyond the standard's."""
+    """Raises ValueError for numbers that Python's JSON accepts beyond the standard."""
     try:
         json.dumps(record, allow_nan=False)
     except ValueError as error:
-        raise ValueError("holds NaN or Infinity, which are no JSON") from error
+        raise ValueError("contains NaN or Infinity, which is not valid JSON") from error
 
 
 def _document(source, text, record=None):
@@ -144,15 +144,15 @@ def _document(source, text, record=None):
     if not text.strip():
         error = "the text is empty"
     elif any("\ud800" <= character <= "\udfff" for character in text):
-        error = "the text holds half of a surrogate pair, which is no character"
+        error = "the text contains a lone surrogate, which is not a character"
     return Document(source, record, error)
 
 
 class Summaries:
-    """Prints a summary for each document, and counts what went wrong.
+    """Prints a summary for each document, and counts errors and truncated documents.
 
     Args:
-        arguments: parsed, see `add_documents`.
+        arguments: parsed arguments, see `add_documents`.
     """
 
     def __init__(self, arguments):
@@ -165,19 +165,19 @@ class Summaries:
     def print_all(self, documents, summarize):
         """Summarizes and prints documents.
 
-        Nothing is loaded where no document can be summarized.
+        Nothing is loaded if no document can be summarized.
 
         Args:
             documents: iterator of `Document`.
             summarize: function of an iterator of texts ("" for a document with an error) that
-                returns an iterator of as many objects with `text` and `score`; it reads ahead
-                as far as it wants.
+                returns an iterator of as many objects with `text` and `score`; it may read any
+                number of texts ahead.
 
         Yields:
-            `(Document, summary)`, each when it has been printed.
+            `(Document, summary)`, each after it has been printed.
 
         Raises:
-            ValueError: there is no document.
+            ValueError: if there is no document.
         """
         head = []
         for document in documents:
@@ -207,16 +207,16 @@ class Summaries:
             yield document, summary
 
     def note_truncated(self, document, reason):
-        """Remembers that a document's end was not read."""
+        """Records that the end of a document was not read."""
         self._truncated += 1
         if self._first_truncated is None:
             self._first_truncated = f"{document.source}: {reason}"
 
     def finish(self):
-        """Warns of truncated documents, once; returns the exit code."""
+        """Warns once about truncated documents; returns the exit code."""
         if self._truncated > 1:
             messages.warn(
-                f"{self._truncated} documents were too long to be read to their ends; the first "
+                f"{self._truncated} documents were too long and were truncated; the first "
                 f"is {self._first_truncated}"
             )
         elif self._truncated:
@@ -228,7 +228,7 @@ class Summaries:
             score = round(score, 6) if score is not None and math.isfinite(score) else None
             line = {**document.record, "summary": text, "score": score, **more}
             text = json.dumps(line, ensure_ascii=False, allow_nan=False)
-        # Escaped where UTF-8 has no form for it, such as half of a surrogate pair in a record.
+        # Escapes lone surrogates in a record, which UTF-8 cannot encode.
         text = text.replace("\n", " ").encode("utf-8", "backslashreplace").decode("utf-8")
         print(text, flush=True)
 

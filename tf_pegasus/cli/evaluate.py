@@ -10,7 +10,7 @@ from tf_pegasus.cli.parser import (
 )
 from tf_pegasus.cli.progress import progress_bar
 
-DESCRIPTION = "ROUGE of a model and of the lead baselines."
+DESCRIPTION = "Compute ROUGE of a model and of the lead baselines."
 
 
 def build_parser(prog):
@@ -32,7 +32,7 @@ def run(arguments):
     load_scorer()
     records = list(read_records(arguments.file))
     if not records:
-        raise ValueError(f"{arguments.file}: there is no record")
+        raise ValueError(f"{arguments.file}: there are no records")
     documents = [record["document"] for record in records]
     references = [record["summary"] for record in records]
     predictions = {name: list(map(cut, documents)) for name, cut in BASELINES.items()}

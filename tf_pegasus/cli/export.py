@@ -6,44 +6,48 @@ from tf_pegasus.cli.models import check_model, load_summarizer
 from tf_pegasus.cli.parser import add_generation, add_model, command_parser, generation_options
 from tf_pegasus.serving.options import EXPORT_ENGINES, MAX_TEXT_BYTES, WEIGHTS
 
-DESCRIPTION = "Write a new version of a SavedModel from strings to summaries."
+DESCRIPTION = "Write a new version of a SavedModel that takes strings and returns summaries."
 
 
 def build_parser(prog):
     parser = command_parser(prog, DESCRIPTION)
-    parser.add_argument("directory", metavar="DIR", help="of the versions: DIR/1, DIR/2, …")
+    parser.add_argument("directory", metavar="DIR", help="directory of versions: DIR/1, DIR/2, …")
     add_model(parser)
     parser.add_argument(
         "--engine",
         choices=EXPORT_ENGINES,
         default="xla",
-        help="xla is faster, but TF Serving must be started with it enabled; graph runs everywhere",
+        help="xla is faster, but TF Serving must enable it; graph runs everywhere",
     )
-    parser.add_argument("--version", type=int, metavar="N", help="the next one if absent")
-    parser.add_argument("--weights", choices=WEIGHTS, help="the model's own if absent")
+    parser.add_argument("--version", type=int, metavar="N", help="next version if absent")
+    parser.add_argument("--weights", choices=WEIGHTS, help="precision; the model's if absent")
     for name, help_text in (
-        ("batch", "batches that are computed; larger requests go in parts"),
-        ("length", "tokens that documents are padded to; longer ones are cut"),
+        ("batch", "batch sizes; larger requests are split"),
+        ("length", "lengths in tokens; longer documents are truncated"),
     ):
         parser.add_argument(f"--{name}-buckets", type=int, nargs="+", metavar="N", help=help_text)
     parser.add_argument(
         "--adjustable",
         action="store_true",
-        help="requests may bring num_beams, max_length and length_penalty",
+        help="let requests set num_beams, max_length and length_penalty",
     )
     parser.add_argument(
-        "--max-text-bytes", type=int, default=MAX_TEXT_BYTES, metavar="N", help="the rest is cut"
+        "--max-text-bytes",
+        type=int,
+        default=MAX_TEXT_BYTES,
+        metavar="N",
+        help="longer texts are truncated",
     )
     parser.add_argument(
         "--warmup",
         action=argparse.BooleanOptionalAction,
-        help="requests that TF Serving replays before it serves; written if absent where the "
+        help="write requests that TF Serving replays at start; default if the "
         "extra 'serving' is installed",
     )
     parser.add_argument(
         "--evaluate",
         metavar="FILE",
-        help="JSONL or CSV with document and summary: print what the export changes in ROUGE",
+        help="JSONL or CSV with document and summary: compare ROUGE of the export and of the model",
     )
     add_generation(parser)
     return parser

@@ -6,7 +6,7 @@ from tf_pegasus.bundled import model_location
 from tf_pegasus.cli.parser import command_parser
 from tf_pegasus.cli.source import add_source
 
-DESCRIPTION = "Configuration, parameter counts, files and dtypes of a model."
+DESCRIPTION = "Show configuration, parameter counts, files and dtypes of a model."
 
 
 def build_parser(prog):

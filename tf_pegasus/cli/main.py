@@ -1,4 +1,4 @@
-"""The `tf-pegasus` command: finds a command's module, runs it, and reports what goes wrong."""
+"""The `tf-pegasus` command: finds a command's module, runs it and reports errors."""
 
 import argparse
 import contextlib
@@ -33,14 +33,14 @@ def main(argv=None):
     """Runs a command.
 
     Args:
-        argv: list of str; by default the process' arguments.
+        argv: list of str; by default the arguments of the process.
 
     Returns:
-        int, the exit code: 0; 1 after one line on standard error that says what went wrong; or
-        130 where the command was interrupted. Usage errors exit with 2.
+        int, the exit code: 0; 1 after one line on standard error that describes the error; or
+        130 if the command was interrupted. Usage errors exit with 2.
     """
     if sys.stderr is None:
-        # Closed. `print` to None would print to standard output.
+        # Standard error is closed, and `print` to None would print to standard output.
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     name, rest, debug = _find_command(argv)
     command = command_module(name)
@@ -53,7 +53,7 @@ def main(argv=None):
         except KeyboardInterrupt:
             interrupts.append(signal.SIGINT)
         except BrokenPipeError:
-            # Whoever reads the output has seen enough: nothing is said.
+            # The reader closed the pipe, as `head` does: there is nobody to tell.
             code = FAILURE
         except Exception as error:
             # An interrupted import may fail with another exception.
@@ -73,7 +73,7 @@ def _run(command, arguments, debug):
     if sys.stdout is None:
         raise OSError("standard output is closed")
     if not debug:
-        # What fails in C++ is raised in Python, too.
+        # Errors in C++ are raised in Python, too.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     code = command.run(arguments) or 0
     sys.stdout.flush()
@@ -81,12 +81,12 @@ def _run(command, arguments, debug):
 
 
 def command_module(name):
-    """Imports a command's module, which imports no TensorFlow."""
+    """Imports a command's module, which does not import TensorFlow."""
     return importlib.import_module(f"tf_pegasus.cli.{name.replace('-', '_')}")
 
 
 def _find_command(argv):
-    """Parses what is before the command's own arguments: name, those arguments, debug."""
+    """Parses the name of a command, its arguments and the debug flag."""
     parser = _MainParser(
         prog="tf-pegasus",
         description="PEGASUS abstractive summarization on TensorFlow.",
@@ -100,7 +100,7 @@ def _find_command(argv):
 
 
 def common_options():
-    """Returns a parser of what goes before the command's name."""
+    """Returns a parser of the options before the command's name."""
     parser = CommandParser(prog="tf-pegasus", add_help=False)
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     add_debug(parser)
@@ -108,13 +108,13 @@ def common_options():
         "--completion",
         action=_PrintCompletion,
         choices=("bash", "zsh", "tcsh"),
-        help="print the shell's completion script, to be read by its start-up file",
+        help="print a completion script for the shell's start-up file",
     )
     return parser
 
 
 class _MainParser(CommandParser):
-    """Lists the commands in its help; their modules are imported for nothing else."""
+    """Lists the commands in its help, which alone imports all of their modules."""
 
     def format_help(self):
         width = max(map(len, COMMANDS)) + 2
@@ -125,7 +125,7 @@ class _MainParser(CommandParser):
                 *lines,
                 "",
                 "tf-pegasus COMMAND --help describes a command.",
-                "Exit codes: 0 done; 1 something failed, standard error says what; 2 wrong usage;",
+                "Exit codes: 0 success; 1 error, described on standard error; 2 usage error;",
                 "130 interrupted.",
             ]
         )
@@ -142,7 +142,7 @@ class _PrintCompletion(argparse.Action):
 
 
 def _give_up_unwritable_output():
-    """Leaves nothing in standard output's buffer that the interpreter fails to write at exit."""
+    """Redirects standard output, so that the interpreter does not fail to flush it at exit."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -152,7 +152,7 @@ def _give_up_unwritable_output():
 
 @contextlib.contextmanager
 def _interrupts():
-    """Yields a list that has an entry once the process was interrupted with SIGINT."""
+    """Yields a list that gets an entry when the process is interrupted with SIGINT."""
     interrupts = []
     is_ours = (
         threading.current_thread() is threading.main_thread()

@@ -1,10 +1,10 @@
-"""What commands say on standard error, a line each."""
+"""Messages of commands on standard error, one line each."""
 
 import re
 import sys
 
 _OPERATION = re.compile(r"\{\{\w+_node [^}]*\}\}|\[Op:\w+\]")
-# What mistakes in the program raise: the name is part of the message.
+# Exceptions that hint at mistakes in the program: their names become part of the message.
 _MISTAKES = (ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, NameError)
 
 
@@ -23,7 +23,7 @@ def describe(exception):
     if isinstance(exception, OSError) and exception.strerror:
         place = f"{exception.filename}: " if exception.filename else ""
         return place + exception.strerror
-    # TensorFlow's errors have a message of their own, amid names of operations.
+    # TensorFlow's errors contain the message among names of operations.
     message = one_line(_OPERATION.sub("", getattr(exception, "message", None) or str(exception)))
     if message and not isinstance(exception, _MISTAKES):
         return message
@@ -31,5 +31,5 @@ def describe(exception):
 
 
 def one_line(message):
-    """The text of a message with its line breaks made blanks."""
+    """Returns a message with its line breaks replaced by spaces."""
     return " ".join(str(message).split())

@@ -1,4 +1,4 @@
-"""Loading the model that a command names."""
+"""Loads the model that a command names."""
 
 from tf_pegasus.bundled import BUNDLED, model_location
 from tf_pegasus.utils.backend import load_backend
@@ -18,6 +18,6 @@ def load_summarizer(arguments):
 
 
 def check_model(arguments):
-    """Raises ValueError where `--revision` is given without a name on the hub."""
+    """Raises ValueError if `--revision` is given without a name on the hub."""
     if arguments.revision and arguments.model == BUNDLED:
-        raise ValueError("--revision belongs to a --model that is a name on the hub")
+        raise ValueError("--revision requires a --model that is a name on the hub")

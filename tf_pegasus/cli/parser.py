@@ -1,4 +1,4 @@
-"""Parsers of commands, and the arguments that several commands have."""
+"""Parsers of commands, and the arguments that several commands share."""
 
 import argparse
 
@@ -19,18 +19,18 @@ GENERATION_OPTIONS = (
 
 
 class OneLineErrors:
-    """Makes a parser report a usage error in one line, and exit with 2."""
+    """Makes a parser report usage errors in one line, and exit with 2."""
 
     def error(self, message, *_):
         self.exit(USAGE_ERROR, f"{self.prog}: error: {one_line(message)} (see --help)\n")
 
 
 class CommandParser(OneLineErrors, argparse.ArgumentParser):
-    """`argparse.ArgumentParser` whose errors are one line."""
+    """`argparse.ArgumentParser` that reports errors in one line."""
 
 
 def command_parser(prog, description, epilog=None):
-    """Returns a parser with what all commands have."""
+    """Returns a parser with the arguments that all commands share."""
     parser = CommandParser(
         prog=prog,
         description=description,
@@ -52,32 +52,34 @@ def add_model(parser):
         "--model",
         default=BUNDLED,
         metavar="DIR",
-        help=f"directory, or name on the hub; {BUNDLED!r} is the model that comes with the package",
+        help=f"directory, or name on the hub; {BUNDLED!r} is the bundled model",
     )
     parser.add_argument(
-        "--revision", metavar="COMMIT", help="pins what a name on the hub stands for"
+        "--revision", metavar="COMMIT", help="commit, tag or branch of a name on the hub"
     )
 
 
 def add_running(parser, batch_size):
     """Adds `--batch-size` and `--engine`."""
     parser.add_argument(
-        "--batch-size", type=int, default=batch_size, metavar="N", help="documents at a time"
+        "--batch-size", type=int, default=batch_size, metavar="N", help="documents per batch"
     )
-    # A process that ends soon seldom earns back what XLA takes to compile.
-    help_text = "xla is faster only after seconds of compiling for each length"
+    # In a short process, XLA seldom saves the time that it takes to compile.
+    help_text = "xla is faster, but compiles for seconds per bucket of lengths"
     parser.add_argument("--engine", choices=ENGINES, default="graph", help=help_text)
 
 
 def add_generation(parser):
     """Adds the flags of `GENERATION_OPTIONS`."""
-    group = parser.add_argument_group("generation (the model's own settings if absent)")
+    group = parser.add_argument_group("generation (defaults are the model's settings)")
     group.add_argument("--num-beams", type=int, metavar="N", help="1 is greedy search")
-    group.add_argument("--length-penalty", type=float, metavar="X", help="above 0 favours long")
+    group.add_argument(
+        "--length-penalty", type=float, metavar="X", help="above 0 favours longer summaries"
+    )
     group.add_argument("--max-length", type=int, metavar="N", help="in tokens")
     group.add_argument("--min-length", type=int, metavar="N", help="in tokens")
     group.add_argument(
-        "--no-repeat-ngram-size", type=int, metavar="N", help="n-grams of this size occur once"
+        "--no-repeat-ngram-size", type=int, metavar="N", help="n-grams of this size occur only once"
     )
     group.add_argument(
         "--early-stopping",
@@ -88,12 +90,12 @@ def add_generation(parser):
 
 
 def generation_options(arguments):
-    """The generation options that were given, checked as far as that needs no model.
+    """Returns the generation options that were given, checked as far as possible without a model.
 
     Raises:
-        ValueError: one is out of range.
+        ValueError: if an option is out of range.
     """
     options = {name: getattr(arguments, name) for name in GENERATION_OPTIONS}
-    # A max_length that any min_length fits, since the model's own is not known yet.
+    # A max_length that allows any min_length, because the model's own is not known yet.
     GenerationConfig(max_length=2**31 - 1).updated(**options)
     return options

@@ -1,4 +1,4 @@
-"""Progress of long work on documents."""
+"""Progress bars over documents."""
 
 import sys
 
@@ -11,7 +11,7 @@ def progress_bar(total=None, hidden=False):
     It appears after two seconds, so that short work shows none.
 
     Args:
-        total: int, or None where the number of documents is not known.
-        hidden: bool, show none.
+        total: int, or None if the number of documents is unknown.
+        hidden: bool, whether to show no bar.
     """
     return tqdm(total=total, unit="doc", delay=2, disable=hidden or not sys.stderr.isatty())

@@ -1,4 +1,4 @@
-"""The model whose files a command reads, and values of its configuration to replace."""
+"""Arguments for the model whose files a command reads, and for changes of its configuration."""
 
 import argparse
 import json
@@ -17,7 +17,7 @@ def add_source(parser):
         default=[],
         type=_config_value,
         metavar="NAME=VALUE",
-        help="a value of the configuration to replace; may be repeated",
+        help="override a value of the configuration; may be repeated",
     )
 
 

@@ -31,13 +31,13 @@ def build_dataclass_parser(prog, description, dataclass):
     """Builds a parser with a flag for each field of a dataclass, and `--config FILE`.
 
     Args:
-        prog, description: str, of the parser.
-        dataclass: with a docstring that describes its fields in a section `Attributes`.
+        prog, description: str, name and description of the parser.
+        dataclass: dataclass whose docstring describes its fields in a section `Attributes`.
 
     Returns:
         `jsonargparse.ArgumentParser`.
     """
-    # It takes a while to import, which the other commands need not wait for.
+    # Its import takes a while, which the other commands need not wait for.
     import docstring_parser
     import jsonargparse
 
@@ -78,12 +78,12 @@ def _flag(name):
 
 
 def _values(hint):
-    """The values of a Literal, the types of a union without None, or the type itself."""
+    """Returns the values of a Literal, the types of a union except None, or the type itself."""
     return tuple(value for value in get_args(hint) or (hint,) if value is not type(None))
 
 
 def _plain(message, types):
-    """Rewrites a message of jsonargparse's that is about the value of a field."""
+    """Rewrites a message of jsonargparse about the value of a field."""
     found = re.match(r'Parser key "(\w+)":.*(?:Got value|Given value): (.*)', message, re.DOTALL)
     if found is None or found[1] not in types:
         return re.sub(r'^Parser key "(\w+)"', lambda key: _flag(key[1]), message)

@@ -1,7 +1,7 @@
-"""Options as dataclasses whose fields carry their bounds.
+"""Options as dataclasses whose fields declare their bounds.
 
 A field is declared with one of the functions below, such as
-`num_beams: int = integer(1, least=1)`. Validation, error messages and JSON follow from that.
+`num_beams: int = integer(1, least=1)`. Validation, error messages and JSON are derived from it.
 """
 
 import copy
@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Self
 
 from tf_pegasus.utils.files import read_json_object, write_json_atomically
 
-# How similar a key of a file must be to an option's name to be called a misspelling.
+# Minimum similarity to an option's name at which a key of a file counts as a misspelling.
 _MISSPELLED = 0.85
 
 # Declaring fields
@@ -28,7 +28,7 @@ def integer(
     most: int | None = None,
     optional: bool = False,
 ) -> Any:
-    """A field that holds an int, `least` and `most` included; None too where `optional`."""
+    """Declares an int field with inclusive bounds; it may be None if `optional`."""
     return _field(default, _check_integer, least=least, most=most, optional=optional)
 
 
@@ -39,37 +39,37 @@ def number(
     above: float | None = None,
     most: float | None = None,
 ) -> Any:
-    """A field that holds a finite int or float; `least` and `most` are included, `above` not."""
+    """Declares a finite float field; `least` and `most` are inclusive bounds, `above` is not."""
     return _field(default, _check_number, least=least, above=above, most=most)
 
 
 def flag(default: bool) -> Any:
-    """A field that holds a bool."""
+    """Declares a bool field."""
     return _field(default, _check_flag)
 
 
 def choice(default: Any, choices: tuple) -> Any:
-    """A field that holds one of `choices`."""
+    """Declares a field with one of `choices` as value."""
     return _field(default, _check_choice, choices=choices)
 
 
 def text(default: str | None, *, optional: bool = False) -> Any:
-    """A field that holds a non-empty str; None too where `optional`."""
+    """Declares a field for a non-empty str; it may be None if `optional`."""
     return _field(default, _check_text, optional=optional)
 
 
 def texts(default: tuple | None = None) -> Any:
-    """A field that holds a tuple of non-empty str, or None; a list becomes a tuple."""
+    """Declares a field for a tuple of non-empty str or None; a list becomes a tuple."""
     return _field(default, _check_texts, optional=True)
 
 
 def token_ids(default: tuple | None = None) -> Any:
-    """A field that holds a tuple of token ids, or None; a list becomes a tuple."""
+    """Declares a field for a tuple of token ids or None; a list becomes a tuple."""
     return _field(default, _check_token_ids, optional=True)
 
 
 def token_sequences(default: tuple | None = None) -> Any:
-    """A field that holds a tuple of non-empty tuples of token ids, or None."""
+    """Declares a field for a tuple of non-empty tuples of token ids, or None."""
     return _field(default, _check_token_sequences, optional=True)
 
 
@@ -79,7 +79,7 @@ def _field(default, check, optional=False, **bounds):
     )
 
 
-# Checking values: each function returns the value as it is kept.
+# Checks of values: each function returns the value to store.
 
 
 def _check_integer(name, value, least, most):
@@ -143,7 +143,7 @@ def _check_token_ids(name, value):
     if not isinstance(value, (list, tuple)) or any(
         not isinstance(index, int) or isinstance(index, bool) or index < 0 for index in value
     ):
-        raise ValueError(f"{name} must hold ids, ints of at least 0, got {value!r}")
+        raise ValueError(f"{name} must contain ids, ints of at least 0, got {value!r}")
     return tuple(value)
 
 
@@ -152,7 +152,7 @@ def _check_token_sequences(name, value):
         raise TypeError(f"{name}={value!r} must be a list of lists")
     words = tuple(_check_token_ids(name, word) for word in value)
     if () in words:
-        raise ValueError(f"{name} holds an empty word: it would forbid everything")
+        raise ValueError(f"{name} contains an empty word, which would forbid everything")
     return words
 
 
@@ -160,17 +160,17 @@ def _check_token_sequences(name, value):
 
 
 def with_suggestion(message: str, name: str, known: Iterable[str]) -> str:
-    """Appends the known name that is most similar to `name`, if one is similar at all."""
+    """Appends the known name that is most similar to `name`, if any is similar."""
     nearest = difflib.get_close_matches(name, list(known), 1)
     return f"{message}; did you mean {nearest[0]!r}?" if nearest else message
 
 
 def check_names(given: Iterable[str], known: Iterable[str], what: str) -> None:
-    """Raises unless every name is known.
+    """Checks that every name is known.
 
     Raises:
-        TypeError: names the first unknown one, `what` it should have been (such as
-            `"generation option"`) and the most similar known name.
+        TypeError: if a name is unknown; the message names the first one, `what` it should have
+            been (such as `"generation option"`), and the most similar known name.
     """
     known = set(known)
     unknown = sorted(set(given) - known)
@@ -181,29 +181,29 @@ def check_names(given: Iterable[str], known: Iterable[str], what: str) -> None:
 
 
 class Options:
-    """Base of dataclasses whose fields are declared with this module's functions.
+    """Base class of dataclasses whose fields are declared with this module's functions.
 
-    Subclasses may have a field or an attribute `extra`, a dict of further keys that files had,
-    and override `_check_together` for what concerns several fields.
+    Subclasses may have a field or attribute `extra`, a dict of other keys in files, and may
+    override `_check_together` for checks that involve several fields.
     """
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
-    # The file that `save_pretrained` writes.
+    # The name of the file that `save_pretrained` writes.
     file_name: ClassVar[str]
-    # Keys that are no fields, and that no misspelling is.
+    # Keys that are neither fields nor misspellings of fields.
     foreign_keys: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def option_names(cls) -> tuple[str, ...]:
-        """The fields' names, in their order, without `extra`."""
+        """Returns the names of the fields in order, without `extra`."""
         return tuple(field.name for field in dataclasses.fields(cls) if field.name != "extra")
 
     def validate(self) -> None:
-        """Checks every field, then what concerns several.
+        """Checks every field, then the fields together.
 
         Raises:
-            TypeError: a value has the wrong type; the message names the field.
-            ValueError: a value is out of range; the message names field, value and bounds.
+            TypeError: if a value has the wrong type; the message names the field.
+            ValueError: if a value is out of range; the message names field, value and bounds.
         """
         for field in dataclasses.fields(self):
             metadata = dict(field.metadata)
@@ -213,30 +213,30 @@ class Options:
                 continue
             kept = check(field.name, value, **metadata)
             if kept is not value:
-                # Not by assignment, which a frozen dataclass refuses.
+                # Not by assignment, which frozen dataclasses refuse.
                 object.__setattr__(self, field.name, kept)
         self._check_together()
 
     def _check_together(self) -> None:
-        """Checks what concerns several fields."""
+        """Checks constraints that involve several fields."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns all options and the kept further keys, JSON-serializable."""
+        """Returns all options and the other keys, JSON-serializable."""
         options = {name: getattr(self, name) for name in self.option_names()}
         return {**copy.deepcopy(getattr(self, "extra", {})), **options}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], **overrides: Any) -> Self:
-        """Makes options of a dict such as `to_dict` returns.
+        """Creates options from a dict such as `to_dict` returns.
 
         Args:
-            values: the options; further keys are kept in `extra`, with a warning where one
-                looks like a misspelling.
-            **overrides: options that replace those in `values`.
+            values: dict of options; other keys are kept in `extra`, with a warning if one looks
+                like a misspelling.
+            **overrides: options that override those in `values`.
 
         Raises:
-            TypeError: an override is no option, or a value has the wrong type.
-            ValueError: a value is out of range.
+            TypeError: if an override is not an option, or a value has the wrong type.
+            ValueError: if a value is out of range.
         """
         check_names(overrides, cls.option_names(), cls.__name__ + " option")
         merged = {**values, **overrides}
@@ -257,19 +257,19 @@ class Options:
                 return
 
     def save_pretrained(self, save_directory: str | Path) -> None:
-        """Writes the options' JSON file into a directory, made if missing, atomically."""
+        """Writes the options as a JSON file into a directory, created if missing, atomically."""
         directory = Path(save_directory)
         directory.mkdir(parents=True, exist_ok=True)
         write_json_atomically(directory / self.file_name, self.to_dict())
 
     @classmethod
     def from_pretrained(cls, path: str | Path, **overrides: Any) -> Self:
-        """Reads the JSON file from a directory, or the file itself.
+        """Reads the JSON file of a directory, or the given file.
 
         Raises:
-            FileNotFoundError: there is no such file.
-            ValueError: it is not JSON, or a value is out of range.
-            TypeError: an override is no option, or a value has the wrong type.
+            FileNotFoundError: if the file does not exist.
+            ValueError: if it is not JSON, or a value is out of range.
+            TypeError: if an override is not an option, or a value has the wrong type.
         """
         path = Path(path)
         file = path if path.is_file() else path / cls.file_name

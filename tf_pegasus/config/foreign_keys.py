@@ -1,9 +1,9 @@
-"""Keys that `transformers` writes beside those that mean something here.
+"""Keys that `transformers` writes besides those that have a meaning here.
 
-They are kept and written back, and no misspelling of an option.
+They are kept and written back, and do not count as misspellings of options.
 """
 
-# Of config.json, up to transformers 5.24, and of the published checkpoints.
+# Keys of config.json, up to transformers 5.24, and in the published checkpoints.
 TRANSFORMERS_KEYS = (
     "_name_or_path",
     "add_bias_logits",
@@ -46,7 +46,7 @@ TRANSFORMERS_KEYS = (
     "use_bfloat16",
 )
 
-# Of generation_config.json.
+# Keys of generation_config.json.
 TRANSFORMERS_GENERATION_KEYS = (
     "_from_model_config",
     "assistant_confidence_threshold",

@@ -1,4 +1,4 @@
-"""How to generate: the options of `generate`, kept in `generation_config.json`."""
+"""The options of `generate`, stored in `generation_config.json`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 GENERATION_CONFIG_FILE = "generation_config.json"
 LENGTH_PENALTY_TYPES = ("length", "gnmt")
-# Beyond these, scores would exceed those of beams that no hypothesis has filled.
+# With values outside this range, scores could fall below those of unfilled entries.
 LENGTH_PENALTIES = (-2.0, 10.0)
 # Beyond these, scores times or divided by an option would leave float32.
 _SMALLEST, _LARGEST = 1e-4, 1e4
-# The options that ask for a record of every step.
+# The options that request per-step outputs.
 OUTPUT_FLAGS = ("output_scores", "output_logits", "output_attentions", "output_hidden_states")
 
 
@@ -34,42 +34,42 @@ class GenerationConfig(Options):
     """Options of `generate`, with `transformers`' names and defaults.
 
     Attributes:
-        max_length: int, longest output in tokens, the decoder's start token included.
-        max_new_tokens: int or None, the same without start token; goes before `max_length`.
-        min_length, min_new_tokens: int, eos is forbidden before.
-        do_sample: bool, draw tokens instead of taking the most probable ones.
+        max_length: int, longest output in tokens, including the decoder's start token.
+        max_new_tokens: int or None, the same without the start token; overrides `max_length`.
+        min_length, min_new_tokens: int, eos is forbidden in shorter outputs.
+        do_sample: bool, sample tokens instead of taking the most probable ones.
         num_beams: int, 1 is greedy search or plain sampling.
-        num_beam_groups: int, divides `num_beams`: groups are searched one after the other
+        num_beam_groups: int, divides `num_beams`: groups are searched one after another
             (Vijayakumar et al., 2016).
-        diversity_penalty: float, taken from the score of a token for each time that an
+        diversity_penalty: float, subtracted from the score of a token for each time that an
             earlier group chose it in the same step.
         num_return_sequences: int, at most `num_beams`; any number for plain sampling.
-        temperature, top_k, top_p, typical_p: the distribution that is sampled from; 1.0, 0,
-            1.0 and 1.0 leave it as it is.
-        repetition_penalty: float, above 1 makes tokens that were there less likely.
-        length_penalty: float, the exponent of what scores are divided by.
-        length_penalty_type: `"length"` (length ** length_penalty, Hugging Face's) or
-            `"gnmt"` (((5 + length) / 6) ** length_penalty, the authors', after Wu et al.,
-            2016, equation 14; with it beam search prefers what ended in eos to what did not,
-            as theirs does, and scores the latter without penalty). Unknown to
-            `transformers`, which ignores it.
+        temperature, top_k, top_p, typical_p: parameters of the sampling distribution; 1.0, 0,
+            1.0 and 1.0 leave it unchanged.
+        repetition_penalty: float, values above 1 make tokens less likely that occurred before.
+        length_penalty: float, exponent of the length by which scores are divided.
+        length_penalty_type: `"length"` (length ** length_penalty, as in Hugging Face) or
+            `"gnmt"` (((5 + length) / 6) ** length_penalty, as in the authors' code, after Wu et
+            al., 2016, equation 14). With the latter, beam search prefers finished hypotheses to
+            unfinished ones, as in the authors' code, and scores unfinished ones without a
+            penalty. Unknown to `transformers`, which ignores it.
         early_stopping: True (stop when `num_beams` outputs are finished), False (stop when
             a better one is unlikely) or `"never"` (when it is impossible).
-        no_repeat_ngram_size: int, n-grams of this size occur once; 0 allows all.
-        encoder_no_repeat_ngram_size: int, n-grams of this size of the source do not occur.
+        no_repeat_ngram_size: int, n-grams of this size occur at most once; 0 allows all.
+        encoder_no_repeat_ngram_size: int, n-grams of this size in the source do not occur.
         bad_words_ids: sequences of ids that do not occur.
-        suppress_tokens, begin_suppress_tokens: ids that do not occur, or not first.
+        suppress_tokens, begin_suppress_tokens: ids that do not occur, or not as the first token.
         forced_bos_token_id, forced_eos_token_id: int or None, the first token, and the one
             at `max_length`.
-        use_cache: bool, keep keys and values of earlier positions; without, each step reads
-            the whole output again, which is slow and gives the same.
+        use_cache: bool, keep keys and values of earlier positions; without them, each step
+            decodes the whole output again, which is slow and gives the same result.
         return_dict_in_generate: bool, return a `GenerateOutput`.
-        output_scores, output_logits, output_attentions, output_hidden_states: bool, what it
-            holds besides sequences and their scores.
-        extra: dict of unknown keys, kept.
+        output_scores, output_logits, output_attentions, output_hidden_states: bool, outputs of
+            `GenerateOutput` besides sequences and their scores.
+        extra: dict of unknown keys, which are kept.
 
     Raises:
-        ValueError, TypeError: a value is out of range; the message names it.
+        ValueError, TypeError: if a value is invalid; the message names it.
     """
 
     max_length: int = integer(20, least=2)
@@ -112,8 +112,10 @@ class GenerationConfig(Options):
 
     @property
     def rows_a_source(self) -> int:
-        """int, hypotheses that each source has at a time: its beams, or, without, as many as
-        sequences are asked for."""
+        """int, number of hypotheses per source.
+
+        It is the number of beams or, without beams, the number of returned sequences.
+        """
         return self.num_beams if self.num_beams > 1 else self.num_return_sequences
 
     def _check_together(self):
@@ -129,7 +131,7 @@ class GenerationConfig(Options):
         self._check_groups()
         for name in ("output_attentions", "output_hidden_states"):
             if getattr(self, name) and not self.use_cache:
-                raise ValueError(f"{name}=True needs use_cache=True: steps are recorded with it")
+                raise ValueError(f"{name}=True needs use_cache=True, which records the steps")
         samples_alone = self.do_sample and self.num_beams == 1
         if self.num_return_sequences > self.num_beams and not samples_alone:
             raise ValueError(
@@ -144,8 +146,8 @@ class GenerationConfig(Options):
             )
         if self.num_beam_groups > 1 and self.do_sample:
             raise ValueError(
-                f"num_beam_groups={self.num_beam_groups} excludes do_sample=True: groups are "
-                "searched, not drawn"
+                f"num_beam_groups={self.num_beam_groups} cannot be combined with "
+                "do_sample=True: groups are searched, not sampled"
             )
         if self.diversity_penalty > 0 and self.num_beam_groups == 1:
             raise ValueError(
@@ -154,11 +156,11 @@ class GenerationConfig(Options):
             )
 
     def updated(self, **options: Any) -> Self:
-        """Returns a copy with the options that are not None replaced.
+        """Returns a copy with the options replaced that are not None.
 
         Raises:
-            TypeError: an unknown option, or a value of the wrong type.
-            ValueError: a value is out of range.
+            TypeError: if an option is unknown, or a value has the wrong type.
+            ValueError: if a value is out of range.
         """
         check_names(options, self.option_names(), "generation option")
         return replace(self, **{name: v for name, v in options.items() if v is not None})
@@ -186,11 +188,11 @@ class GenerationConfig(Options):
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], **overrides: Any) -> Self:
-        """Makes options of a dict; further keys go to `extra`, None to the default.
+        """Creates options from a dict; other keys go to `extra`, None becomes the default.
 
         Raises:
-            TypeError: an override is no option, or a value has the wrong type.
-            ValueError: a value is out of range.
+            TypeError: if an override is not an option, or a value has the wrong type.
+            ValueError: if a value is out of range.
         """
         names = cls.option_names()
         given = {n: v for n, v in values.items() if n not in names or v is not None}
@@ -198,9 +200,9 @@ class GenerationConfig(Options):
 
     @classmethod
     def from_model_config(cls, config: "PegasusConfig") -> Self:
-        """Reads the options that older models keep in `config.json`."""
+        """Reads the options that older models store in `config.json`."""
         values = {n: config.extra[n] for n in cls.option_names() if n in config.extra}
-        # `transformers` looks for these ids here; ours come from config.json.
+        # `transformers` looks for these ids here; this package reads them from config.json.
         for name in (
             "forced_eos_token_id",
             "decoder_start_token_id",

@@ -1,4 +1,4 @@
-"""The model's hyper-parameters, read from and written to Hugging Face's `config.json`."""
+"""The hyper-parameters of the model, stored in Hugging Face's `config.json`."""
 
 import copy
 import inspect
@@ -42,9 +42,9 @@ ACTIVATIONS = (
 class PegasusConfig(Options):
     """Configuration of a PEGASUS model (Zhang et al., ICML 2020, section 3 and appendix A).
 
-    Arguments and defaults are those of `transformers.PegasusConfig`. Keys of a file that it
-    does not know are kept as they are (`config.extra`) and written back, so that a
-    configuration survives the round trip through this class.
+    Arguments and defaults are those of `transformers.PegasusConfig`. Unknown keys of a file are
+    kept (`config.extra`) and written back, so that a configuration survives the round trip
+    through this class.
 
     Args:
         vocab_size: int, number of rows of the token embedding.
@@ -53,7 +53,7 @@ class PegasusConfig(Options):
         encoder_ffn_dim, decoder_ffn_dim: int, width of the feed-forward blocks.
         encoder_attention_heads, decoder_attention_heads: int, must divide `d_model`.
         encoder_layerdrop, decoder_layerdrop: float in [0, 1], probability of skipping a
-            layer while training.
+            layer in training.
         use_cache: bool, whether generation keeps keys and values. Default True.
         is_encoder_decoder: bool. Default True.
         activation_function: str, one of `ACTIVATIONS`.
@@ -61,32 +61,32 @@ class PegasusConfig(Options):
         dropout, attention_dropout, activation_dropout: float in [0, 1].
         init_std: float, standard deviation of the truncated normal initializer.
         decoder_start_token_id: int, first decoder id. Default 0, the pad id.
-        scale_embedding: bool, multiply token embeddings by sqrt(d_model).
+        scale_embedding: bool, whether to multiply token embeddings by sqrt(d_model).
         pad_token_id, eos_token_id: int. Defaults 0 and 1.
         forced_eos_token_id: int or None, id forced at `max_length`.
         position_embedding_type: `"huggingface"` (default, divisor 10000^(2i/d)) or
             `"original"` (the authors' TF1 code, divisor 10000^(i/(d/2-1))). Unknown to
             `transformers`, which ignores it.
         layer_norm_epsilon: float, default 1e-5. Unknown to `transformers`, which
-            ignores it (its own is 1e-5; the authors' TF1 graph has 1e-12).
-        label_smoothing: float in [0, 1], default 0.0, of the built-in loss while training.
-            Unknown to `transformers`, which ignores it.
-        output_attentions, output_hidden_states, return_dict: bool, the defaults of the
+            ignores it (and uses 1e-5; the authors' TF1 graph uses 1e-12).
+        label_smoothing: float in [0, 1], default 0.0, label smoothing of the built-in loss in
+            training. Unknown to `transformers`, which ignores it.
+        output_attentions, output_hidden_states, return_dict: bool, defaults of the
             models' arguments of the same names. False, False, True.
-        extra: dict of keys of one's own, kept and written to `config.json`.
+        extra: dict of custom keys, which are kept and written to `config.json`.
         **keywords: `hidden_size`, `num_attention_heads` and `num_hidden_layers`, aliases of
             `d_model`, `encoder_attention_heads` and `encoder_layers`; generation options,
-            which older files keep here (see `GenerationConfig`); and the other keys that
+            which older files store here (see `GenerationConfig`); and the other keys that
             `transformers` writes (`TRANSFORMERS_KEYS`). The latter two are kept in `extra`.
 
     Attributes:
-        extra: dict of the keys that are no fields; they are attributes too.
+        extra: dict of the keys that are not fields; they are also attributes.
         given_fields: frozenset of str, the fields that were given by the caller or a file,
-            or set later. The kind of checkpoint decides about the others where it matters.
+            or set later. For the others, the checkpoint's format may determine the value.
 
     Raises:
-        ValueError: a value is out of range; the message names argument and value.
-        TypeError: a value has the wrong type, or a keyword is unknown.
+        ValueError: if a value is out of range; the message names argument and value.
+        TypeError: if a value has the wrong type, or a keyword is unknown.
     """
 
     vocab_size: int = integer(50265, least=1)
@@ -126,7 +126,7 @@ class PegasusConfig(Options):
         "num_attention_heads": "encoder_attention_heads",
         "num_hidden_layers": "encoder_layers",
     }
-    # `model_type` is checked; the others are kept.
+    # `model_type` is checked, all others are kept.
     foreign_keys: ClassVar[tuple[str, ...]] = (
         "model_type",
         *GenerationConfig.option_names(),
@@ -137,12 +137,12 @@ class PegasusConfig(Options):
         names = self.option_names()
         if len(values) > len(names):
             raise TypeError(
-                f"{len(values)} positional arguments were given, there are {len(names)}"
+                f"{len(values)} positional arguments were given, at most {len(names)} are accepted"
             )
         given = dict(zip(names, values, strict=False))
         twice = sorted(given.keys() & keywords.keys())
         if twice:
-            raise TypeError(f"{twice[0]} was given by position and by name")
+            raise TypeError(f"{twice[0]} was given both by position and by name")
         given |= {name: keywords.pop(name) for name in names if name in keywords}
         for alias, name in self.attribute_map.items():
             if alias in keywords:
@@ -150,18 +150,16 @@ class PegasusConfig(Options):
                 if given.setdefault(name, value) != value:
                     raise ValueError(
                         f"{alias}={value!r} contradicts {name}={given[name]!r}: "
-                        "they are two names of one value, give only one"
+                        "they are names of the same value, give only one"
                     )
         for name in keywords:
             if name not in self.foreign_keys:
                 known = (*names, *self.attribute_map, *self.foreign_keys)
-                message = (
-                    f"unknown configuration value {name!r} (a key of your own goes into extra={{}})"
-                )
+                message = f"unknown configuration value {name!r} (pass custom keys as extra={{}})"
                 raise TypeError(with_suggestion(message, name, known))
         for name in extra or ():
             if name in names or name in self.attribute_map:
-                raise ValueError(f"extra holds {name!r}, which is a field: give it as {name}=")
+                raise ValueError(f"extra contains {name!r}, which is a field: pass it as {name}=")
         kept = {**(extra or {}), **keywords}
         model_type = kept.pop("model_type", self.model_type)
         if model_type != self.model_type:
@@ -176,7 +174,7 @@ class PegasusConfig(Options):
         self.validate()
 
     def __getattr__(self, name):
-        # Only called for names that normal look-up does not find.
+        # Called only for names that normal look-up does not find.
         target = type(self).attribute_map.get(name)
         if target is not None:
             return getattr(self, target)
@@ -219,29 +217,31 @@ class PegasusConfig(Options):
                 raise ValueError(f"{name}={getattr(self, name)} must divide d_model={self.d_model}")
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns a JSON-serializable dict: every field, what `transformers` derives from
-        them, and the kept further keys."""
+        """Returns a JSON-serializable dict.
+
+        It has every field, the keys that `transformers` derives from them, and the other keys.
+        """
         derived = {"model_type": self.model_type, "num_hidden_layers": self.encoder_layers}
         return {**super().to_dict(), **derived}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], **overrides: Any) -> Self:
-        """Makes a configuration of a dict such as `to_dict` returns.
+        """Creates a configuration from a dict such as `to_dict` returns.
 
         Args:
-            values: dict; keys that are no fields are kept in `extra`, with a warning where
-                one looks like a misspelling.
-            **overrides: values to replace, as the constructor takes them.
+            values: dict; keys that are not fields are kept in `extra`, with a warning if one
+                looks like a misspelling.
+            **overrides: values to override, as the constructor takes them.
 
         Raises:
-            TypeError: an unknown override, or a value of the wrong type.
-            ValueError: a value is out of range.
+            TypeError: if an override is unknown, or a value has the wrong type.
+            ValueError: if a value is out of range.
         """
         names = cls.option_names()
         known: dict[str, Any] = {}
         kept: dict[str, Any] = {}
-        # By the real names, so that an override finds what it replaces. Where both are
-        # given, as `transformers` writes num_hidden_layers, the alias is an echo.
+        # Aliases are replaced by field names, so that overrides find what they replace. If a file
+        # has both, as `transformers` writes num_hidden_layers, the alias is redundant.
         echoes = {alias for alias, name in cls.attribute_map.items() if name in values}
         for key, value in values.items():
             name = cls.attribute_map.get(key, key)
@@ -254,11 +254,11 @@ class PegasusConfig(Options):
         return cls(**known, extra=kept, **overrides)
 
     def updated(self, **overrides: Any) -> Self:
-        """Returns a copy with some values replaced; the others count as given or not as before.
+        """Returns a copy with some values replaced; `given_fields` otherwise stays the same.
 
         Raises:
-            TypeError: an unknown value, or one of the wrong type.
-            ValueError: a value is out of range.
+            TypeError: if an override is unknown, or a value has the wrong type.
+            ValueError: if a value is out of range.
         """
         values = self.to_dict()
         copied = self.from_dict(values, **overrides)
@@ -268,21 +268,21 @@ class PegasusConfig(Options):
 
     @classmethod
     def from_preset(cls, name: str, **overrides: Any) -> Self:
-        """The configuration of a published checkpoint, generation options included.
+        """Returns the configuration of a published checkpoint, with its generation options.
 
         Args:
-            name: such as `"xsum"`, also `"pegasus-xsum"` or `"google/pegasus-xsum"`; one
-                of `tf_pegasus.config.presets.PRESETS`.
-            **overrides: values to replace.
+            name: str such as `"xsum"`, `"pegasus-xsum"` or `"google/pegasus-xsum"`; see
+                `tf_pegasus.config.presets.PRESETS`.
+            **overrides: values to override.
 
         Raises:
-            ValueError: there is no such checkpoint.
+            ValueError: if there is no such checkpoint.
         """
         return cls.from_dict(preset_values(name), **overrides)
 
 
 def _signature():
-    """The constructor's signature, for `help` and `inspect`."""
+    """Returns the signature of the constructor, for `help` and `inspect`."""
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     parameters = [
         inspect.Parameter(field.name, kind, default=field.default, annotation=field.type)

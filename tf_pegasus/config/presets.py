@@ -1,5 +1,8 @@
-"""The published checkpoints' configurations (Zhang et al., 2020, appendix C, table C.1, and
-the authors' release): one architecture, and what each was fine-tuned with."""
+"""Configurations of the published checkpoints.
+
+They share one architecture and differ in the settings of fine-tuning (Zhang et al., 2020, appendix
+C, table C.1, and the authors' release).
+"""
 
 from typing import Any
 
@@ -40,10 +43,10 @@ _LARGE = {
 
 
 def preset_values(name: str) -> dict[str, Any]:
-    """The configuration's values of a published checkpoint, as a dict.
+    """Returns a dict with the configuration values of a published checkpoint.
 
     Raises:
-        ValueError: there is no such checkpoint.
+        ValueError: if there is no such checkpoint.
     """
     short = str(name).removeprefix("google/").removeprefix("pegasus-")
     if short not in PRESETS:

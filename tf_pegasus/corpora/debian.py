@@ -1,8 +1,8 @@
 """The Debian demo corpus: package descriptions and their one-line synopses.
 
-Every Debian or Ubuntu machine has them, after
-`apt-get -o Acquire::Languages=en update`, in apt's lists: `*_i18n_Translation-en*` holds
-the descriptions, `*_Packages*` says which source each package is built from.
+Every Debian or Ubuntu machine has them in apt's lists after
+`apt-get -o Acquire::Languages=en update`: `*_i18n_Translation-en*` holds the descriptions,
+`*_Packages*` the source that each package is built from.
 """
 
 import hashlib
@@ -21,9 +21,9 @@ SPLITS = ("train", "validation", "test")
 
 
 def read_stanzas(file: Iterable[str]) -> Iterator[dict[str, str]]:
-    """Yields the stanzas of a Debian control file as dicts of field to value.
+    """Yields the stanzas of a Debian control file as dicts from field to value.
 
-    A value keeps its line breaks, without the blank that marks a continuation line.
+    Values keep their line breaks, without the space that marks a continuation line.
     """
     fields: dict[str, str] = {}
     name = None
@@ -44,10 +44,10 @@ def read_stanzas(file: Iterable[str]) -> Iterator[dict[str, str]]:
 
 
 def unwrap(description: str) -> str:
-    """Undoes the line wrapping of a long description: paragraphs become one line each.
+    """Joins the wrapped lines of a long description: each paragraph becomes one line.
 
-    Lines that start with a blank are kept as lines of their own, `.` parts paragraphs
-    (Debian policy 5.6.13).
+    Lines that start with a space stay separate lines, and `.` separates paragraphs (Debian
+    policy 5.6.13).
     """
     lines, joining = [], False
     for line in description.split("\n"):
@@ -56,7 +56,7 @@ def unwrap(description: str) -> str:
             joining = False
         elif line.startswith((" ", "\t")):
             lines.append(text)
-            # A list item may go on, indented deeper; it then is a line of its own, too.
+            # A list item may continue with deeper indentation, which also becomes a separate line.
             joining = False
         elif joining:
             lines[-1] += " " + text
@@ -67,17 +67,17 @@ def unwrap(description: str) -> str:
 
 
 def read_descriptions(lists: str | Path = APT_LISTS) -> list[dict[str, str]]:
-    """Reads all packages' descriptions.
+    """Reads the descriptions of all packages.
 
     Args:
         lists: directory with apt's lists.
 
     Returns:
-        A list of dicts with `package`, `document` (unwrapped long description) and
-        `summary` (synopsis), sorted by package; of several versions the first is taken.
+        list of dicts with `package`, `document` (unwrapped long description) and `summary`
+        (synopsis), sorted by package; of several versions of a package, the first one.
 
     Raises:
-        FileNotFoundError: there is no English translation index.
+        FileNotFoundError: if there is no English translation index.
     """
     files = sorted(Path(lists).glob("*_i18n_Translation-en*"))
     if not files:
@@ -102,7 +102,7 @@ def read_descriptions(lists: str | Path = APT_LISTS) -> list[dict[str, str]]:
 
 
 def read_sources(lists: str | Path = APT_LISTS) -> dict[str, str]:
-    """Maps package names to source names, where apt's lists know them to differ."""
+    """Returns a dict from package to source, for packages whose source has another name."""
     sources = {}
     for path in sorted(Path(lists).glob("*_Packages*")):
         with open_text(path) as file:
@@ -113,20 +113,23 @@ def read_sources(lists: str | Path = APT_LISTS) -> dict[str, str]:
 
 
 def usable(record: dict[str, str], min_words: int = 8) -> bool:
-    """Whether a record has a text to summarize and a summary that is not a copy of it."""
+    """Returns whether a record has a text to summarize and a summary that is not a copy of it."""
     document, summary = record["document"], record["summary"]
     return len(document.split()) >= min_words and len(summary.split()) >= 2 and document != summary
 
 
 def group_into_families(records: Sequence[dict[str, str]], sources: dict[str, str]) -> list[int]:
-    """Numbers the family of each record: same source, or nearly the same text, transitively.
+    """Numbers the families of records.
+
+    Records belong to the same family if they have the same source or nearly the same text,
+    transitively.
 
     Args:
         records: dicts with `package` and `document`.
-        sources: dict of package to source.
+        sources: dict from package to source.
 
     Returns:
-        A list of ints, equal for records of one family.
+        list of int, equal for records of the same family.
     """
     families = DisjointSets(len(records))
     first_of_source: dict[str, int] = {}
@@ -148,16 +151,17 @@ def split_by_family(
 ) -> dict[str, list[dict[str, str]]]:
     """Assigns whole families to train, validation and test, by a hash of their first name.
 
-    Families of more than `largest` records are always trained on: they would fill a test
+    Families of more than `largest` records always go to train, because they would fill a test
     split with one phrase.
 
     Args:
         records: dicts with `package`.
-        families: a family number a record.
-        held_out: int, wanted records in test; validation gets half as many.
-        largest: int.
+        families: list of int, the family of each record.
+        held_out: int, target size of test; validation gets half as many records.
+        largest: int, size of the largest family that may be held out.
 
     Returns:
+        dict from split name to list of records.
         dict of split name to list of records.
     """
     members = defaultdict(list)
@@ -187,17 +191,17 @@ def write_corpus(
     """Writes `train.jsonl`, `validation.jsonl` and `test.jsonl` into a new directory.
 
     Args:
-        directory: path that does not exist yet, or is empty.
+        directory: path that does not exist yet, or is an empty directory.
         lists: directory with apt's lists.
-        held_out: int, wanted records in test; validation gets half as many.
-        max_per_family: int, records of one family that training keeps.
+        held_out: int, target size of test; validation gets half as many records.
+        max_per_family: int, largest number of records of one family to train on.
 
     Returns:
-        dict of counts: records read, usable, families, and in each split.
+        dict with the numbers of records read, usable records, families, and records per split.
 
     Raises:
-        FileExistsError: `directory` has something in it.
-        FileNotFoundError: there is no English translation index.
+        FileExistsError: if `directory` is not empty.
+        FileNotFoundError: if there is no English translation index.
     """
     with new_directory_atomically(directory) as temporary:
         everything = read_descriptions(lists)

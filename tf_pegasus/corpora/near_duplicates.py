@@ -1,4 +1,4 @@
-"""Finding texts that are nearly the same."""
+"""Finds texts that are nearly the same."""
 
 from collections.abc import Iterable, Iterator
 
@@ -12,20 +12,20 @@ class DisjointSets:
         self._parents = list(range(size))
 
     def find(self, item: int) -> int:
-        """Returns the smallest member of the set that holds `item`."""
+        """Returns the smallest member of the set that contains `item`."""
         while self._parents[item] != item:
             self._parents[item] = self._parents[self._parents[item]]
             item = self._parents[item]
         return item
 
     def union(self, a: int, b: int) -> None:
-        """Joins the sets that hold `a` and `b`."""
+        """Joins the sets that contain `a` and `b`."""
         a, b = sorted((self.find(a), self.find(b)))
         self._parents[b] = a
 
 
 def shingles(text: str, width: int = 3) -> set[bytes]:
-    """The set of word n-grams of a text, lower case, as bytes."""
+    """Returns the set of word n-grams of a text, in lower case, as bytes."""
     words = text.lower().split()
     return {" ".join(words[i : i + width]).encode() for i in range(max(len(words) - width + 1, 1))}
 
@@ -35,8 +35,8 @@ def near_duplicate_pairs(
 ) -> Iterator[tuple[int, int]]:
     """Yields index pairs of texts whose 3-gram sets overlap by about `threshold` (Jaccard).
 
-    Locality-sensitive hashing of MinHash signatures (Broder, 1997): pairs well above the
-    threshold are found nearly always, pairs well below nearly never.
+    Uses locality-sensitive hashing of MinHash signatures (Broder, 1997): pairs well above the
+    threshold are nearly always found, pairs well below it nearly never.
     """
     datasketch = require("datasketch", "train")
     lsh = datasketch.MinHashLSH(threshold=threshold, num_perm=num_perm)

@@ -1,4 +1,4 @@
-"""Opening text files whatever they are compressed with."""
+"""Opens text files, compressed or not."""
 
 import bz2
 import gzip
@@ -13,7 +13,7 @@ _OPENERS: dict[str, Callable] = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2
 
 
 def open_text(path: str | Path) -> io.TextIOWrapper:
-    """Opens a UTF-8 text file for reading; `.gz`, `.xz`, `.bz2` and `.lz4` are unpacked."""
+    """Opens a UTF-8 text file for reading; decompresses `.gz`, `.xz`, `.bz2` and `.lz4`."""
     suffix = Path(path).suffix
     if suffix == ".lz4":
         binary = require("lz4.frame", "train").open(path, "rb")

@@ -1,4 +1,4 @@
-"""Tokenized examples, and the batches that training and validation see."""
+"""Tokenized examples and their batches for training and validation."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,10 +9,10 @@ import tensorflow as tf
 from tf_pegasus.tokenizers.padding import IGNORED_LABEL, pad_rows
 from tf_pegasus.tokenizers.sentencepiece_tokenizer import PegasusTokenizer
 
-# Batches are cut from a shuffled chunk of this many batches, sorted by length: long enough
-# for little padding, short enough for well mixed batches.
+# Batches are cut from a shuffled chunk of this many batches, sorted by length: large enough for
+# little padding, small enough for well mixed batches.
 BATCHES_PER_CHUNK = 50
-# Lengths are padded to a multiple of this, which suits vector units and compilers.
+# Lengths are padded to a multiple of this number, which suits vector units and compilers.
 LENGTH_MULTIPLE = 8
 
 
@@ -22,7 +22,7 @@ class Examples:
     Args:
         records: dicts with `document` and `summary`.
         tokenizer: `PegasusTokenizer`.
-        max_source_length, max_target_length: int, tokens kept, eos included.
+        max_source_length, max_target_length: int, longer sequences are truncated; with eos.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Examples:
     ):
         records = list(records)
         if not records:
-            raise ValueError("there is no example to train on or to validate with")
+            raise ValueError("there are no examples to train on or to validate with")
         self.sources = _encode(tokenizer, [r["document"] for r in records], max_source_length)
         self.targets = _encode(tokenizer, [r["summary"] for r in records], max_target_length)
         self.lengths = np.array([len(source) for source in self.sources])
@@ -54,7 +54,7 @@ class Examples:
         }
 
     def epoch(self, number: int, batch_size: int, seed: int) -> list[np.ndarray]:
-        """Lists the index arrays of one pass, in an order that (seed, number) determines."""
+        """Returns the index arrays of one epoch, in an order determined by `seed` and `number`."""
         random = np.random.default_rng((seed, number))
         order = random.permutation(len(self))
         batches = []
@@ -74,7 +74,7 @@ def _encode(tokenizer, texts, max_length):
 
 
 def steps_per_epoch(examples: Examples, batch_size: int) -> int:
-    """How many batches `Examples.epoch` has."""
+    """Returns the number of batches of `Examples.epoch`."""
     chunk_size = batch_size * BATCHES_PER_CHUNK
     full, rest = divmod(len(examples), chunk_size)
     return full * BATCHES_PER_CHUNK + -(-rest // batch_size)
@@ -83,7 +83,7 @@ def steps_per_epoch(examples: Examples, batch_size: int) -> int:
 def training_dataset(
     examples: Examples, batch_size: int, seed: int = 0, start_step: int = 0
 ) -> tf.data.Dataset:
-    """An endless `tf.data.Dataset` of batches, as if `start_step` had been taken already."""
+    """Returns an endless `tf.data.Dataset` of batches that starts at `start_step`."""
     per_epoch = steps_per_epoch(examples, batch_size)
 
     def generate():
@@ -97,7 +97,7 @@ def training_dataset(
 
 
 def validation_dataset(examples: Examples, batch_size: int) -> tf.data.Dataset:
-    """A `tf.data.Dataset` of all examples, sorted by length."""
+    """Returns a `tf.data.Dataset` of all examples, sorted by length."""
     order = np.argsort(examples.lengths, kind="stable")
 
     def generate():

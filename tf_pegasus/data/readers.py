@@ -1,4 +1,4 @@
-"""Reading documents and summaries from JSONL and CSV files."""
+"""Reads and writes records in JSONL and CSV files."""
 
 import csv
 import json
@@ -12,20 +12,21 @@ FIELDS = ("document", "summary")
 
 
 def read_records(path: str | Path, fields: Sequence[str] = FIELDS) -> Iterator[dict[str, Any]]:
-    """Yields one dict a record of a `.jsonl` or `.csv` file (with a header line).
+    """Yields one dict per record of a `.jsonl` or `.csv` file.
 
     Args:
-        path: the file; `.csv` is read as CSV, `.jsonl` or `.json` as one JSON object a line.
+        path: path of the file: `.csv` (with a header line), or `.jsonl` or `.json` (one JSON
+            object per line).
         fields: names of the fields that each record must have, as non-empty strings.
 
     Raises:
-        ValueError: the file's ending is unknown, it is not UTF-8, or a record lacks a
+        ValueError: if the file has an unknown suffix or is not UTF-8, or if a record lacks a
             field; the message names file and line.
     """
     path = Path(path)
     readers = {".csv": _read_csv, ".jsonl": _read_jsonl, ".json": _read_jsonl}
     if path.suffix not in readers:
-        raise ValueError(f"{str(path)!r}: unknown ending {path.suffix!r}, use .jsonl or .csv")
+        raise ValueError(f"{str(path)!r}: unknown suffix {path.suffix!r}, use .jsonl or .csv")
     try:
         with open(path, encoding="utf-8", newline="") as file:
             for line, record in readers[path.suffix](file, path):
@@ -45,7 +46,7 @@ def json_object(line: str, source: str) -> dict[str, Any]:
     """Parses one line of a JSONL file.
 
     Raises:
-        ValueError: it is no JSON object; the message begins with `source`.
+        ValueError: if it is not a JSON object; the message begins with `source`.
     """
     try:
         record = json.loads(line)
@@ -69,6 +70,6 @@ def _read_csv(file, path):
 
 
 def write_jsonl(path: str | Path, records: Iterable[dict[str, Any]]) -> None:
-    """Writes one JSON object a line, atomically."""
+    """Writes one JSON object per line, atomically."""
     lines = (json.dumps(record, ensure_ascii=False) for record in records)
     write_text_atomically(path, "".join(line + "\n" for line in lines))

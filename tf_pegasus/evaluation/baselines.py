@@ -1,17 +1,20 @@
-"""Lead baselines: summaries that are copied from where a text begins."""
+"""Lead baselines: summaries copied from the beginning of a text."""
 
 import re
 
 
 def first_sentence(document):
-    """The first sentence of a text: up to a full stop, question or exclamation mark that
-    white space follows, or to the end of the line."""
+    """Returns the first sentence of a text.
+
+    It ends with a full stop, question or exclamation mark that white space follows, or with the
+    line.
+    """
     line = document.strip().split("\n")[0]
     return re.split(r"(?<=[.!?])\s", line)[0]
 
 
 def first_words(document, count=10):
-    """The first `count` words of a text."""
+    """Returns the first `count` words of a text."""
     return " ".join(document.split()[:count])
 
 

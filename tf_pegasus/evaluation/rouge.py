@@ -1,4 +1,4 @@
-"""ROUGE (Lin, 2004) of summaries against references."""
+"""ROUGE (Lin, 2004)."""
 
 from tf_pegasus.utils.extras import require
 
@@ -6,17 +6,17 @@ METRICS = ("rouge1", "rouge2", "rougeL")
 
 
 def rouge(predictions, references):
-    """Mean ROUGE-1, -2 and -L F1 over the pairs, in percent, with Porter stemming.
+    """Returns mean ROUGE-1, -2 and -L F1 in percent, with Porter stemming.
 
     Args:
         predictions, references: lists of str, of the same length.
 
     Returns:
-        dict of metric name to float.
+        dict from metric name to float.
 
     Raises:
-        ValueError: there are not as many predictions as references.
-        ImportError: the extra `train` is not installed.
+        ValueError: if the numbers of predictions and references differ.
+        ImportError: if the extra `train` is not installed.
     """
     scorer = load_scorer()
     totals = dict.fromkeys(METRICS, 0.0)
@@ -30,6 +30,6 @@ def load_scorer():
     """Returns the `RougeScorer` that `rouge` uses.
 
     Raises:
-        ImportError: the extra `train` is not installed.
+        ImportError: if the extra `train` is not installed.
     """
     return require("rouge_score.rouge_scorer", "train").RougeScorer(METRICS, use_stemmer=True)

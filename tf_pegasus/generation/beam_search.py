@@ -1,10 +1,11 @@
-"""Beam search, with `transformers`' rules for what is finished and when to stop, or the authors'.
+"""Beam search with the rules of `transformers` or of the PEGASUS authors.
 
-Theirs (`length_penalty_type="gnmt"`) let any of the 2 * beams candidates end, prefer what ended
-to what did not, whatever the scores, and stop when no better one is possible.
+The rules decide which hypotheses are finished and when to stop. Those of the authors
+(`length_penalty_type="gnmt"`) let any of the 2 * beams candidates finish, prefer finished
+hypotheses to unfinished ones whatever the scores, and stop when no better one is possible.
 
-Groups of beams (Vijayakumar et al., 2016) are searches of their own that take a step together:
-each is kept from choosing what the groups before it chose in the same step.
+Groups of beams (Vijayakumar et al., 2016) are separate searches that advance together: each is
+penalized for choosing the tokens that earlier groups chose in the same step.
 
 Reference: Wu et al., 2016 (GNMT), section 7; the paper decodes with 8 beams (appendix C).
 """
@@ -18,16 +19,16 @@ from tf_pegasus.generation.records import Records
 from tf_pegasus.generation.top_k import best_continuations
 from tf_pegasus.layers.beam_cache import BeamCache
 
-# The score of what must not be chosen: finite, so that sums and products stay numbers.
+# The score of tokens that must not be chosen: finite, so that sums and products are never NaN.
 NEVER = -1e9
 
 
 class _Group(NamedTuple):
-    """The search of one group of beams; where there are no groups, of all."""
+    """The state of the search of one group of beams; without groups, of all beams."""
 
     running: Hypotheses  # scores are sums of log-probabilities
     finished: Hypotheses  # scores have the length penalty applied
-    is_finished: tf.Tensor  # (batch, beams): whether that place of `finished` is filled
+    is_finished: tf.Tensor  # (batch, beams): whether the entry of `finished` is filled
     improvable: tf.Tensor  # (batch,): whether a running hypothesis may still win
 
 
@@ -39,15 +40,15 @@ class _State(NamedTuple):
 
 
 def beam_search(decoding):
-    """Generates `num_return_sequences` outputs a source, best first.
+    """Generates the `num_return_sequences` best outputs of each source, best first.
 
     Args:
         decoding: `Decoding`.
 
     Returns:
-        `Hypotheses`, `num_return_sequences` of them; scores have the length penalty applied. A
-        row whose mask is all zero gets no tokens and the score 0. Also the
-        `Records` and the number of steps.
+        `Hypotheses` with `num_return_sequences` entries per source, whose scores include the
+        length penalty; the `Records`; and the number of steps. A row whose mask is all zero has
+        no tokens and the score 0.
     """
     search = _BeamSearch(decoding)
     final = _State(
@@ -73,7 +74,7 @@ class _BeamSearch:
         self.decoding = decoding
         self.options = decoding.options
         self.beams = decoding.group_size
-        # Of these beams the first so many are used, where that may change from call to call.
+        # Only the first `used` beams are searched, if the number may change between calls.
         self.used = decoding.num_beams if decoding.has_runtime_beams else self.beams
         self.eos = decoding.model.config.eos_token_id
         self.pad = decoding.model.config.pad_token_id
@@ -84,7 +85,7 @@ class _BeamSearch:
         shape = (decoding.batch, self.beams)
         sequences = decoding.first_sequences(self.beams)
         ancestors = tf.fill((*shape, decoding.steps), -1)
-        # All beams start alike: only the first may be continued, else all would stay alike.
+        # All beams start equal, so only the first may be continued: otherwise all would stay equal.
         first = tf.where(tf.range(self.beams) == 0, 0.0, NEVER)
         idle = ~decoding.active[:, None]
         group = _Group(
@@ -103,7 +104,7 @@ class _BeamSearch:
         )
 
     def results(self, group):
-        """The `Hypotheses` of a group at the end, best first."""
+        """Returns the final `Hypotheses` of a group, best first."""
         if not self.follows_authors:
             return group.finished
 
@@ -116,7 +117,7 @@ class _BeamSearch:
         return Hypotheses(*map(completed, group.finished, group.running))
 
     def goes_on(self, state):
-        """Whether any group of any source may still improve: a bool scalar."""
+        """Returns whether any group of any source may still improve, as a bool scalar."""
         improvable = tf.reduce_any(tf.stack([group.improvable for group in state.groups]))
         return improvable & (state.length < self.decoding.last_length)
 
@@ -136,7 +137,7 @@ class _BeamSearch:
             groups.append(advanced)
             ancestors.append(group_ancestors)
             tokens = tf.gather(advanced.running.sequences, length, axis=2)
-            # A group that is done chooses nothing more.
+            # A finished group chooses only padding.
             chosen.append(tf.where(group.improvable[:, None], tokens, self.pad))
         return _State(
             length=length + 1,
@@ -151,8 +152,15 @@ class _BeamSearch:
         )
 
     def _diversity(self, chosen, vocab_size):
-        """The penalty for the tokens, one `(batch, group_size)` a group, that earlier
-        groups chose in this step: float32 `(batch, 1, vocab_size)`, or None."""
+        """Returns the penalty for tokens that earlier groups chose in this step.
+
+        Args:
+            chosen: list of `(batch, group_size)`, the tokens of each earlier group.
+            vocab_size: int.
+
+        Returns:
+            float32 `(batch, 1, vocab_size)`, or None.
+        """
         if not chosen or self.options.diversity_penalty == 0.0:
             return None
         tokens = tf.concat(chosen, axis=1)
@@ -169,8 +177,10 @@ class _BeamSearch:
         return tf.concat(parts, axis=1)
 
     def _advanced(self, group, scores, length, start):
-        """Takes one group a step further; also returns the beams that its hypotheses continue,
-        counted from the first beam of all."""
+        """Advances one group by a step.
+
+        Also returns the beams that its hypotheses continue, numbered across all groups.
+        """
         candidates, ancestors = self._candidates(group, scores, length)
         ancestors += start
         candidates = candidates._replace(
@@ -183,8 +193,8 @@ class _BeamSearch:
         stops = is_eos
         if not self.follows_authors:
             stops |= length + 1 == self.decoding.last_length
-        # Of 2 * beams candidates at most half end in eos, so enough remain to go on with. In the
-        # last step too, where later groups are kept from these hypotheses' tokens.
+        # At most half of the 2 * beams candidates end in eos, so enough remain to continue. This
+        # holds in the last step too, where later groups avoid the tokens of these hypotheses.
         open_scores = candidates.scores + tf.where(is_eos, NEVER, 0.0)
         open_scores, chosen = tf.math.top_k(open_scores, self.beams)
         open_scores = self._of_used_beams(open_scores, NEVER)
@@ -197,7 +207,7 @@ class _BeamSearch:
             finished=finished,
             is_finished=is_finished,
             improvable=self._still_improvable(
-                # A search with groups also looks at what has just ended, in `transformers`.
+                # In `transformers`, a search with groups also considers candidates that just ended.
                 candidates if self.options.num_beam_groups > 1 else running,
                 group.improvable,
                 length + 1,
@@ -208,7 +218,7 @@ class _BeamSearch:
         return advanced, tf.gather(ancestors, chosen, axis=1, batch_dims=1)
 
     def _candidates(self, group, scores, length):
-        """The 2 * beams best continuations of each source, and the beams they continue."""
+        """Returns the 2 * beams best continuations of each source, and the beams they continue."""
         sequences, decoding = group.running.sequences, self.decoding
         vocab_size = scores.values.shape[-1]
         offsets = group.running.scores[:, :, None] - scores.normalizer
@@ -217,7 +227,7 @@ class _BeamSearch:
             flat = tf.reshape(sums, (-1, self.beams * vocab_size))
             noisy = tf.reshape(decoding.perturbed(sums, length), tf.shape(flat))
             _, places = tf.math.top_k(noisy, 2 * self.beams)
-            # What is drawn is drawn; which of it is kept goes by the scores again.
+            # The sample decides which candidates there are, their scores which of them are kept.
             values, order = tf.math.top_k(
                 tf.gather(flat, places, axis=1, batch_dims=1), 2 * self.beams
             )
@@ -234,8 +244,8 @@ class _BeamSearch:
         ends = stops & group.improvable[:, None]
         if self.decoding.has_runtime_beams:
             ends &= ancestors < self.used
-        # The authors let all that may be chosen from end, else only the best half may: the rest
-        # is there to go on with.
+        # The authors let all candidates finish, `transformers` only the better half: the others
+        # are there to be continued.
         may_end = 2 * self.used if self.follows_authors else self.used
         ends &= tf.range(2 * self.beams) < may_end
         scores = self.decoding.normalized(
@@ -247,22 +257,22 @@ class _BeamSearch:
         return merged.select(best), tf.gather(is_finished, best, axis=1, batch_dims=1)
 
     def _of_used_beams(self, values, otherwise):
-        """`values` `(batch, beams)`, with `otherwise` where a beam is not used."""
+        """Returns `values` `(batch, beams)`, with `otherwise` for unused beams."""
         if not self.decoding.has_runtime_beams:
             return values
         return tf.where(tf.range(self.beams) < self.used, values, otherwise)
 
     def _still_improvable(self, running, improvable, length, finished, is_finished):
-        """Whether each source's best running hypothesis may beat its worst finished one."""
+        """Returns whether each source's best running hypothesis may beat its worst finished one."""
         options = self.options
         all_finished = tf.reduce_all(self._of_used_beams(is_finished, True), axis=1)
         if options.early_stopping is True:
             improvable &= ~all_finished
         elif self.decoding.has_runtime_beams:
-            # One beam is greedy search, which ends with the first eos.
+            # One beam is greedy search, which stops at the first eos.
             improvable &= ~(all_finished & (self.used == 1))
-        # A positive penalty exponent favours long outputs: the bound that is certain takes
-        # the maximum length, the usual heuristic the current one.
+        # A positive exponent favours long outputs: the exact bound uses the maximum length, the
+        # usual heuristic the current length.
         bound_length = length - self.decoding.prompt_length
         is_certain = options.early_stopping == "never" or self.follows_authors
         if is_certain:

@@ -1,4 +1,4 @@
-"""The part that all searches share: the encoded source, and one decoder step."""
+"""The part that all searches share: the encoded source and one decoder step."""
 
 from typing import NamedTuple
 
@@ -15,18 +15,19 @@ from tf_pegasus.layers.decoder import DecodedStep
 
 
 class Decoding:
-    """The next token's scores for the hypotheses of each source: as many as there are beams,
-    or, without beams, as sequences are returned.
+    """Computes the scores of the next token for the hypotheses of each source.
+
+    A source has one hypothesis per beam or, without beams, one per returned sequence.
 
     Args:
         model: `TFPegasusForConditionalGeneration`.
         input_ids, attention_mask: int `(batch, source_length)`.
-        prompt: int32 `(batch, prompt_length)`, what the outputs begin with; its length is
-            known when a graph is built.
+        prompt: int32 `(batch, prompt_length)`, the beginning of the outputs; its length must be
+            static.
         options: `GenerationConfig`.
-        seed: int32 `(2,)`, of what is drawn.
+        seed: int32 `(2,)`, seed for sampling.
         prefix_allowed_tokens_fn: see `generate`, or None.
-        runtime: `RuntimeOptions` that replace options of their names, or None.
+        runtime: `RuntimeOptions`, which override the options of the same names, or None.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class Decoding:
         self.runtime = runtime or RuntimeOptions()
         self.has_runtime_beams = self.runtime.num_beams is not None
         self.num_beams = self.value_of("num_beams")
-        # Outputs are `options.max_length` wide; this is where they end.
+        # Outputs are always `options.max_length` wide, but end here.
         self.last_length = self.value_of("max_length")
         self.length_penalty = self.value_of("length_penalty")
         self.prompt = prompt
@@ -56,7 +57,7 @@ class Decoding:
         self.beams = options.rows_a_source
         self.batch = tf.shape(input_ids)[0]
         self.attention_mask = attention_mask
-        # A row that has nothing to attend to (padding of the batch) is not worked on.
+        # Rows without any token, such as padding of the batch, are skipped.
         self.active = tf.reduce_any(attention_mask != 0, axis=1)
         self.encoded = model.get_encoder()(
             input_ids,
@@ -66,7 +67,7 @@ class Decoding:
             return_dict=True,
         )
         self.prepared = self.decoder.prepare(self.encoded.last_hidden_state, attention_mask)
-        # Groups of beams are searched one after the other: rows for each source at a time.
+        # Groups of beams are searched one after another, `group_size` rows per source at a time.
         self.group_size = self.beams // options.num_beam_groups
         self.processors = logits_processors(
             options,
@@ -88,18 +89,18 @@ class Decoding:
 
     @property
     def steps(self):
-        """int, the most tokens that outputs have room for."""
+        """int, the largest number of tokens to generate."""
         return self.options.max_length - self.prompt_length
 
     def first_sequences(self, beams):
-        """int32 `(batch, beams, max_length)`: the prompt, then pad."""
+        """Returns the prompt followed by padding, int32 `(batch, beams, max_length)`."""
         padding = [[0, 0], [0, self.steps]]
         padded = tf.pad(self.prompt, padding, constant_values=self.model.config.pad_token_id)
         shape = (self.batch, beams, self.options.max_length)
         return tf.broadcast_to(padded[:, None], shape)
 
     def first_cache(self):
-        """The prompt's keys and values, but of its last token: a `BeamCache`."""
+        """Returns a `BeamCache` with the prompt's keys and values, except for its last token."""
         cache = self.decoder.init_beam_cache(self.batch, self.beams, self.options.max_length - 1)
         if self.prompt_length == 1:
             return cache
@@ -116,7 +117,7 @@ class Decoding:
         )[1]
 
     def first_records(self):
-        """Empty `Records` of what the options ask to be returned of every step."""
+        """Returns empty `Records` of the per-step outputs that the options request."""
         return Records.empty(self.options, self.steps)
 
     def step(self, sequences, length, cache):
@@ -138,7 +139,11 @@ class Decoding:
         return self.model.next_logits(step.hidden_states[-1]), step
 
     def _last_states(self, sequences, length):
-        """Runs whole sequences: the states at `length` - 1, `(batch, beams, d_model)`."""
+        """Runs the model on whole sequences; returns the states at `length` - 1.
+
+        Returns:
+            `(batch, beams, d_model)`.
+        """
         outputs = self.decoder(
             tf.reshape(sequences[:, :, :-1], (-1, self.options.max_length - 1)),
             encoder_hidden_states=tf.repeat(self.encoded.last_hidden_state, self.beams, axis=0),
@@ -150,7 +155,7 @@ class Decoding:
         return tf.reshape(states, (-1, self.beams, states.shape[-1]))
 
     def scored(self, logits, sequences, length, diversity=None):
-        """Turns logits into scores, with what the options forbid or force.
+        """Turns logits into scores, as changed by the options.
 
         Args:
             logits: float32 `(batch, rows, vocab_size)`.
@@ -163,8 +168,8 @@ class Decoding:
         """
         processors, changed = self.processors, logits
         if self.options.repetition_penalty != 1.0:
-            # The one that sees the sign of what it changes: as in `transformers`, of the
-            # logits where there is one hypothesis, of log-probabilities where there are beams.
+            # The only processor whose effect depends on the sign of the scores: as in
+            # `transformers`, it sees logits without beams and log-probabilities with beams.
             penalize = penalize_repetition(self.value_of("repetition_penalty"))
             if self.is_beam_search:
                 processors = [penalize, *processors]
@@ -172,7 +177,7 @@ class Decoding:
                 changed = self._processed([penalize], sequences, length, logits)
         normalizer = tf.reduce_logsumexp(logits, axis=-1, keepdims=True)
         if not (processors or self.warpers or diversity is not None):
-            # Left as they are, the vocabulary is not gone through once more to subtract.
+            # Keeping the normalizer apart saves a pass over the vocabulary.
             return Scores(changed, normalizer)
         scores = changed - normalizer
         if diversity is not None:
@@ -181,8 +186,10 @@ class Decoding:
         return Scores(scores, tf.zeros_like(normalizer))
 
     def reported_scores(self, logits, scores, sequences, length):
-        """`scores` as `transformers` returns them: of logits where there are no beams, and with
-        what sampling changes."""
+        """Returns `scores` as `transformers` reports them.
+
+        These are logits if there are no beams, and include the changes made for sampling.
+        """
         processed = scores.values - scores.normalizer
         if not self.is_beam_search:
             processors = []
@@ -192,16 +199,19 @@ class Decoding:
         return self.warped(sequences, length, processed)
 
     def warped(self, sequences, length, scores):
-        """Scores, `(batch, rows, vocab_size)`, changed as sampling asks for."""
+        """Returns scores `(batch, rows, vocab_size)` with temperature, top-k, top-p, … applied."""
         return self._processed(self.warpers, sequences, length, scores)
 
     def perturbed(self, scores, length):
-        """Adds Gumbel noise when tokens are sampled: the largest entry is then a sample of the
-        distribution, and the k largest are k samples without replacement."""
+        """Adds Gumbel noise if tokens are sampled.
+
+        The largest entry is then a sample of the distribution, and the k largest are k samples
+        without replacement.
+        """
         if not self.options.do_sample:
             return scores
-        # XLA makes other floats than TensorFlow, but the same bits: so the floats are made here,
-        # 2^23 of them evenly between 0 and 1 (of 2^24, the last would be rounded to 1).
+        # XLA and TensorFlow draw different floats but the same bits, so floats are derived here:
+        # 2^23 values evenly between 0 and 1 (of 2^24, the last would be rounded to 1).
         bits = tf.random.stateless_uniform(
             tf.shape(scores),
             self.seed + tf.stack([0, length]),
@@ -232,8 +242,10 @@ class Decoding:
 
 
 class RuntimeOptions(NamedTuple):
-    """Options that may differ from call to call of one program: scalar tensors, within the
-    options that the program was traced for; None means the option's value.
+    """Options that may differ between calls of one traced program.
+
+    They are scalar tensors, within the bounds that the program was traced for; None stands for
+    the option's value.
 
     Fields:
         num_beams: int32, at most `num_beams` of the options; 1 is greedy search.
@@ -254,21 +266,25 @@ class RuntimeOptions(NamedTuple):
 
 
 class Scores(NamedTuple):
-    """Log-probabilities of the next token: `values` less `normalizer`, both float32,
-    `(batch, rows, vocab_size)` and `(batch, rows, 1)`."""
+    """Log-probabilities of the next token, as `values` minus `normalizer`.
+
+    Fields:
+        values: float32 `(batch, rows, vocab_size)`.
+        normalizer: float32 `(batch, rows, 1)`.
+    """
 
     values: tf.Tensor
     normalizer: tf.Tensor
 
 
 class Hypotheses(NamedTuple):
-    """Hypotheses of each source.
+    """A fixed number of hypotheses per source.
 
     Fields:
         sequences: int32 `(batch, n, max_length)`.
         scores: float32 `(batch, n)`.
-        ancestors: int32 `(batch, n, steps)`, the beam that each generated token continued; -1
-            where there is none.
+        ancestors: int32 `(batch, n, steps)`, the beam that each generated token continued, or
+            -1 if there is no token.
     """
 
     sequences: tf.Tensor
@@ -276,14 +292,14 @@ class Hypotheses(NamedTuple):
     ancestors: tf.Tensor
 
     def select(self, indices):
-        """The hypotheses at `indices`, int `(batch, n)`."""
+        """Returns the hypotheses at `indices`, int `(batch, n)`."""
         return Hypotheses(*(tf.gather(part, indices, axis=1, batch_dims=1) for part in self))
 
     def joined(self, other):
-        """These and the others."""
+        """Returns these hypotheses followed by the other ones."""
         return Hypotheses(*(tf.concat(pair, axis=1) for pair in zip(self, other, strict=True)))
 
 
 def write_at(rows, position, values):
-    """Puts `values` `(batch, n)` at `position` of `(batch, n, length)`."""
+    """Writes `values` `(batch, n)` at `position` of `(batch, n, length)`."""
     return tf.where(tf.range(rows.shape[2]) == position, values[:, :, None], rows)

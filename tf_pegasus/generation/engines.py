@@ -1,3 +1,3 @@
-"""The engines that `generate` runs on; see its argument `engine`."""
+"""The engines of `generate`; see its argument `engine`."""
 
 ENGINES = ("xla", "graph", "eager")

@@ -1,4 +1,4 @@
-"""`generate`: from source ids to output ids."""
+"""The method `generate`, from source ids to output ids."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -21,10 +21,10 @@ from tf_pegasus.utils.shapes import Buckets
 
 
 class GenerationMixin:
-    """Gives a model with `get_encoder`, `get_decoder`, `next_logits` and `config` its `generate`.
+    """Adds `generate` to a model with `get_encoder`, `get_decoder`, `next_logits` and `config`.
 
-    The model has the attributes `generation_config`, a `GenerationConfig` with the defaults of
-    `generate`, and `programs`, a `ProgramCache`.
+    The model must have the attributes `generation_config`, a `GenerationConfig` with the defaults
+    of `generate`, and `programs`, a `ProgramCache`.
     """
 
     config: PegasusConfig
@@ -42,41 +42,41 @@ class GenerationMixin:
         prefix_allowed_tokens_fn: Callable[[int, np.ndarray], Iterable[int]] | None = None,
         **options: Any,
     ) -> tf.Tensor | GenerateOutput:
-        """Generates output ids with greedy search, beam search, or sampling in either.
+        """Generates output ids with greedy search, beam search, or sampling with either.
 
-        All engines run the same code and give the same ids. Called eagerly, inputs are
-        padded to buckets (so that few shapes are compiled) and outputs cut to the longest;
-        inside a `tf.function` the outputs are `max_length` wide, and the engine is the
-        enclosing function's.
+        All engines run the same code and return the same ids. In eager calls, inputs are padded to
+        buckets (so that few shapes are compiled) and outputs are cut to the longest; inside a
+        `tf.function`, outputs are `max_length` wide, and the enclosing function determines the
+        engine.
 
         Args:
             input_ids: int `(batch, source_length)`, or a dict with `input_ids` and
-                `attention_mask` as tokenizers return it.
-            attention_mask: int or bool `(batch, source_length)`; by default all but pad.
-                A row without any token gets no output tokens.
-            decoder_input_ids: int `(batch, prompt_length)`, what the outputs begin with; by
-                default, and where it is missing from all rows, the decoder's start token.
+                `attention_mask`, as tokenizers return it.
+            attention_mask: int or bool `(batch, source_length)`; by default nonzero for all ids but
+                pad. A row without any token gets no output tokens.
+            decoder_input_ids: int `(batch, prompt_length)`, the beginning of the outputs. Defaults
+                to the decoder's start token, which is also prepended if no row begins with it.
             generation_config: `GenerationConfig`; by default the model's.
             engine: `"xla"` (compiled for each bucket, fastest), `"graph"`, `"eager"`, or
-                `"auto"`: graph where the model computes in bfloat16 or float16 on a CPU, and
-                with `prefix_allowed_tokens_fn`; else XLA.
-            seed: int or int tensor, of what sampling draws: the same one draws the same, in
-                all engines. By default each call draws something else, as
-                `keras.utils.set_random_seed` determines.
-            prefix_allowed_tokens_fn: function of a source's number and an output's ids so far
-                (int, int numpy array) that returns the ids that may come next. Python: not
-                for XLA, nor in a SavedModel.
+                `"auto"`: graph if the model computes in bfloat16 or float16 on a CPU, or with
+                `prefix_allowed_tokens_fn`; otherwise XLA.
+            seed: int or int tensor, seed for sampling: equal seeds give equal samples in all
+                engines. By default each call draws new samples, determined by
+                `keras.utils.set_random_seed`.
+            prefix_allowed_tokens_fn: function of the index of a source and the ids of an output so
+                far (int, int numpy array) that returns the allowed next ids. It is Python, so
+                neither XLA nor a SavedModel can contain it.
             **options: fields of `GenerationConfig` to replace, such as `num_beams`,
                 `length_penalty`, `max_length`, `min_length`, `early_stopping`,
                 `no_repeat_ngram_size`, `num_return_sequences`.
 
         Returns:
-            int32 `(batch * num_return_sequences, length)`, each row beginning with the
-            decoder's start token and padded with pad; or a `GenerateOutput`.
+            int32 `(batch * num_return_sequences, length)`, rows that begin with the decoder's start
+            token and are padded with pad; or a `GenerateOutput` with `return_dict_in_generate`.
 
         Raises:
-            ValueError: an option or input is out of range; the message names it.
-            TypeError: an unknown option.
+            ValueError: if an option or input is out of range; the message names it.
+            TypeError: if an option is unknown.
         """
         if engine not in ("auto", *ENGINES):
             raise ValueError(f"engine={engine!r} must be one of auto, {', '.join(ENGINES)}")
@@ -98,7 +98,7 @@ class GenerationMixin:
             settings = settings.updated(max_length=prompt.shape[1] + settings.max_new_tokens)
         self._check_options(settings, prompt.shape[1])
         if not settings.return_dict_in_generate:
-            # What is not returned is not recorded either.
+            # Outputs that are not returned need not be recorded.
             settings = settings.updated(**dict.fromkeys(OUTPUT_FLAGS, False))
         seed = _seed(seed, settings)
         if not tf.executing_eagerly():
@@ -119,20 +119,20 @@ class GenerationMixin:
         return output if settings.return_dict_in_generate else output.sequences
 
     def search(self, input_ids, attention_mask, options, runtime=None):
-        """Builds the search alone, as `serving` does: without checks of the inputs.
+        """Runs the search without checks of the inputs, as `serving` does.
 
         Args:
             input_ids, attention_mask: int32 `(batch, source_length)`.
             options: `GenerationConfig`.
-            runtime: `tf_pegasus.generation.decoding.RuntimeOptions`, what may differ from call
-                to call, or None.
+            runtime: `tf_pegasus.generation.decoding.RuntimeOptions` that may differ between
+                calls, or None.
 
         Returns:
             int32 `(batch * num_return_sequences, max_length)` and float32
             `(batch * num_return_sequences,)`: sequences and their scores.
 
         Raises:
-            ValueError: an option does not fit the model; the message names it.
+            ValueError: if an option does not fit the model; the message names it.
         """
         prompt = self._prompt(None, tf.shape(input_ids)[0])
         self._check_options(options, prompt.shape[1])
@@ -142,7 +142,7 @@ class GenerationMixin:
 
     def _best_engine(self, prefix_allowed_tokens_fn):
         on_cpu = not tf.config.list_logical_devices("GPU")
-        # XLA widens half-precision products on CPUs, where TensorFlow's own run at full speed.
+        # On CPUs, XLA computes half-precision products in float32; TensorFlow's kernels do not.
         is_slow = on_cpu and self.compute_dtype != "float32"
         return "graph" if is_slow or prefix_allowed_tokens_fn is not None else "xla"
 
@@ -155,16 +155,16 @@ class GenerationMixin:
             if not mask.shape.is_compatible_with(ids.shape):
                 raise ValueError(
                     f"attention_mask has the shape {tuple(mask.shape)}, input_ids "
-                    f"{tuple(ids.shape)}: they must be equal"
+                    f"{tuple(ids.shape)}: they must have the same shape"
                 )
             mask = tf.cast(mask != tf.zeros((), mask.dtype), tf.int32)
         longest = self.config.max_position_embeddings
         if ids.shape[1] is not None and ids.shape[1] > longest:
             raise ValueError(
-                f"input_ids has {ids.shape[1]} tokens a row, the model takes at most "
+                f"input_ids has {ids.shape[1]} tokens per row, the model takes at most "
                 f"max_position_embeddings={longest}"
             )
-        # XLA would not notice: it clamps look-ups.
+        # XLA would not notice ids out of range: it clamps look-ups.
         check_ids(ids, self.config.vocab_size)
         return ids, mask
 
@@ -176,14 +176,14 @@ class GenerationMixin:
         prompt = as_ids("decoder_input_ids", decoder_input_ids)
         if prompt.shape[1] is None or prompt.shape[1] == 0:
             raise ValueError(
-                f"decoder_input_ids has the shape {tuple(prompt.shape)}: its length must be known "
+                f"decoder_input_ids has the shape {tuple(prompt.shape)}: its length must be static "
                 "and at least 1"
             )
         if tf.executing_eagerly():
             if prompt.shape[0] != int(batch):
                 raise ValueError(
                     f"decoder_input_ids has {prompt.shape[0]} rows, input_ids {int(batch)}: "
-                    "they must be as many"
+                    "they must have the same number of rows"
                 )
             if tf.reduce_all(prompt[:, 0] != start):
                 prompt = tf.concat([starts, prompt], axis=1)
@@ -205,7 +205,7 @@ class GenerationMixin:
         if 2 * options.num_beams > self.config.vocab_size:
             raise ValueError(
                 f"num_beams={options.num_beams} needs a vocabulary of at least twice as many "
-                f"ids, vocab_size={self.config.vocab_size}"
+                f"ids, got vocab_size={self.config.vocab_size}"
             )
         for name in ("forced_bos_token_id", "forced_eos_token_id"):
             self._check_ids(name, [getattr(options, name)])
@@ -229,8 +229,10 @@ class GenerationMixin:
         return tensors_of(decoding, *search(decoding))
 
     def _program(self, engine, prompt_length, options, prefix_allowed_tokens_fn=None):
-        """The search as a function of tensors, traced once for each set of options; those that
-        are floats are its last input, see `GenerationConfig.split_numbers`."""
+        """Returns the search as a function of tensors, traced once for each set of options.
+
+        Options that are floats are its last input, see `GenerationConfig.split_numbers`.
+        """
         names = options.number_names()
 
         def search(ids, mask, prompt, seed, numbers):
@@ -260,14 +262,14 @@ class GenerationMixin:
         return self.programs.get(key, traced)
 
     def _cut(self, sequences):
-        """Drops the columns at the end that hold pad in every row."""
+        """Drops trailing columns that hold pad in every row."""
         used = tf.reduce_any(sequences != self.config.pad_token_id, axis=0)
         positions = tf.where(used, tf.range(1, tf.shape(used)[0] + 1), 1)
         return sequences[:, : tf.reduce_max(positions)]
 
 
 def _seed(seed, options):
-    """The two numbers that `tf.random`'s stateless functions start from: int32 `(2,)`."""
+    """Returns the seed of `tf.random`'s stateless functions, int32 `(2,)`."""
     if seed is None and options.do_sample:
         return tf.random.uniform((2,), maxval=2**31 - 1, dtype=tf.int32)
     return tf.stack([tf.cast(0 if seed is None else seed, tf.int32), 0])

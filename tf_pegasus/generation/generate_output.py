@@ -1,4 +1,4 @@
-"""The output of `generate`, made from the tensors of a search."""
+"""The output of `generate`, built from the tensors of a search."""
 
 import tensorflow as tf
 
@@ -8,26 +8,27 @@ from tf_pegasus.layers.outputs import ModelOutput
 class GenerateOutput(ModelOutput):
     """Output of `generate(..., return_dict_in_generate=True)`.
 
-    Rows are `batch * num_beams` (without beams, `batch * num_return_sequences`). Outputs of every
-    step are tuples with one entry per generated token; inside a `tf.function` they have all
-    `max_length` - prompt entries, zeros after the last step.
+    Rows are `batch * num_beams` (without beams, `batch * num_return_sequences`). Per-step outputs
+    are tuples with one entry per generated token. Inside a `tf.function` these tuples always have
+    `max_length` - prompt length entries, which are zeros after the last step.
 
     Fields:
         sequences: int32 `(batch * num_return_sequences, max_length)`, padded with pad.
         sequences_scores: float32 `(batch * num_return_sequences,)`, sum of the tokens'
             log-probabilities over length ** length_penalty.
-        scores: with `output_scores`, for each step float32 `(rows, vocab_size)`: what the next
-            token was chosen by, as the options changed it: log-probabilities in beam search,
-            else logits.
-        logits: with `output_logits`, the same as the model gave them.
-        beam_indices: with `output_scores`, int32 `(batch * num_return_sequences, steps)`, the
-            row that each token of a sequence was chosen from, -1 after its end; beam search.
-        encoder_attentions, encoder_hidden_states: see `TFBaseModelOutput`, one row a source.
+        scores: with `output_scores`, float32 `(rows, vocab_size)` per step: the scores by which
+            the next token was chosen, as changed by the options: log-probabilities in beam
+            search, otherwise logits.
+        logits: with `output_logits`, the unchanged logits of the model, in the same form.
+        beam_indices: with `output_scores` in beam search, int32
+            `(batch * num_return_sequences, steps)`, the row that each token of a sequence was
+            chosen from, -1 after its end.
+        encoder_attentions, encoder_hidden_states: see `TFBaseModelOutput`, one row per source.
         decoder_attentions: with `output_attentions`, for each step a tuple with one float32
-            `(rows, heads, 1, step's length)` a layer.
+            `(rows, heads, 1, step's length)` per layer.
         cross_attentions: the same, `(rows, heads, 1, source_length)`.
         decoder_hidden_states: with `output_hidden_states`, for each step a tuple of float32
-            `(rows, 1, d_model)`: the embeddings and one a layer.
+            `(rows, 1, d_model)`: the embeddings and one per layer.
     """
 
     fields = (
@@ -45,13 +46,13 @@ class GenerateOutput(ModelOutput):
 
 
 def tensors_of(decoding, best, records, steps):
-    """Returns the tensors of a search as a dict, as a traced function can return them.
+    """Returns the tensors of a search as a dict that a traced function can return.
 
     Args:
         decoding: `Decoding`.
         best: `Hypotheses`, the `num_return_sequences` best of each source.
         records: `Records`.
-        steps: int32 scalar, those that were taken.
+        steps: int32 scalar, number of steps taken.
     """
     options = decoding.options
     tensors = {
@@ -77,8 +78,8 @@ def as_output(tensors, options, prompt_length, batch=None, source_length=None):
         tensors: see `tensors_of`.
         options: `GenerationConfig`.
         prompt_length: int.
-        batch, source_length: int, those of the sources before they were padded to buckets; None
-            where they were not, inside a `tf.function`: then every step there can be is kept.
+        batch, source_length: int, shape of the sources before they were padded to buckets; None
+            inside a `tf.function`, where they were not padded: all possible steps are kept then.
     """
     tensors = dict(tensors)
     steps = tensors.pop("steps")

@@ -1,4 +1,4 @@
-"""One token after the other: the most probable one, or one that is drawn."""
+"""Greedy search and sampling, one token after another."""
 
 from typing import NamedTuple
 
@@ -20,13 +20,13 @@ class _State(NamedTuple):
 
 
 def greedy_or_sampled(decoding):
-    """Generates `num_return_sequences` outputs a source, one with greedy search.
+    """Generates `num_return_sequences` outputs per source by sampling, or one by greedy search.
 
     Args:
         decoding: `Decoding` without beams.
 
     Returns:
-        See `beam_search`; no hypothesis continues another one.
+        See `beam_search`; each hypothesis continues itself.
     """
     config = decoding.model.config
     shape = (decoding.batch, decoding.beams)

@@ -1,8 +1,8 @@
 """Processors of the next token's scores.
 
-A processor maps `(sequences, length, scores)` to new scores: sequences are int32
-`(rows, max_length)` of which the first `length` (int scalar tensor) are filled, and scores
-float32 `(rows, vocab_size)`: log-probabilities, or what earlier processors made of them.
+A processor maps `(sequences, length, scores)` to new scores. Sequences are int32
+`(rows, max_length)`, of which the first `length` (int scalar tensor) positions are filled. Scores
+are float32 `(rows, vocab_size)`: log-probabilities, as changed by earlier processors.
 """
 
 import math
@@ -17,15 +17,15 @@ _UNROLLED = 8
 
 
 def logits_processors(options, eos_token_id, prompt_length, source_ids, beams, last_length):
-    """Lists the processors that the options ask for, in `transformers`' order.
+    """Returns the processors that the options request, in the order of `transformers`.
 
     Args:
         options: `GenerationConfig`.
         eos_token_id: int.
-        prompt_length: int, tokens that the decoder was given.
+        prompt_length: int, number of tokens of the prompt.
         source_ids: int32 `(batch, source_length)`.
-        beams: int, rows for each source.
-        last_length: int or int32 scalar tensor, where outputs end.
+        beams: int, rows per source.
+        last_length: int or int32 scalar tensor, the length at which outputs end.
     """
     processors = []
     if options.no_repeat_ngram_size > 0:
@@ -55,10 +55,15 @@ def logits_processors(options, eos_token_id, prompt_length, source_ids, beams, l
 
 
 def logits_warpers(options, value_of):
-    """Lists what changes the distribution that is sampled from, in `transformers`' order."""
+    """Returns the processors that shape the sampling distribution, in `transformers`' order.
+
+    Args:
+        options: `GenerationConfig`.
+        value_of: function from the name of an option to its value, a float or scalar tensor.
+    """
     if not options.do_sample:
         return []
-    # Beams need something to choose among.
+    # Beam search needs at least two candidates.
     least = 2 if options.num_beams > 1 else 1
     warpers = []
     if options.temperature != 1.0:
@@ -73,13 +78,15 @@ def logits_warpers(options, value_of):
 
 
 def penalize_repetition(penalty):
-    """Makes tokens that the sequence has less likely (Keskar et al., 2019, section 4.1):
-    positive scores are divided by the penalty, negative ones multiplied."""
+    """Makes tokens less likely that the sequence contains (Keskar et al., 2019, section 4.1).
+
+    Positive scores are divided by the penalty, negative ones multiplied.
+    """
 
     def process(sequences, length, scores):
         vocab_size = scores.shape[1]
         filled = tf.range(sequences.shape[1]) < length
-        # Positions after the end count for no token.
+        # Positions after the end are mapped to no token.
         tokens = tf.where(filled, sequences, vocab_size)
         rows = tf.broadcast_to(tf.range(tf.shape(tokens)[0])[:, None], tf.shape(tokens))
         seen = tf.scatter_nd(
@@ -120,8 +127,14 @@ def no_ngram_of_source(size, source_ids, beams):
 
 
 def _forbid_completions(sequences, length, scores, size, texts, counts):
-    """Forbids the last token of each n-gram in `texts` `(rows, n)` that starts as the sequence
-    ends; `counts` `(n - size + 1,)` tells which n-grams there are."""
+    """Forbids the last token of each n-gram whose other tokens are the end of the sequence.
+
+    Args:
+        sequences, length, scores: see the module.
+        size: int, n.
+        texts: int32 `(rows, n)`, the texts that contain the n-grams.
+        counts: bool `(n - size + 1,)`, which of their n-grams are considered.
+    """
     windows = tf.maximum(tf.shape(texts)[1] - size + 1, 0)
     rows = tf.shape(sequences)[0]
 
@@ -151,7 +164,7 @@ def _forbid_completions(sequences, length, scores, size, texts, counts):
 
 
 def forbid_words(words):
-    """Forbids the last token of each word (a tuple of ids) after its other tokens."""
+    """Forbids the last token of each word (a tuple of ids) if its other tokens precede it."""
     by_length = defaultdict(list)
     for word in words:
         by_length[len(word)].append(word)
@@ -190,7 +203,7 @@ def forbid_eos_before(min_length, eos_token_id):
 
 
 def forbid_tokens(tokens, at=None):
-    """Forbids some tokens: everywhere, or only as the one at the position `at`."""
+    """Forbids some tokens: everywhere, or only at the position `at`."""
 
     def process(sequences, length, scores):
         is_forbidden = np.zeros(scores.shape[1], bool)
@@ -214,8 +227,10 @@ def force_at(token_id, position):
 
 
 def allow_only(allowed_tokens, beams):
-    """Allows only what a Python function returns for the number of a row's source and the
-    row's ids so far (De Cao et al., 2021)."""
+    """Allows only the tokens that a Python function returns (De Cao et al., 2021).
+
+    The function gets the index of the row's source and the row's ids so far.
+    """
 
     def allowed(sequences, length, vocab_size):
         mask = np.zeros((len(sequences), vocab_size), bool)
@@ -238,7 +253,7 @@ def allow_only(allowed_tokens, beams):
 
 
 def divide_by_temperature(temperature):
-    """Below 1 sharpens the distribution, above flattens it."""
+    """Divides scores: values below 1 sharpen the distribution, values above 1 flatten it."""
 
     def process(sequences, length, scores):
         return scores / temperature
@@ -247,7 +262,7 @@ def divide_by_temperature(temperature):
 
 
 def keep_top_k(k):
-    """Forbids all but the k most probable tokens (Fan et al., 2018); ties stay."""
+    """Forbids all but the k most probable tokens (Fan et al., 2018); ties are kept."""
 
     def process(sequences, length, scores):
         values, _ = tf.math.top_k(scores, min(k, scores.shape[1]))
@@ -257,8 +272,10 @@ def keep_top_k(k):
 
 
 def keep_top_p(p, least):
-    """Forbids all but the most probable tokens that together reach `p` (nucleus sampling,
-    Holtzman et al., 2020), at least `least`."""
+    """Keeps the most probable tokens that together reach `p`, and at least `least` tokens.
+
+    Nucleus sampling, Holtzman et al., 2020.
+    """
 
     def process(sequences, length, scores):
         ascending = tf.argsort(scores, axis=1, stable=True)
@@ -272,7 +289,7 @@ def keep_top_p(p, least):
 
 
 def keep_typical(mass, least):
-    """Forbids tokens whose information is far from the expected one (Meister et al., 2022)."""
+    """Forbids tokens whose information is far from the entropy (Meister et al., 2022)."""
 
     def process(sequences, length, scores):
         log_probs = tf.nn.log_softmax(scores)
@@ -292,6 +309,6 @@ def keep_typical(mass, least):
 
 
 def _keep(scores, order, keep):
-    """Forbids the tokens `order[i, j]` where not `keep[i, j]`; `order` sorts each row."""
+    """Forbids token `order[i, j]` unless `keep[i, j]`; `order` sorts each row."""
     inverse = tf.argsort(order, axis=1)
     return tf.where(tf.gather(keep, inverse, axis=1, batch_dims=1), scores, FORBIDDEN)

@@ -1,17 +1,17 @@
-"""Traced searches, kept for the next call with the same options."""
+"""Cache of traced searches, for later calls with the same options."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 
-# A program holds its graph and one compiled form a bucket of shapes: megabytes each.
+# A program holds its graph and one compiled form per bucket of shapes: megabytes each.
 MOST_PROGRAMS = 32
 
 
 class ProgramCache:
-    """Keeps the programs used last, and drops the one that was not used for longest.
+    """A least-recently-used cache of programs.
 
     Args:
-        size: int, how many are kept; by default 32.
+        size: int, maximum number of programs; defaults to 32.
     """
 
     def __init__(self, size: int = MOST_PROGRAMS):
@@ -22,7 +22,7 @@ class ProgramCache:
         return len(self._programs)
 
     def get(self, key: Hashable, make: Callable[[], Callable]) -> Callable:
-        """Returns the program of `key`, from `make()` where it is not there."""
+        """Returns the program of `key`; calls `make()` if it is not in the cache."""
         if key not in self._programs:
             self._programs[key] = make()
             if len(self._programs) > self._size:
@@ -31,5 +31,5 @@ class ProgramCache:
         return self._programs[key]
 
     def clear(self):
-        """Drops all programs, as after a change of the model that they were traced with."""
+        """Drops all programs, as required after a change of the model."""
         self._programs.clear()

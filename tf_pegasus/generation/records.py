@@ -6,9 +6,9 @@ import tensorflow as tf
 
 
 class Records(NamedTuple):
-    """One `tf.TensorArray` with an entry per step for each recorded output, by name.
+    """Per-step outputs of a search: one `tf.TensorArray` by name, with one entry per step.
 
-    `arrays` is a dict, empty where nothing is recorded. Names and shapes of an entry, where rows
+    `arrays` is a dict, empty if nothing is recorded. Names and shapes of the entries, where rows
     are `batch * beams`:
         scores, logits: float32 `(rows, vocab_size)`.
         decoder_hidden_states: float32 `(layers + 1, rows, 1, d_model)`.
@@ -20,7 +20,7 @@ class Records(NamedTuple):
 
     @classmethod
     def empty(cls, options, steps):
-        """Arrays for `steps` (int) entries of the outputs that the options request."""
+        """Returns arrays with `steps` (int) entries for the outputs that the options request."""
         names = [
             *(["scores"] if options.output_scores else []),
             *(["logits"] if options.output_logits else []),
@@ -36,7 +36,7 @@ class Records(NamedTuple):
             step: int32 scalar, counted from 0.
             decoded: `DecodedStep`.
             logits: float32 `(batch, beams, vocab_size)`.
-            scores: function that makes the scores, of the same shape.
+            scores: function that returns the scores, of the same shape.
         """
         makers = {
             "scores": lambda: _rows(scores()),
@@ -55,7 +55,7 @@ class Records(NamedTuple):
         return Records(arrays)
 
     def stacked(self):
-        """The entries as tensors `(steps, …)`, by name."""
+        """Returns a dict of the entries as tensors `(steps, …)`."""
         return {name: array.stack() for name, array in self.arrays.items()}
 
 
@@ -75,6 +75,6 @@ def _by_position(weights):
     # (batch, heads, beams, positions * beams) -> (rows, heads, 1, positions)
     by_beam = _rows_of_beams(weights)
     beams = weights.shape[2]
-    # A hypothesis sees one beam's slot of each position: the others' weights are 0.
+    # A hypothesis sees one beam's slot per position: the weights of the others are 0.
     split = tf.reshape(by_beam, (*tf.unstack(tf.shape(by_beam)[:3]), -1, beams))
     return tf.reduce_sum(split, axis=-1)

@@ -1,4 +1,4 @@
-"""The feed-forward activations that published configurations name."""
+"""The feed-forward activations that published configurations use."""
 
 import keras
 

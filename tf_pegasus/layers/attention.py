@@ -10,7 +10,7 @@ from tf_pegasus.layers.dense import PegasusDense
 
 
 class AttentionProjections(NamedTuple):
-    """The four products of an attention layer: its dense layers, or what they froze to."""
+    """The four projections of an attention layer, as dense layers or frozen."""
 
     query: Callable
     key: Callable
@@ -22,18 +22,18 @@ class AttentionProjections(NamedTuple):
 class PegasusAttention(keras.layers.Layer):
     """Scaled dot-product attention with several heads (Vaswani et al., 2017, section 3.2).
 
-    Projections run in the compute dtype, scores and softmax in float32. What is attended to is a
-    cache's business, see `tf_pegasus.layers.kv_cache`.
+    Projections run in the compute dtype, scores and softmax in float32. The cache determines which
+    keys and values are attended to, see `tf_pegasus.layers.kv_cache`.
 
     Args:
         embed_dim: int, width of queries and output.
         num_heads: int, must divide `embed_dim`.
         dropout: float, dropout of the attention weights.
         init_std: float, standard deviation of the kernels' initializer.
-        **kwargs: of `keras.layers.Layer`.
+        **kwargs: arguments of `keras.layers.Layer`.
 
     Raises:
-        ValueError: `num_heads` does not divide `embed_dim`.
+        ValueError: if `num_heads` does not divide `embed_dim`.
     """
 
     def __init__(self, embed_dim, num_heads, dropout=0.0, init_std=0.02, **kwargs):
@@ -65,27 +65,34 @@ class PegasusAttention(keras.layers.Layer):
         return AttentionProjections(*(dense.freeze() for dense in self._projections()))
 
     def key_value(self, states, frozen=None):
-        """Projects `(batch, length, embed_dim)` to keys and values, each
-        `(batch, heads, length, head_dim)` in the compute dtype."""
+        """Projects states to keys and values.
+
+        Args:
+            states: float `(batch, length, embed_dim)`.
+            frozen: see `call`.
+
+        Returns:
+            Keys and values, each `(batch, heads, length, head_dim)` in the compute dtype.
+        """
         projections = frozen or self._projections()
         return self._split_heads(projections.key(states)), self._split_heads(
             projections.value(states)
         )
 
     def call(self, hidden_states, cache, head_mask=None, frozen=None, training=False):
-        """Attends to a cache.
+        """Attends to the keys and values of a cache.
 
         Args:
             hidden_states: `(batch, queries, embed_dim)`.
-            cache: what is attended to, and where the keys and values of `hidden_states` go; see
-                `tf_pegasus.layers.kv_cache`.
-            head_mask: float32 `(heads,)`, what each head's weights are multiplied by, or None.
-            frozen: what `freeze` returned, or None to use the weights as they are.
+            cache: provides the keys and values to attend to, and stores those of
+                `hidden_states`; see `tf_pegasus.layers.kv_cache`.
+            head_mask: float32 `(heads,)`, factors of the heads' attention weights, or None.
+            frozen: the result of `freeze`, or None to use the weights as they are.
             training: bool, applies dropout.
 
         Returns:
-            float32 `(batch, queries, embed_dim)`; the attention weights, float32
-            `(batch, heads, queries, keys)`; the next cache.
+            A tuple of the output, float32 `(batch, queries, embed_dim)`; the attention weights,
+            float32 `(batch, heads, queries, keys)`; and the next cache.
         """
         projections = frozen or self._projections()
         # Scaling before the product keeps float16 scores small.

@@ -1,7 +1,7 @@
-"""Attention of beams, one new position each, to keys that they share.
+"""Attention of beams, with one new position each, to keys that they share.
 
-The softmax over all keys is taken in parts, which are merged at the end (Milakov and
-Gimelshein, 2018); parts that hold no position yet are skipped.
+The softmax over all keys is computed in parts, which are merged at the end (Milakov and
+Gimelshein, 2018); parts without positions are skipped.
 """
 
 from typing import NamedTuple
@@ -10,16 +10,16 @@ import tensorflow as tf
 
 from tf_pegasus.layers.dense import saturate
 
-# Added to the scores of what a beam must not see. Finite, so that a sum or difference of two
-# stays a number.
+# Added to the scores of keys that a beam must not see. Finite, so that the sum or difference of
+# two such scores is never NaN.
 HIDDEN = -1e9
 
 
 class PartialSoftmax(NamedTuple):
-    """The contribution of one part of the keys; all float32.
+    """The result of attention to one part of the keys; all fields are float32.
 
     Fields:
-        context: `(batch, heads, beams, head_dim)`, the mean of its values by their weights.
+        context: `(batch, heads, beams, head_dim)`, mean of the part's values by their weights.
         weights: `(batch, heads, beams, keys)`, softmax of the scores.
         max_score: `(batch, heads, beams, 1)`.
         denominator: `(batch, heads, beams, 1)`, sum of exp(score - max_score).
@@ -41,7 +41,7 @@ def attend_to_part(query, keys, values, mask):
         mask: float32, added to the scores: broadcastable to `(batch, heads, beams, keys)`.
 
     Returns:
-        A `PartialSoftmax`. Where the mask hides all keys, the context is a mean of the values.
+        A `PartialSoftmax`. If the mask hides all keys, the context is the mean of the values.
     """
     scores = tf.cast(saturate(tf.matmul(query, keys)), tf.float32) + mask
     max_score = tf.reduce_max(scores, axis=-1, keepdims=True)
@@ -53,14 +53,14 @@ def attend_to_part(query, keys, values, mask):
 
 
 def attend_to_blocks(query, blocks, views):
-    """Attends to those blocks of a layer's cache that hold positions.
+    """Attends to those blocks of a layer's cache that hold any positions.
 
     Args:
         query: `(batch, heads, beams, head_dim)`, scaled.
         blocks, views: see `tf_pegasus.layers.beam_cache`.
 
     Returns:
-        float32 context `(batch, heads, beams, head_dim)`, and the weights
+        A tuple of the context, float32 `(batch, heads, beams, head_dim)`, and the weights, float32
         `(batch, heads, beams, slots)`.
     """
     parts = [attend_to_part(query, *blocks[0], views[0].mask)]
@@ -84,7 +84,7 @@ def attend_to_blocks(query, blocks, views):
 
 
 def _empty_part(part, view):
-    """The `PartialSoftmax` of a block without positions: its share is zero."""
+    """Returns the `PartialSoftmax` of a block without positions, whose share is zero."""
     shape = tf.concat([tf.shape(part.weights)[:-1], tf.shape(view.mask)[-1:]], axis=0)
     return PartialSoftmax(
         context=tf.zeros_like(part.context),

@@ -1,9 +1,9 @@
-"""The decoder's keys and values in beam search: written once, never moved.
+"""The decoder's keys and values in beam search, which are written once and never moved.
 
-When beams are reordered, a hypothesis continues another one's past. Instead of copying that
-past, every beam sees all beams' keys under a mask: `ancestors` says which beam's slot holds each
-position of a hypothesis. The slots are kept in blocks of positions, so that a step does not
-read those that no hypothesis has reached.
+When beams are reordered, a hypothesis continues the past of another beam. Instead of copying that
+past, every beam attends to all beams' keys under a mask: `ancestors` says which beam's slot holds
+each position of a hypothesis. The slots are divided into blocks of positions, so that a step does
+not read blocks that no hypothesis has reached.
 """
 
 import math
@@ -15,8 +15,8 @@ import tensorflow as tf
 from tf_pegasus.layers.beam_attention import HIDDEN, attend_to_blocks, attend_to_part
 from tf_pegasus.utils.compat import is_in_xla_context
 
-# More blocks waste less reading, but each is more operations at every step.
-_POSITIONS_A_BLOCK = 64
+# Smaller blocks read fewer unused slots, but need more operations per step.
+_POSITIONS_PER_BLOCK = 64
 _MOST_BLOCKS = 8
 
 
@@ -24,11 +24,11 @@ class BeamCache(NamedTuple):
     """Keys and values of all beams and layers, and the ancestor beams of each hypothesis.
 
     Fields:
-        layers: a tuple with one tuple of blocks `(keys, values)` a layer; keys are
-            `(batch, heads, head_dim, slots)`, values `(batch, heads, slots, head_dim)`. A slot
-            is a position of a beam: `beams` slots for each position, in order.
-        ancestors: int32 `(batch, beams, positions)`, the beam in whose slot the hypothesis' key
-            of each position stands.
+        layers: tuple with one tuple of blocks `(keys, values)` per layer; keys are
+            `(batch, heads, head_dim, slots)`, values `(batch, heads, slots, head_dim)`. Slots are
+            ordered by position and, within a position, by beam.
+        ancestors: int32 `(batch, beams, positions)`, the beam whose slot holds the key of each
+            position of a hypothesis.
     """
 
     layers: tuple
@@ -36,7 +36,7 @@ class BeamCache(NamedTuple):
 
     @classmethod
     def empty(cls, num_layers, batch, beams, heads, positions, head_dim, dtype):
-        """A cache of zeros with place for `positions` (int)."""
+        """Returns a cache of zeros for `positions` (int) positions."""
         blocks = tuple(
             (
                 tf.zeros((batch, heads, head_dim, length * beams), dtype),
@@ -47,7 +47,7 @@ class BeamCache(NamedTuple):
         return cls((blocks,) * num_layers, tf.zeros((batch, beams, positions), tf.int32))
 
     def reordered(self, beam_indices):
-        """Makes each beam continue another: `beam_indices` is int `(batch, beams)`."""
+        """Returns a cache in which beams continue those at `beam_indices`, int `(batch, beams)`."""
         ancestors = tf.gather(self.ancestors, beam_indices, axis=1, batch_dims=1)
         return BeamCache(self.layers, ancestors)
 
@@ -55,8 +55,8 @@ class BeamCache(NamedTuple):
         """Prepares a step at `position` (int32 scalar).
 
         Returns:
-            The cache, in which each beam's key of `position` stands in its own slot, and one
-            `BeamLayerCache` a layer.
+            The cache, in which each beam's own slot holds its key of `position`, and one
+            `BeamLayerCache` per layer.
         """
         own = tf.range(self.ancestors.shape[1])[:, None]
         is_position = tf.range(self.ancestors.shape[2]) == position
@@ -66,19 +66,20 @@ class BeamCache(NamedTuple):
 
 
 def _block_lengths(positions):
-    count = min(max(1, round(positions / _POSITIONS_A_BLOCK)), _MOST_BLOCKS)
+    count = min(max(1, round(positions / _POSITIONS_PER_BLOCK)), _MOST_BLOCKS)
     length = math.ceil(positions / count)
     return [min(length, positions - start) for start in range(0, positions, length)]
 
 
 class BlockView(NamedTuple):
-    """One block at one step, the same for all layers.
+    """One block of the cache at one step, the same for all layers.
 
     Fields:
-        is_reached: bool scalar, whether any hypothesis has a position in it.
-        is_written: bool scalar, whether the step's position is in it.
-        slot: int32 scalar, where the position's slots begin (if it is in the block).
-        mask: float32 `(batch, 1, beams, slots)`, 0 where a hypothesis sees a slot, else `HIDDEN`.
+        is_reached: bool scalar, whether any hypothesis has a position in the block.
+        is_written: bool scalar, whether the position of this step is in the block.
+        slot: int32 scalar, first slot of that position (if it is in the block).
+        mask: float32 `(batch, 1, beams, slots)`, 0 if a hypothesis sees a slot, otherwise
+            `HIDDEN`.
     """
 
     is_reached: tf.Tensor
@@ -88,12 +89,12 @@ class BlockView(NamedTuple):
 
 
 def _views(ancestors, position):
-    """Lists the `BlockView`s of a step.
+    """Returns the `BlockView`s of a step.
 
     Args:
-        ancestors: int32 `(batch, beams, positions)`, its entry at `position` already the beams'
-            own.
-        position: int32 scalar, the step's.
+        ancestors: int32 `(batch, beams, positions)`, whose entries at `position` already are the
+            beams themselves.
+        position: int32 scalar, the position of the step.
     """
     beams, positions = ancestors.shape[1], ancestors.shape[2]
     result, start = [], 0
@@ -114,9 +115,9 @@ def _views(ancestors, position):
 
 
 class BeamLayerCache(NamedTuple):
-    """One layer of a `BeamCache` at one step; a cache as `tf_pegasus.layers.kv_cache` says.
+    """One layer of a `BeamCache` at one step; follows the protocol of `tf_pegasus.layers.kv_cache`.
 
-    Its queries are the beams: `(batch, heads, beams, head_dim)`, one new position each.
+    Its queries are the beams, `(batch, heads, beams, head_dim)`, with one new position each.
     """
 
     blocks: tuple
@@ -134,11 +135,12 @@ class BeamLayerCache(NamedTuple):
 
 
 class BeamMemory(NamedTuple):
-    """Keys and values of the source, which its beams share; a cache as
-    `tf_pegasus.layers.kv_cache` says.
+    """Keys and values of a source, shared by its beams.
+
+    Follows the protocol of `tf_pegasus.layers.kv_cache`.
 
     Fields:
-        mask: float32 `(batch, 1, 1, source_length)`, 0 where a token counts, else `HIDDEN`.
+        mask: float32 `(batch, 1, 1, source_length)`, 0 for tokens to attend to, else `HIDDEN`.
         keys: `(batch, heads, head_dim, source_length)`.
         values: `(batch, heads, source_length, head_dim)`.
     """
@@ -149,7 +151,7 @@ class BeamMemory(NamedTuple):
 
     @classmethod
     def of(cls, memory):
-        """The same source as a `CrossAttentionMemory` with a mask."""
+        """Converts a `CrossAttentionMemory` that has a mask."""
         mask = tf.where(memory.mask, 0.0, HIDDEN)
         return cls(mask, tf.transpose(memory.keys, (0, 1, 3, 2)), memory.values)
 
@@ -161,12 +163,18 @@ class BeamMemory(NamedTuple):
 
 def _check_unmodified(modify):
     if modify is not None:
-        raise ValueError("beam search takes neither dropout nor head masks")
+        raise ValueError("beam search supports neither dropout nor head masks")
 
 
 def _write(block, view, keys, values):
-    """Puts a step's keys `(batch, heads, head_dim, beams)` and values
-    `(batch, heads, beams, head_dim)` into a block, if its position is there."""
+    """Writes the keys and values of a step into a block, if the block holds its position.
+
+    Args:
+        block: keys and values, see `BeamCache.layers`.
+        view: `BlockView`.
+        keys: `(batch, heads, head_dim, beams)`.
+        values: `(batch, heads, beams, head_dim)`.
+    """
     places = ([0, 0, 0, view.slot], [0, 0, view.slot, 0])
     return tuple(
         _replace_slice(
@@ -179,11 +187,12 @@ def _write(block, view, keys, values):
 
 
 def _replace_slice(tensor, start, values):
-    """`tensor` with `values`, of the same rank, from the place `start`."""
+    """Returns `tensor` with `values`, of the same rank, written from index `start` on."""
     if is_in_xla_context():
         return keras.ops.slice_update(tensor, start, values)
-    # That is an op of XLA's, which TensorFlow compiles by itself wherever it runs, and TF Serving
-    # refuses; this is TensorFlow's own, which XLA has only for starts that never change.
+    # `XlaDynamicUpdateSlice` is an op of XLA, which TensorFlow compiles by itself wherever it
+    # runs, and which TF Serving refuses. This is TensorFlow's own op, which XLA supports only
+    # for starts that are static.
     end = tf.stack(start) + tf.shape(values)
     return tf.raw_ops.TensorStridedSliceUpdate(
         input=tensor, begin=tf.stack(start), end=end, strides=[1] * len(start), value=values

@@ -1,4 +1,4 @@
-"""The decoder: target ids and encoder states to hidden states, all at once or by steps."""
+"""The decoder, from target ids and encoder states to hidden states, at once or step by step."""
 
 from typing import Any, NamedTuple
 
@@ -19,11 +19,11 @@ from tf_pegasus.layers.unpack_inputs import TensorLike, as_embeddings, unpack_in
 
 
 class PreparedDecoder(NamedTuple):
-    """Inputs of every step of one generation, computed once.
+    """Inputs that all steps of a generation share, computed once.
 
     Fields:
-        layers: a `FrozenLayer` for each layer.
-        memories: a `BeamMemory` for each layer.
+        layers: one `FrozenLayer` per layer.
+        memories: one `BeamMemory` per layer.
     """
 
     layers: tuple
@@ -34,11 +34,11 @@ class DecodedStep(NamedTuple):
     """Output of the decoder for one new position of every beam.
 
     Fields:
-        hidden_states: the embeddings and one a layer, float32 `(batch, beams, d_model)`; the
-            last is after the final layer norm.
-        cache: `BeamCache` with the position in it.
-        attentions: one a layer, float32 `(batch, heads, beams, slots)`.
-        cross_attentions: one a layer, float32 `(batch, heads, beams, source_length)`.
+        hidden_states: the embeddings and one tensor per layer, float32 `(batch, beams, d_model)`;
+            the last one follows the final layer norm.
+        cache: `BeamCache` that includes the new position.
+        attentions: one float32 `(batch, heads, beams, slots)` per layer.
+        cross_attentions: one float32 `(batch, heads, beams, source_length)` per layer.
     """
 
     hidden_states: tuple
@@ -52,9 +52,9 @@ class TFPegasusDecoder(PegasusStack):
     """PEGASUS decoder (Zhang et al., 2020, section 3; pre-layer-norm transformer).
 
     Args:
-        config: `PegasusConfig` or a dict that makes one.
+        config: `PegasusConfig`, or a dict of its values.
         embed_tokens: `PegasusSharedEmbedding` to share; by default a new one.
-        **kwargs: of `keras.layers.Layer`.
+        **kwargs: arguments of `keras.layers.Layer`.
 
     Example:
         >>> decoder = TFPegasusDecoder(config)
@@ -81,34 +81,31 @@ class TFPegasusDecoder(PegasusStack):
         position_ids: TensorLike | None = None,
         training: bool = False,
     ) -> TFBaseModelOutputWithPastAndCrossAttentions | tuple:
-        """Decodes a batch of known target ids, each position seeing those before it.
+        """Decodes a batch of given target ids; each position sees itself and those before it.
 
         Args:
             input_ids: int `(batch, length)`; or a dict, list or tuple of the inputs.
-            attention_mask: int or bool, nonzero where a token counts: `(batch, length)`
-                with the positions of the cache in front; with a `StaticCache`
-                `(batch, max_length)`.
-            encoder_hidden_states: `(batch, source_length, d_model)`. Without them (and
-                without a cache that knows the source) there is no cross-attention.
+            attention_mask: int or bool `(batch, length)`, nonzero for tokens to attend to,
+                including the positions of the cache; `(batch, max_length)` with a `StaticCache`.
+            encoder_hidden_states: `(batch, source_length, d_model)`. Without them (and without a
+                cache that contains the source) there is no cross-attention.
             encoder_attention_mask: int or bool `(batch, source_length)`.
-            head_mask, cross_attn_head_mask: `(layers, heads)`, 0 switches a head off.
-            past_key_values: what an earlier call returned, or a
-                `tf_pegasus.layers.kv_cache.StaticCache`; `input_ids` then hold only what
-                follows.
+            head_mask, cross_attn_head_mask: `(layers, heads)`, 0 disables a head.
+            past_key_values: the cache that an earlier call returned, or a
+                `tf_pegasus.layers.kv_cache.StaticCache`; `input_ids` then hold only the ids that
+                follow.
             inputs_embeds: float `(batch, length, d_model)`, instead of `input_ids`.
-            use_cache, output_attentions, output_hidden_states, return_dict: bool; by
-                default the configuration's.
-            position_ids: int `(batch, length)` or `(length,)`; by default those that
-                follow the cache's.
-            training: bool, applies dropout.
-
+            use_cache, output_attentions, output_hidden_states, return_dict: bool; default to
+                the configuration's values.
+            position_ids: int `(batch, length)` or `(length,)`; by default the positions that
+                follow those of the cache.
+            training: bool, whether to apply dropout.
         Returns:
-            `TFBaseModelOutputWithPastAndCrossAttentions`; a tuple where `return_dict` is
-            False.
+            `TFBaseModelOutputWithPastAndCrossAttentions`, or a tuple if `return_dict` is False.
 
         Raises:
-            ValueError: an input is missing, has a wrong shape or dtype, is too long, or
-                holds ids outside the vocabulary; the cache does not fit, or has no place.
+            ValueError: if an input is missing, has a wrong shape or dtype, is too long, or holds
+                ids outside the vocabulary; or if the cache does not fit, or is full.
         """
         past, source = past_key_values, encoder_hidden_states
         self._check_past(past)
@@ -156,7 +153,7 @@ class TFPegasusDecoder(PegasusStack):
         return output.in_form(return_dict)
 
     def _layer_call(self, layer, cache, known, source_mask, heads, cross_heads, training):
-        """A layer as a function of the hidden states and, where there is one, the source."""
+        """Returns a layer as a function of the hidden states and of the source, if any."""
 
         def call(hidden_states, source=None):
             memory = known
@@ -174,7 +171,7 @@ class TFPegasusDecoder(PegasusStack):
         return call
 
     def _caches(self, past, visible):
-        """One cache of self-attention a layer."""
+        """Returns one cache of self-attention per layer."""
         if past is None:
             return [GrowingCache(visible)] * len(self.layers)
         if isinstance(past, StaticCache):
@@ -182,7 +179,7 @@ class TFPegasusDecoder(PegasusStack):
         return [GrowingCache(visible, *layer[:2]) for layer in past]
 
     def _known_memories(self, past, source_mask):
-        """The source's keys and values of each layer if a cache has them, else None."""
+        """Returns each layer's keys and values of the source if a cache has them, else None."""
         layers = past.layers if isinstance(past, StaticCache) else past
         return [
             CrossAttentionMemory(source_mask, *layer[2:]) if len(layer) > 2 else None
@@ -190,7 +187,7 @@ class TFPegasusDecoder(PegasusStack):
         ]
 
     def _check_past(self, past):
-        """Raises ValueError where a cache has another form than this decoder's."""
+        """Raises ValueError if a cache does not fit this decoder."""
         if past is None:
             return
         layers = past.layers if isinstance(past, StaticCache) else past
@@ -200,27 +197,27 @@ class TFPegasusDecoder(PegasusStack):
         ):
             raise ValueError(
                 "past_key_values must be a tuple with one (keys, values, source keys, source "
-                f"values) a layer, or a StaticCache, got {type(past).__name__}"
+                f"values) per layer, or a StaticCache, got {type(past).__name__}"
             )
         if len(layers) != len(self.layers):
             raise ValueError(
-                f"past_key_values is of {len(layers)} layers, the decoder has {len(self.layers)}"
+                f"past_key_values has {len(layers)} layers, the decoder has {len(self.layers)}"
             )
         attention = self.layers[0].self_attn
         shape = (None, attention.num_heads, None, attention.head_dim)
         for tensor in tf.nest.flatten(layers):
             if not tensor.shape.is_compatible_with(shape):
                 raise ValueError(
-                    f"past_key_values holds a tensor of the shape {tuple(tensor.shape)}, "
-                    f"expected (batch, heads, length, head_dim) = {shape}"
+                    f"past_key_values contains a tensor of shape {tuple(tensor.shape)}, expected "
+                    f"(batch, heads, length, head_dim) = {shape}"
                 )
 
     def _visible(self, attention_mask, past, start, length):
-        """bool, broadcastable to `(batch, 1, length, keys)`: what each position may see."""
+        """Returns what each position may see: bool, broadcastable to `(batch, 1, length, keys)`."""
         keys = past.max_length if isinstance(past, StaticCache) else start + length
         if isinstance(past, StaticCache):
             _check_room(start + length, keys)
-        # A position sees itself and what stands before it: (1, 1, length, keys)
+        # A position sees itself and those before it: (1, 1, length, keys)
         queries = start + tf.range(length)
         visible = (queries[:, None] >= tf.range(keys)[None, :])[None, None]
         own = padding_mask(
@@ -229,7 +226,7 @@ class TFPegasusDecoder(PegasusStack):
         return visible if own is None else visible & own
 
     def init_cache(self, batch_size, max_length, encoder_hidden_states=None):
-        """An empty `StaticCache` with place for `max_length` positions.
+        """Returns an empty `StaticCache` for `max_length` positions.
 
         Args:
             batch_size, max_length: int or int scalar tensor.
@@ -248,7 +245,7 @@ class TFPegasusDecoder(PegasusStack):
         return StaticCache(tuple(layers), tf.constant(0))
 
     def init_beam_cache(self, batch, beams, positions):
-        """An empty `BeamCache` with place for `positions` (int)."""
+        """Returns an empty `BeamCache` for `positions` (int) positions."""
         attention = self.layers[0].self_attn
         return BeamCache.empty(
             len(self.layers),
@@ -261,8 +258,9 @@ class TFPegasusDecoder(PegasusStack):
         )
 
     def prepare(self, encoder_hidden_states, encoder_attention_mask) -> PreparedDecoder:
-        """Computes the inputs that all calls of `step` share: weights, and keys and values of the
-        source.
+        """Computes the inputs that all calls of `step` share.
+
+        These are the frozen weights, and the keys and values of the source.
 
         Args:
             encoder_hidden_states: float32 `(batch, source_length, d_model)`.
@@ -278,12 +276,12 @@ class TFPegasusDecoder(PegasusStack):
         """Decodes one new token of every beam.
 
         Args:
-            input_ids: int `(batch, beams)`, beams known when a graph is built.
-            position: int32 scalar, where the tokens stand.
+            input_ids: int `(batch, beams)`, with a static number of beams.
+            position: int32 scalar, the position of the tokens.
             cache: `BeamCache` with the positions before.
             prepared: see `prepare`.
         """
-        # All beams stand at one position: embed them as rows of one token.
+        # All beams are at the same position, so embed them as rows of one token.
         embedded = self.embed(tf.reshape(input_ids, (-1, 1)), start=position)
         embedded = tf.reshape(embedded, (-1, input_ids.shape[1], self.config.d_model))
         cache, layer_caches = cache.at(position)
@@ -305,7 +303,7 @@ class TFPegasusDecoder(PegasusStack):
 
 
 def _check_room(needed, room):
-    message = "past_key_values is full: init_cache made room for fewer positions than are needed"
+    message = "past_key_values is full: init_cache allocated fewer positions than are needed"
     if tf.executing_eagerly():
         if needed > room:
             raise ValueError(f"{message} ({int(room)}, {int(needed)})")
@@ -314,7 +312,7 @@ def _check_room(needed, room):
 
 
 def _present(outputs, past, length):
-    """The `past_key_values` of the next call."""
+    """Returns the `past_key_values` for the next call."""
     layers = tuple(
         (o.cache.keys, o.cache.values, *(() if o.memory is None else o.memory[1:])) for o in outputs
     )

@@ -1,7 +1,7 @@
 """The dense layer of all attention and feed-forward blocks.
 
-It alone handles half precision, int8 and LoRA. Other layers call it, or, inside a loop, what its
-`freeze` returns.
+It alone handles half precision, int8 and LoRA. Other layers call it or, inside a loop, call the
+result of its `freeze`.
 """
 
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import keras
 import tensorflow as tf
 
-# Inputs of a float16 product are scaled down, so that sums up to 65,504 * 64 are exact enough. A
-# power of two loses nothing but the smallest 4e-6 of float16's range.
+# Inputs of a float16 product are scaled down, so that sums up to 65,504 * 64 stay finite. A power
+# of two loses no precision except below 4e-6, the smallest numbers of float16's range.
 _FLOAT16_SHRINK = 1 / 64
 
 
 def saturate(tensor: tf.Tensor) -> tf.Tensor:
-    """Replaces what overflowed float16 by its largest number; leaves other dtypes alone."""
+    """Replaces float16 overflow by the largest finite number; leaves other dtypes unchanged."""
     if tensor.dtype != tf.float16:
         return tensor
     return tf.clip_by_value(tensor, tensor.dtype.min, tensor.dtype.max)
@@ -25,20 +25,19 @@ def saturate(tensor: tf.Tensor) -> tf.Tensor:
 class PegasusDense(keras.layers.Dense):
     """A linear layer that stays finite in float16, quantizes to int8 and takes LoRA adapters.
 
-    Weights, `.keras` files, `quantize("int8")` and `enable_lora` are those of
-    `keras.layers.Dense`.
+    Weights, `.keras` files, `quantize("int8")` and `enable_lora` work as in `keras.layers.Dense`.
 
     Args:
         units: int, width of the output.
         init_std: float, standard deviation of the kernel's truncated normal initializer.
-        output_dtype: `"float32"` for what is added to the float32 residual stream: values that
-            float16 cannot hold then come out right. By default the compute dtype, in which
-            float16 saturates at its largest number.
-        **kwargs: of `keras.layers.Dense`.
+        output_dtype: `"float32"` for outputs that are added to the float32 residual stream, which
+            keeps values that exceed float16's range. By default the compute dtype, where float16
+            saturates at its largest number.
+        **kwargs: arguments of `keras.layers.Dense`.
 
     Attributes:
-        structure_changes: int, of the class: how often any layer was quantized or got an
-            adapter. Functions that were traced before are wrong for that layer.
+        structure_changes: int, class attribute: how often any layer was quantized or got an
+            adapter. Functions that were traced before are outdated for that layer.
 
     Example:
         >>> dense = PegasusDense(8, output_dtype="float32", dtype="mixed_float16")
@@ -55,12 +54,14 @@ class PegasusDense(keras.layers.Dense):
         self.output_dtype = output_dtype
 
     def add_weight(self, *args, **kwargs):
-        # Weights are cast in `freeze` alone, which gives the same inside and outside of a call.
+        # Only `freeze` casts weights, which gives the same result inside and outside of a call.
         return super().add_weight(*args, **{**kwargs, "autocast": False})
 
     def freeze(self) -> "FrozenDense":
-        """Reads the weights once, for a loop that uses them at every step: adapters are merged
-        into a float kernel, and the kernel is cast to the compute dtype."""
+        """Reads the weights once, for a loop that uses them at every step.
+
+        Adapters are merged into a float kernel, and the kernel is cast to the compute dtype.
+        """
         dtype = self.output_dtype or self.compute_dtype
         bias = None if self.bias is None else tf.convert_to_tensor(self.bias)
         if self.quantization_mode == "int8":
@@ -83,10 +84,10 @@ class PegasusDense(keras.layers.Dense):
         return self.call(inputs, training)
 
     def quantize(self, mode=None, type_check=True, config=None):
-        """See `keras.layers.Dense.quantize`; only `"int8"` has a product here.
+        """See `keras.layers.Dense.quantize`; only `"int8"` is supported.
 
         Raises:
-            ValueError: another mode.
+            ValueError: if `mode` is not `"int8"`.
         """
         if mode != "int8":
             raise ValueError(f"mode={mode!r} must be 'int8'")
@@ -100,8 +101,10 @@ class PegasusDense(keras.layers.Dense):
         PegasusDense.structure_changes += 1
 
     def stored_weights(self) -> dict:
-        """Returns `{"kernel": …, "bias": …}` as checkpoints hold them: variables, or, with LoRA,
-        the merged kernel as a tensor."""
+        """Returns `{"kernel": …, "bias": …}` as stored in checkpoints.
+
+        The values are variables; with LoRA, the kernel is a tensor with the adapter merged.
+        """
         return {"kernel": self.kernel, "bias": self.bias}
 
     def get_config(self):
@@ -114,14 +117,14 @@ class PegasusDense(keras.layers.Dense):
 
 @dataclass(frozen=True)
 class FrozenDense:
-    """A dense layer's product over weights that were read before.
+    """The product of a dense layer with weights that were read in advance.
 
     Attributes:
-        kernel: `(in_dim, units)` in the dtype that the product runs in, int8 included.
+        kernel: `(in_dim, units)`, in the dtype of the product, which may be int8.
         bias: `(units,)`, or None.
         dtype: str, dtype of the output.
-        scale: float32 `(units,)`, what an int8 kernel was multiplied by; else None.
-        adapter: LoRA's matrices beside an int8 kernel, float32 `(in_dim, rank)` and
+        scale: float32 `(units,)`, the factors by which an int8 kernel was scaled; else None.
+        adapter: the LoRA matrices of an int8 kernel, float32 `(in_dim, rank)` and
             `(rank, units)`; else None.
     """
 
@@ -134,7 +137,7 @@ class FrozenDense:
     def __call__(self, inputs: tf.Tensor) -> tf.Tensor:
         """Maps `(..., in_dim)` to `(..., units)`."""
         in_dim, units = self.kernel.shape
-        # A product with a matrix of rows: TensorFlow's batched one would repeat the kernel.
+        # A 2D product, because TensorFlow's batched one would repeat the kernel.
         outputs = self._product(tf.reshape(inputs, (-1, in_dim)))
         dynamic = tf.shape(inputs)
         leading = [
@@ -163,15 +166,15 @@ class FrozenDense:
 
 
 def int8_product(rows, kernel, scale, transpose_kernel=False):
-    """Multiplies rows, each quantized by its largest entry, with an int8 kernel.
+    """Multiplies rows, each quantized by its largest absolute entry, with an int8 kernel.
 
-    The gradient is that of the product with the kernel's float values: rounding passes it
-    straight through (Bengio et al., 2013).
+    The gradient is that of the product with the kernel's float values: it passes straight
+    through the rounding (Bengio et al., 2013).
 
     Args:
         rows: float32 `(rows, in_dim)`.
-        kernel: int8 `(in_dim, units)`, transposed where `transpose_kernel`.
-        scale: float32 `(units,)`, what the kernel was multiplied by.
+        kernel: int8 `(in_dim, units)`, or its transpose with `transpose_kernel`.
+        scale: float32 `(units,)`, the factors by which the kernel was scaled.
         transpose_kernel: bool.
 
     Returns:

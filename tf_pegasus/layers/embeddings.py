@@ -10,14 +10,14 @@ from tf_pegasus.utils.compat import add_weight, replace_weight
 
 @keras.saving.register_keras_serializable(package="tf_pegasus")
 class PegasusSharedEmbedding(keras.layers.Layer):
-    """The token embedding that encoder, decoder and output projection share.
+    """The token embedding shared by encoder, decoder and output projection.
 
     Args:
         vocab_size: int, number of rows.
         d_model: int, width.
         init_std: float, standard deviation of the truncated normal initializer.
-        pad_token_id: int, the row that starts as zeros.
-        **kwargs: of `keras.layers.Layer`.
+        pad_token_id: int, the row that is initialized to zeros.
+        **kwargs: arguments of `keras.layers.Layer`.
     """
 
     def __init__(self, vocab_size, d_model, init_std=0.02, pad_token_id=0, **kwargs):
@@ -38,7 +38,7 @@ class PegasusSharedEmbedding(keras.layers.Layer):
             name="embeddings",
             shape=(self.vocab_size, self.d_model),
             initializer=initializer,
-            # The residual stream and the logits are float32 whatever the compute dtype.
+            # The residual stream and the logits are float32 under any compute dtype.
             autocast=False,
         )
         self.scale = None
@@ -48,19 +48,19 @@ class PegasusSharedEmbedding(keras.layers.Layer):
         return keras.initializers.TruncatedNormal(stddev=self.init_std)(shape, dtype=dtype)
 
     def to_int8(self):
-        """Quantizes each row to int8, scaled so that its largest entry is 127."""
+        """Quantizes each row to int8, scaled so that its largest absolute entry is 127."""
         rows, scale = keras.quantizers.abs_max_quantize(self.embeddings, axis=1, to_numpy=True)
         replace_weight(self, "embeddings", rows, "int8", trainable=False)
         self.scale = add_weight(self, "scale", tf.cast(scale[:, 0], tf.float32), "float32", False)
 
     def resize(self, vocab_size):
-        """Makes the table `vocab_size` rows long; rows that stay keep their values.
+        """Resizes the table to `vocab_size` rows; remaining rows keep their values.
 
         Raises:
-            ValueError: the table was quantized.
+            ValueError: if the table is quantized.
         """
         if self.scale is not None:
-            raise ValueError("the embedding is quantized to int8: resize it before")
+            raise ValueError("the embedding is quantized to int8: resize it before quantizing")
         rows = self.embeddings.value[:vocab_size]
         missing = vocab_size - rows.shape[0]
         if missing > 0:
@@ -77,7 +77,7 @@ class PegasusSharedEmbedding(keras.layers.Layer):
         return rows / tf.gather(self.scale.value, input_ids)[..., None]
 
     def logits(self, hidden_states):
-        """Projects `(..., d_model)` on the vocabulary, in float32: `(..., vocab_size)`."""
+        """Projects `(..., d_model)` to the vocabulary in float32: `(..., vocab_size)`."""
         states = tf.reshape(tf.cast(hidden_states, tf.float32), (-1, self.d_model))
         if self.scale is not None:
             scores = self._int8_logits(states)
@@ -93,7 +93,7 @@ class PegasusSharedEmbedding(keras.layers.Layer):
         return int8_product(rows, self.embeddings.value, self.scale.value, transpose_kernel=True)
 
     def next_logits(self, hidden_states, bias):
-        """`logits` of few rows, plus a bias: faster where a step has tens of them.
+        """Returns `logits` plus a bias; faster than `logits` for a few tens of rows.
 
         Args:
             hidden_states: float32 `(batch, beams, d_model)`.
@@ -107,9 +107,9 @@ class PegasusSharedEmbedding(keras.layers.Layer):
             scores = self._int8_logits(rows) + bias
         else:
             table = tf.cast(self.embeddings.value, tf.float32)
-            # The table on the left is read as it lies; on the right it would be transposed and
-            # repacked at every step. XLA turns the product round again unless something (the
-            # bias) stands between it and the transposition.
+            # As the left operand, the table is read in place; as the right one it would be
+            # transposed and repacked at every step. The bias is added in between because XLA would
+            # otherwise swap the operands of a product that is followed by a transposition.
             scores = tf.transpose(tf.matmul(table, rows, transpose_b=True) + bias[:, None])
         return tf.reshape(scores, (-1, hidden_states.shape[1], self.vocab_size))
 
@@ -127,23 +127,26 @@ class PegasusSharedEmbedding(keras.layers.Layer):
 
 
 def check_ids(ids, vocab_size, name="input_ids", what="the model's vocabulary"):
-    """Raises on ids outside [0, vocab_size): ValueError in eager, InvalidArgument in a graph.
+    """Checks that ids are in [0, vocab_size).
 
-    XLA drops the assertion (and clamps the look-up), so what feeds an XLA program is
-    checked before it enters.
+    XLA drops the assertion (and clamps look-ups), so ids must be checked before they enter an
+    XLA program.
+
+    Raises:
+        ValueError: if an id is out of range; `InvalidArgumentError` in a graph.
     """
     message = f"{name} holds ids outside [0, {vocab_size}), {what}"
     inside = tf.reduce_all((ids >= 0) & (ids < vocab_size))
     if tf.executing_eagerly():
         if not inside:
             lowest, highest = tf.reduce_min(ids).numpy(), tf.reduce_max(ids).numpy()
-            raise ValueError(f"{message}: they go from {lowest} to {highest}")
+            raise ValueError(f"{message}: they range from {lowest} to {highest}")
     else:
         tf.debugging.Assert(inside, [message])
 
 
 def sinusoidal_positions(length, d_model, variant="huggingface"):
-    """Position embeddings: sines in the first half of the width, cosines in the second.
+    """Returns position embeddings: sines in the first half of the width, cosines in the second.
 
     Args:
         length: int, number of positions.
@@ -163,13 +166,13 @@ def sinusoidal_positions(length, d_model, variant="huggingface"):
 
 @keras.saving.register_keras_serializable(package="tf_pegasus")
 class PegasusSinusoidalPositionalEmbedding(keras.layers.Layer):
-    """Fixed position embeddings (section 3 of the paper follows Vaswani et al., 3.5).
+    """Fixed sinusoidal position embeddings (paper, section 3; Vaswani et al., 2017, section 3.5).
 
     Args:
-        num_positions: int, longest sequence.
+        num_positions: int, length of the longest sequence.
         d_model: int, width.
         variant: see `sinusoidal_positions`.
-        **kwargs: of `keras.layers.Layer`.
+        **kwargs: arguments of `keras.layers.Layer`.
     """
 
     def __init__(self, num_positions, d_model, variant="huggingface", **kwargs):
@@ -181,15 +184,15 @@ class PegasusSinusoidalPositionalEmbedding(keras.layers.Layer):
         self.built = True
 
     def resize(self, num_positions):
-        """Makes the table `num_positions` long."""
+        """Resizes the table to `num_positions` rows."""
         self.num_positions = num_positions
         self.table = sinusoidal_positions(num_positions, self.d_model, self.variant)
 
     def call(self, embeddings, start=0, position_ids=None):
-        """Adds positions to token embeddings: start, start + 1, …, or those that are given.
+        """Adds the embeddings of positions start, start + 1, …, or of `position_ids`.
 
         Args:
-            embeddings: float32 `(batch, length, d_model)`.
+            embeddings: float32 `(batch, length, d_model)`, token embeddings.
             start: int or int scalar tensor.
             position_ids: int `(batch, length)` or `(length,)`, or None.
 
@@ -197,8 +200,8 @@ class PegasusSinusoidalPositionalEmbedding(keras.layers.Layer):
             float32 `(batch, length, d_model)`.
 
         Raises:
-            ValueError: the positions exceed `num_positions` (where they are known only when
-                a graph runs: InvalidArgumentError).
+            ValueError: if the positions exceed `num_positions` (`InvalidArgumentError` if they are
+                known only when a graph runs).
         """
         if position_ids is not None:
             position_ids = tf.convert_to_tensor(position_ids)
@@ -215,7 +218,7 @@ class PegasusSinusoidalPositionalEmbedding(keras.layers.Layer):
         else:
             message = ["a sequence of", start + length, "tokens", limit]
             checks.append(tf.debugging.Assert(start + length <= self.num_positions, message))
-        # Without the dependency, slicing would fail first, and say less.
+        # Without the dependency, slicing would fail first, with a less helpful message.
         with tf.control_dependencies([check for check in checks if check is not None]):
             positions = tf.slice(tf.constant(self.table), [start, 0], [length, self.d_model])
         return embeddings + positions

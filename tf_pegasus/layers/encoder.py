@@ -1,4 +1,4 @@
-"""The encoder: ids to hidden states."""
+"""The encoder, from ids to hidden states."""
 
 import functools
 
@@ -15,9 +15,9 @@ class TFPegasusEncoder(PegasusStack):
     """PEGASUS encoder (Zhang et al., 2020, section 3; pre-layer-norm transformer).
 
     Args:
-        config: `PegasusConfig` or a dict that makes one.
+        config: `PegasusConfig`, or a dict of its values.
         embed_tokens: `PegasusSharedEmbedding` to share; by default a new one.
-        **kwargs: of `keras.layers.Layer`.
+        **kwargs: arguments of `keras.layers.Layer`.
 
     Example:
         >>> encoder = TFPegasusEncoder(config)
@@ -42,20 +42,20 @@ class TFPegasusEncoder(PegasusStack):
 
         Args:
             input_ids: int `(batch, length)`; or a dict, list or tuple of the inputs.
-            attention_mask: int or bool `(batch, length)`, nonzero where a token counts;
-                by default all count.
-            head_mask: `(layers, heads)`, 0 switches a head off, 1 leaves it.
-            inputs_embeds: float `(batch, length, d_model)`, instead of `input_ids`: what
-                their embedding, times sqrt(d_model) where `scale_embedding`, would be.
-            output_attentions, output_hidden_states, return_dict: bool; by default the
-                configuration's.
-            training: bool, applies dropout.
+            attention_mask: int or bool `(batch, length)`, nonzero for tokens to attend to; by
+                default all.
+            head_mask: `(layers, heads)`, 0 disables a head, 1 keeps it.
+            inputs_embeds: float `(batch, length, d_model)`, instead of `input_ids`: their
+                embeddings, multiplied by sqrt(d_model) already if `scale_embedding` is set.
+            output_attentions, output_hidden_states, return_dict: bool; default to the
+                configuration's values.
+            training: bool, whether to apply dropout.
 
         Returns:
-            `TFBaseModelOutput`; a tuple where `return_dict` is False.
+            `TFBaseModelOutput`, or a tuple if `return_dict` is False.
 
         Raises:
-            ValueError: an input is missing, has a wrong shape or dtype, is too long, or
+            ValueError: if an input is missing, has a wrong shape or dtype, is too long, or
                 holds ids outside the vocabulary.
         """
         embedded = self.embed_inputs(input_ids, inputs_embeds)

@@ -10,7 +10,7 @@ from tf_pegasus.layers.dense import PegasusDense
 
 
 class FeedForwardProjections(NamedTuple):
-    """The two products of a feed-forward block: its dense layers, or what they froze to."""
+    """The two projections of a feed-forward block, as dense layers or frozen."""
 
     first: Callable
     second: Callable
@@ -21,12 +21,12 @@ class PegasusFeedForward(keras.layers.Layer):
     """Position-wise feed-forward block (Vaswani et al., 2017, section 3.3).
 
     Args:
-        hidden_dim: int, width between the two products.
+        hidden_dim: int, width between the two projections.
         embed_dim: int, width of input and output.
-        activation: str, a name of `ACTIVATIONS`.
+        activation: str, a key of `ACTIVATIONS`.
         dropout: float, dropout after the activation.
         init_std: float, standard deviation of the kernels' initializer.
-        **kwargs: of `keras.layers.Layer`.
+        **kwargs: arguments of `keras.layers.Layer`.
     """
 
     def __init__(self, hidden_dim, embed_dim, activation, dropout=0.0, init_std=0.02, **kwargs):
@@ -55,8 +55,8 @@ class PegasusFeedForward(keras.layers.Layer):
 
         Args:
             hidden_states: float `(..., embed_dim)`.
-            frozen: what `freeze` returned, or None to use the weights as they are.
-            training: bool, applies dropout.
+            frozen: the result of `freeze`, or None to use the weights as they are.
+            training: bool, whether to apply dropout.
         """
         projections = frozen or FeedForwardProjections(self.fc1, self.fc2)
         hidden_states = ACTIVATIONS[self.activation](projections.first(hidden_states))

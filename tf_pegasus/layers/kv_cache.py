@@ -1,19 +1,19 @@
-"""Caches of keys and values, and attention to them.
+"""Key/value caches, and attention to them.
 
-An attention layer passes its query to a cache, whatever kind of cache it is. All kinds have one
+An attention layer passes its query to a cache and does not know its kind. All caches have one
 method, which returns `(context, weights, cache)`:
 
     cache.attend(query, project, modify)
 
 - `query`: `(batch, heads, queries, head_dim)`, scaled;
 - `project`: function without arguments that returns the keys and values of the new positions,
-  `(batch, heads, queries, head_dim)` each; a cache that needs none does not call it;
-- `modify`: function of the attention weights (dropout, a head mask), or None;
+  `(batch, heads, queries, head_dim)` each; caches that are complete do not call it;
+- `modify`: function that is applied to the attention weights (dropout, a head mask), or None;
 - `context`: `(batch, heads, queries, head_dim)`;
 - `weights`: float32 `(batch, heads, queries, keys)`;
-- `cache`: the cache with the new positions in it.
+- `cache`: the cache that includes the new positions.
 
-This module has the caches of whole sequences and of step-by-step decoding; `beam_cache` has those
+This module has the caches of whole sequences and of step-by-step decoding, `beam_cache` those
 of beam search.
 """
 
@@ -30,7 +30,7 @@ def attend(query, keys, values, mask=None, modify=None):
     Args:
         query: `(batch, heads, queries, head_dim)`, scaled.
         keys, values: `(batch, heads, keys, head_dim)`.
-        mask: bool, broadcastable to `(batch, heads, queries, keys)`; False hides.
+        mask: bool, broadcastable to `(batch, heads, queries, keys)`; False hides a key.
         modify: see the module.
 
     Returns:
@@ -47,11 +47,11 @@ def attend(query, keys, values, mask=None, modify=None):
 
 
 class GrowingCache(NamedTuple):
-    """Keys and values of all positions so far; new ones are concatenated.
+    """Keys and values of all positions so far, to which new ones are concatenated.
 
     Fields:
-        mask: see `attend`, over old and new positions; or None.
-        keys, values: `(batch, heads, length, head_dim)`; None where there is no past.
+        mask: see `attend`, for old and new positions; or None.
+        keys, values: `(batch, heads, length, head_dim)`, or None if there is no past.
     """
 
     mask: tf.Tensor | None
@@ -68,10 +68,10 @@ class GrowingCache(NamedTuple):
 
 
 class StaticLayerCache(NamedTuple):
-    """One layer of a `StaticCache`: a fixed number of positions, new ones are written into it.
+    """One layer of a `StaticCache`: a fixed number of positions, into which new ones are written.
 
     Fields:
-        mask: see `attend`, over all positions that there is place for.
+        mask: see `attend`, for all allocated positions.
         keys, values: `(batch, heads, max_length, head_dim)`.
         start: int32 scalar, the first new position.
     """
@@ -108,13 +108,14 @@ class CrossAttentionMemory(NamedTuple):
 class StaticCache(NamedTuple):
     """`past_key_values` whose shapes never change, for a `tf.while_loop` or XLA.
 
-    `past_key_values` of a model's call is, as published, a tuple with one `(keys, values, source
-    keys, source values)` a layer, each `(batch, heads, length, head_dim)`, that grows by
-    concatenation; this has the place for all positions from the start. `init_cache` makes one.
+    The `past_key_values` of a model's call grow by concatenation: as published, they are a tuple
+    with one `(keys, values, source keys, source values)` per layer, each
+    `(batch, heads, length, head_dim)`. A `StaticCache` allocates all positions in advance, see
+    `init_cache`.
 
     Fields:
-        layers: a tuple as `past_key_values`, the first two tensors `max_length` long.
-        length: int32 scalar tensor, positions filled so far.
+        layers: tuple like `past_key_values`, whose first two tensors are `max_length` long.
+        length: int32 scalar tensor, number of positions filled so far.
     """
 
     layers: tuple
@@ -122,7 +123,7 @@ class StaticCache(NamedTuple):
 
     @property
     def max_length(self):
-        """int or scalar tensor, positions that there is place for."""
+        """int or scalar tensor, number of allocated positions."""
         keys = self.layers[0][0]
         return keys.shape[2] or tf.shape(keys)[2]
 
@@ -138,13 +139,13 @@ def past_length(past_key_values):
 
 
 def write_positions(cached, new, start):
-    """Puts `new` `(…, n, head_dim)` at the positions from `start` of `(…, length, head_dim)`."""
+    """Writes `new` `(…, n, head_dim)` at `start` and later of `(…, length, head_dim)`."""
     positions = tf.range(tf.shape(cached)[-2])
     count = new.shape[-2]
     if count == 1:
         return tf.where((positions == start)[:, None], new, cached)
     count = tf.shape(new)[-2] if count is None else count
     offsets = positions - start
-    # Every position takes some new one; those that are none of the new keep the old.
+    # Every position gathers a new value; those outside of the new range then keep the old one.
     spread = tf.gather(new, tf.clip_by_value(offsets, 0, count - 1), axis=-2)
     return tf.where(((offsets >= 0) & (offsets < count))[:, None], spread, cached)

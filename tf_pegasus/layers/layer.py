@@ -11,7 +11,7 @@ from tf_pegasus.layers.kv_cache import CrossAttentionMemory
 
 
 def layer_norm(config, name):
-    """A layer normalization over `d_model`; float32 under every dtype policy."""
+    """Returns a layer normalization over `d_model`, in float32 under any dtype policy."""
     norm = keras.layers.LayerNormalization(
         epsilon=config.layer_norm_epsilon, dtype="float32", name=name
     )
@@ -20,7 +20,7 @@ def layer_norm(config, name):
 
 
 def residual_dropout(config):
-    """The dropout in front of every residual addition, on the float32 residual stream."""
+    """Returns the dropout before each residual addition, on the float32 residual stream."""
     return keras.layers.Dropout(config.dropout, dtype="float32")
 
 
@@ -33,15 +33,15 @@ class FrozenLayer(NamedTuple):
 
 
 class LayerOutput(NamedTuple):
-    """Output of a layer.
+    """Output of `PegasusLayer`.
 
     Fields:
         hidden_states: float32 `(batch, length, d_model)`.
         attentions: float32 `(batch, heads, length, keys)`, the weights of self-attention.
-        cross_attentions: the same of cross-attention, `(batch, heads, length, source_length)`;
-            None without.
-        cache: the self-attention's cache with the new positions in it.
-        memory: the cross-attention's memory; None without.
+        cross_attentions: float32 `(batch, heads, length, source_length)`, the weights of
+            cross-attention, or None without.
+        cache: the self-attention's cache, including the new positions.
+        memory: the cross-attention's memory, or None without.
     """
 
     hidden_states: tf.Tensor
@@ -52,13 +52,15 @@ class LayerOutput(NamedTuple):
 
 
 class PegasusLayer(keras.layers.Layer):
-    """Self-attention, in the decoder cross-attention, and a feed-forward block, each after a layer
-    norm and with a residual connection (Zhang et al., 2020, section 3).
+    """A layer of the encoder or decoder (Zhang et al., 2020, section 3).
+
+    Self-attention, cross-attention (in the decoder) and a feed-forward block, each after a layer
+    norm and with a residual connection.
 
     Args:
         config: `PegasusConfig`.
         side: `"encoder"` or `"decoder"`.
-        **kwargs: of `keras.layers.Layer`.
+        **kwargs: arguments of `keras.layers.Layer`.
     """
 
     def __init__(self, config, side, **kwargs):
@@ -119,15 +121,15 @@ class PegasusLayer(keras.layers.Layer):
         frozen=None,
         training=False,
     ):
-        """Runs new positions, which follow those in the cache.
+        """Computes new positions, which follow those in the cache.
 
         Args:
             hidden_states: float32 `(batch, length, d_model)`.
             cache: keys and values of self-attention, see `tf_pegasus.layers.kv_cache`.
-            memory: keys and values of cross-attention; None leaves it out.
-            head_mask, cross_attn_head_mask: float32 `(heads,)` or None.
-            frozen: what `freeze` returned, or None to use the weights as they are.
-            training: bool, applies dropout.
+            memory: keys and values of cross-attention; None skips cross-attention.
+            head_mask, cross_attn_head_mask: float32 `(heads,)`, or None.
+            frozen: the result of `freeze`, or None to use the weights as they are.
+            training: bool, whether to apply dropout.
 
         Returns:
             `LayerOutput`.
@@ -159,11 +161,11 @@ class PegasusLayer(keras.layers.Layer):
 
 
 class LayerDrop(keras.layers.Layer):
-    """Skips a whole layer with probability `rate` while training (Fan et al., 2020).
+    """Skips a layer with probability `rate` in training (Fan et al., 2020).
 
     Args:
         rate: float in [0, 1].
-        **kwargs: of `keras.layers.Layer`.
+        **kwargs: arguments of `keras.layers.Layer`.
     """
 
     def __init__(self, rate, **kwargs):
@@ -173,7 +175,7 @@ class LayerDrop(keras.layers.Layer):
         self.built = True
 
     def call(self, before, after, training=False):
-        """Returns `after`, or `before` where the layer is skipped."""
+        """Returns `after`, or `before` if the layer is skipped."""
         if not training or self.rate == 0.0:
             return after
         keep = keras.random.uniform((), seed=self.seed_generator) >= self.rate

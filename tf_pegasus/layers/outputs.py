@@ -1,4 +1,4 @@
-"""Outputs of the models: named, and also ordered dicts and tuples."""
+"""Outputs of the models, accessible by attribute, key and index."""
 
 from collections import OrderedDict
 
@@ -6,11 +6,11 @@ import optree
 
 
 class ModelOutput(OrderedDict):
-    """Ordered mapping of outputs; entries that are None are left out.
+    """Ordered mapping of outputs, without entries that are None.
 
-    `output.logits`, `output["logits"]`, `output[0]` and `output.to_tuple()` all work. A
-    declared field that was left out reads as None through its attribute. Keras (through
-    `optree`) and TensorFlow (as a mapping) see the tensors inside.
+    `output.logits`, `output["logits"]`, `output[0]` and `output.to_tuple()` all work. The
+    attribute of a declared field that is absent is None. Keras (through `optree`) and TensorFlow
+    (as a mapping) traverse the tensors inside.
     """
 
     fields: tuple[str, ...] = ()
@@ -49,7 +49,7 @@ class ModelOutput(OrderedDict):
         return tuple(self.values())
 
     def in_form(self, return_dict):
-        """Returns the object itself, or its tuple where `return_dict` is False."""
+        """Returns the object itself, or its tuple if `return_dict` is False."""
         return self if return_dict else self.to_tuple()
 
 
@@ -72,7 +72,7 @@ class TFBaseModelOutputWithPastAndCrossAttentions(ModelOutput):
 
     Fields:
         last_hidden_state: float32 `(batch, length, d_model)`.
-        past_key_values: with `use_cache`: what the next call takes, see
+        past_key_values: with `use_cache`: the cache for the next call, see
             `tf_pegasus.layers.kv_cache`.
         hidden_states: with `output_hidden_states`: the embeddings and one per layer.
         attentions: with `output_attentions`: one float32 `(batch, heads, length, all_length)` per
@@ -116,9 +116,9 @@ class TFSeq2SeqLMOutput(ModelOutput):
     """Output of `TFPegasusForConditionalGeneration`.
 
     Fields:
-        loss: float32 scalar, present when labels were given.
+        loss: float32 scalar, present if labels were passed.
         logits: float32 `(batch, target_length, vocab_size)`.
-        The rest: see `TFSeq2SeqModelOutput`.
+        Other fields: see `TFSeq2SeqModelOutput`.
     """
 
     fields = ("loss", "logits", *TFSeq2SeqModelOutput.fields[1:])
@@ -128,9 +128,9 @@ class TFCausalLMOutputWithCrossAttentions(ModelOutput):
     """Output of `TFPegasusForCausalLM`, and of `TFPegasusForConditionalGeneration.decode`.
 
     Fields:
-        loss: float32 scalar, present when labels were given.
+        loss: float32 scalar, present if labels were passed.
         logits: float32 `(batch, length, vocab_size)`.
-        The rest: see `TFBaseModelOutputWithPastAndCrossAttentions`.
+        Other fields: see `TFBaseModelOutputWithPastAndCrossAttentions`.
     """
 
     fields = (

@@ -1,23 +1,23 @@
-"""Recomputing a layer's inside for its gradient instead of keeping it (Chen et al., 2016)."""
+"""Recomputes a layer's activations in the backward pass (Chen et al., 2016)."""
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-# More than the random draws of one layer's call.
+# An upper bound of the random draws in one layer's call.
 _DRAWS = 64
 
 
 def recomputed(layer, call, *tensors):
-    """Runs `call(*tensors)`, a call of `layer`, without keeping what only its gradient needs.
+    """Runs `call(*tensors)`, a call of `layer`, and recomputes its activations for the gradient.
 
-    `tf.recompute_grad` alone would draw new dropout masks in the second run, and compute the
-    gradient of another function: here both runs start from the same seeds.
+    `tf.recompute_grad` alone would draw new dropout masks in the second run, which would give the
+    gradient of another function. Here both runs start from the same seeds.
 
     Args:
-        layer: the layer, whose seed generators are held still.
+        layer: the layer, whose seed generators are reset for the second run.
         call: function of the tensors that returns tensors.
-        *tensors: all that a gradient has to flow to, besides the variables.
+        *tensors: all tensors, besides variables, that a gradient must flow to.
     """
     weights = {id(weight) for weight in layer.weights}
     seed_states = [variable for variable in layer.variables if id(variable) not in weights]

@@ -1,4 +1,4 @@
-"""The common base of encoder and decoder: embeddings, layers, a final layer norm."""
+"""The common base of encoder and decoder: embeddings, layers and a final layer norm."""
 
 import math
 
@@ -16,18 +16,18 @@ from tf_pegasus.layers.unpack_inputs import as_embeddings, as_ids
 
 
 class PegasusStack(keras.layers.Layer):
-    """Embeds ids, and holds the layers and the final layer normalization.
+    """Embeds ids and runs the layers and the final layer normalization.
 
-    Subclasses say which `side` of the model they are.
+    Subclasses define the `side` of the model.
 
-    Stacks that share an embedding still do after `.keras` saving and loading. Only
-    `keras.models.clone_model`, which clones layer by layer, gives each its own: clone a
+    Stacks that share an embedding still share it after saving and loading as `.keras`. Only
+    `keras.models.clone_model`, which clones layer by layer, gives each its own copy: clone a
     `TFPegasusModel` instead.
 
     Args:
-        config: `PegasusConfig` or a dict that makes one.
+        config: `PegasusConfig`, or a dict of its values.
         embed_tokens: `PegasusSharedEmbedding` to share; by default a new one.
-        **kwargs: of `keras.layers.Layer`.
+        **kwargs: arguments of `keras.layers.Layer`.
     """
 
     side: str = ""  # "encoder" or "decoder"
@@ -61,24 +61,32 @@ class PegasusStack(keras.layers.Layer):
         )
 
     def resize_position_embeddings(self, new_num_position_embeddings):
-        """Makes the stack take sequences of up to `new_num_position_embeddings` tokens."""
+        """Resizes the position embeddings to `new_num_position_embeddings` tokens."""
         self.config.max_position_embeddings = new_num_position_embeddings
         self.embed_positions.resize(new_num_position_embeddings)
 
     def embed(self, input_ids, start=0, position_ids=None):
-        """Embeds ids `(batch, length)`, at the positions start, start + 1, … or at
-        `position_ids`: float32 `(batch, length, d_model)`."""
+        """Embeds ids at the positions start, start + 1, …, or at `position_ids`.
+
+        Args:
+            input_ids: int `(batch, length)`.
+            start: int or int scalar tensor.
+            position_ids: int `(batch, length)` or `(length,)`, or None.
+
+        Returns:
+            float32 `(batch, length, d_model)`.
+        """
         embedded = self.embed_tokens(input_ids) * self.embed_scale
         return self.embed_positions(embedded, start=start, position_ids=position_ids)
 
     def embed_inputs(self, input_ids, inputs_embeds, start=0, position_ids=None):
-        """`embed`, or only adds positions where the embeddings themselves are given.
+        """Embeds ids, or adds positions to `inputs_embeds`; see `embed`.
 
         Raises:
-            ValueError: both or none of the two are given.
+            ValueError: if both or none of the two are given.
         """
         if input_ids is not None and inputs_embeds is not None:
-            raise ValueError("input_ids and inputs_embeds exclude each other, give one")
+            raise ValueError("input_ids and inputs_embeds exclude each other: give only one")
         if inputs_embeds is None:
             if input_ids is None:
                 raise ValueError(
@@ -86,7 +94,7 @@ class PegasusStack(keras.layers.Layer):
                     "inputs_embeds"
                 )
             return self.embed(as_ids("input_ids", input_ids), start, position_ids)
-        # As in `transformers`' TensorFlow classes, embeddings that are given are not scaled.
+        # As in `transformers`' TensorFlow classes, `inputs_embeds` are not scaled.
         embedded = as_embeddings("inputs_embeds", inputs_embeds, self.config.d_model)
         return self.embed_positions(embedded, start=start, position_ids=position_ids)
 
@@ -95,23 +103,23 @@ class PegasusStack(keras.layers.Layer):
 
         Args:
             embedded: float32 `(batch, length, d_model)`.
-            calls: one function a layer, of the hidden states and `sources`, that returns a
-                `LayerOutput`.
-            *sources: further tensors that a gradient has to flow to.
-            recompute: bool, keep nothing of a layer but its output, and compute the rest again
+            calls: list with one function per layer, which takes the hidden states and `sources` and
+                returns a `LayerOutput`.
+            *sources: further tensors that a gradient must flow to.
+            recompute: bool, keep only the outputs of the layers, and recompute their activations
                 for the gradient.
-            training: bool, applies dropout.
+            training: bool, whether to apply dropout.
 
         Returns:
-            The embeddings and one tensor per layer, float32 `(batch, length, d_model)`, the last
-            after the layer normalization; and the list of `LayerOutput`s, empty with
-            `recompute`.
+            A tuple of the embeddings and one tensor per layer, float32 `(batch, length, d_model)`,
+            of which the last follows the layer normalization; and the list of `LayerOutput`s, which
+            is empty with `recompute`.
         """
         hidden_states = self.dropout(embedded, training=training)
         states, outputs = [hidden_states], []
         for layer, call in zip(self.layers, calls, strict=True):
             if recompute:
-                # Also an output that nobody uses would be kept, for its gradient's shape.
+                # Unused outputs would also be kept, for the shapes of their gradients.
                 after = recomputed(
                     layer, lambda *inner, call=call: call(*inner)[0], hidden_states, *sources
                 )
@@ -124,10 +132,10 @@ class PegasusStack(keras.layers.Layer):
         return tuple(states), outputs
 
     def head_masks(self, name, mask):
-        """Splits a head mask `(layers, heads)` by layers; None gives a None for each.
+        """Splits a head mask `(layers, heads)` by layer; None gives one None per layer.
 
         Raises:
-            ValueError: it has another shape.
+            ValueError: if the mask has another shape.
         """
         if mask is None:
             return [None] * len(self.layers)
@@ -142,8 +150,8 @@ class PegasusStack(keras.layers.Layer):
     def get_config(self):
         config = {**super().get_config(), "config": self.config.to_dict()}
         if not self.owns_embedding:
-            # Keras marks what it meets twice, but too late for the first of the two: without
-            # the mark, encoder and decoder would be loaded with an embedding each.
+            # Keras marks shared objects only from their second occurrence on: without the mark,
+            # encoder and decoder would be loaded with separate embeddings.
             config["embed_tokens"] = {
                 **keras.saving.serialize_keras_object(self.embed_tokens),
                 "shared_object_id": id(self.embed_tokens),
@@ -159,12 +167,12 @@ class PegasusStack(keras.layers.Layer):
 
 
 def as_config(config):
-    """Returns a `PegasusConfig`, made from a dict where that is what is given."""
+    """Returns a `PegasusConfig`, which may be given as a dict of its values."""
     return PegasusConfig.from_dict(config) if isinstance(config, dict) else config
 
 
 def shared_embedding(config):
-    """The token embedding that `config` describes, built."""
+    """Returns the token embedding that `config` describes, built."""
     embedding = PegasusSharedEmbedding(
         config.vocab_size,
         config.d_model,
@@ -178,7 +186,7 @@ def shared_embedding(config):
 
 
 def padding_mask(attention_mask, name="attention_mask", length=None):
-    """Turns `(batch, keys)`, nonzero where a token counts, into bool `(batch, 1, 1, keys)`."""
+    """Converts `(batch, keys)`, nonzero for tokens to attend to, to bool `(batch, 1, 1, keys)`."""
     if attention_mask is None:
         return None
     attention_mask = tf.convert_to_tensor(attention_mask)

@@ -1,4 +1,4 @@
-"""Inputs of a call: keywords, or a dict, list, tuple or tensor as the first argument."""
+"""Inputs of a call, as keywords or as one dict, list, tuple or tensor."""
 
 import functools
 import inspect
@@ -7,25 +7,25 @@ from typing import Any, TypeAlias
 
 import tensorflow as tf
 
-# A tensor, a numpy array or a nested list; as first argument also a dict or list of the inputs.
+# A tensor, numpy array or nested list; as the first argument also a dict or list of inputs.
 TensorLike: TypeAlias = Any
 
-# Arguments whose defaults are the configuration's.
+# Arguments that default to the values of the configuration.
 _OPTIONS = ("use_cache", "output_attentions", "output_hidden_states", "return_dict")
 
 
 def unpack_inputs(call: Callable) -> Any:
     """Decorates a `call(self, input_ids=None, …, training=False)`.
 
-    The decorated method takes its inputs as keywords or positionally, or all of them in the
-    first argument: as a mapping, or as a list or tuple in the order of the signature. Options
-    that are not given, such as `output_attentions`, get the value that `self.config` has.
+    The decorated method takes its inputs positionally, as keywords, or all in the first argument:
+    as a mapping, or as a list or tuple in the order of the signature. Options that are not given,
+    such as `output_attentions`, default to their values in `self.config`.
 
     The names, in order, are the attribute `input_names` of the method.
 
     Raises:
-        ValueError: from the decorated method: an unknown name, too many entries, or an input
-            given twice.
+        ValueError: from the decorated method: if a name is unknown, there are too many inputs,
+            or an input is given twice.
     """
     signature = inspect.signature(call)
     names = tuple(name for name in signature.parameters if name not in ("self", "training"))
@@ -46,19 +46,19 @@ def unpack_inputs(call: Callable) -> Any:
 
 
 def gather_inputs(names: tuple[str, ...], first: Any, rest: Mapping[str, Any]) -> dict[str, Any]:
-    """Gathers a call's inputs under their names.
+    """Collects the inputs of a call by name.
 
     Args:
-        names: the inputs' names in their published order, that of a list or tuple.
-        first: the first argument: a tensor (or None), or a mapping, list or tuple that
-            holds all of them.
-        rest: dict of the remaining arguments.
+        names: the inputs' names, in the order of a list or tuple of inputs.
+        first: the first argument: a tensor (or None), or a mapping, list or tuple with all
+            inputs.
+        rest: dict of the other arguments.
 
     Returns:
-        A dict with every name; absent inputs are None.
+        dict with every name; absent inputs are None.
 
     Raises:
-        ValueError: an unknown name, too many entries, or an input given twice.
+        ValueError: if a name is unknown, there are too many inputs, or an input is given twice.
     """
     if hasattr(first, "keys"):
         packed = {name: first[name] for name in first}
@@ -88,8 +88,8 @@ def as_ids(name: str, ids: TensorLike | None) -> tf.Tensor:
     """Returns `ids` as an int32 tensor `(batch, length)`.
 
     Raises:
-        TypeError: `ids` are strings.
-        ValueError: `ids` is None, has another rank, or does not hold integers.
+        TypeError: if `ids` are strings.
+        ValueError: if `ids` is None, has another rank, or does not hold integers.
     """
     if ids is None:
         raise ValueError(f"{name} is missing: give integers of the shape (batch, length)")
@@ -104,7 +104,7 @@ def as_ids(name: str, ids: TensorLike | None) -> tf.Tensor:
 
 
 def check_no_strings(name: str, value: Any) -> None:
-    """Raises TypeError where texts were given instead of ids; the message says what to call.
+    """Raises TypeError if texts are given instead of ids; the message says what to call.
 
     Args:
         name: str, the argument's name.
@@ -132,7 +132,7 @@ def as_embeddings(name: str, embeddings: TensorLike, d_model: int) -> tf.Tensor:
     """Returns `embeddings` as a float32 tensor `(batch, length, d_model)`.
 
     Raises:
-        ValueError: it has another shape.
+        ValueError: if it has another shape.
     """
     embeddings = tf.convert_to_tensor(embeddings)
     if not embeddings.shape.is_compatible_with((None, None, d_model)):

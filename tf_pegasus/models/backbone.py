@@ -1,4 +1,4 @@
-"""Encoder and decoder over one shared embedding."""
+"""The bare model: encoder and decoder with a shared embedding."""
 
 from typing import Any
 
@@ -18,8 +18,8 @@ class TFPegasusModel(EncodeDecodeMixin, TFPegasusPreTrainedModel):
     """The bare PEGASUS encoder-decoder (Zhang et al., 2020, section 3).
 
     Args:
-        config: `PegasusConfig` or a dict that makes one.
-        **kwargs: of `keras.Model`.
+        config: `PegasusConfig`, or a dict of its values.
+        **kwargs: arguments of `keras.Model`.
 
     Example:
         >>> model = TFPegasusModel(PegasusConfig(vocab_size=1000, d_model=64))
@@ -55,45 +55,46 @@ class TFPegasusModel(EncodeDecodeMixin, TFPegasusPreTrainedModel):
         return_dict: bool | None = None,
         training: bool = False,
     ) -> TFSeq2SeqModelOutput | tuple:
-        """Encodes the source and decodes known target ids.
+        """Encodes the source and decodes given target ids.
 
         Args:
             input_ids: int `(batch, source_length)`; or a dict of the inputs, or a list or
                 tuple of them in this order.
-            attention_mask: int or bool `(batch, source_length)`, nonzero where a token
-                counts; by default all count.
-            decoder_input_ids: int `(batch, target_length)`; with a cache only what follows.
-            decoder_attention_mask: int or bool `(batch, target_length)`, the cache's
-                positions included.
-            decoder_position_ids: int `(batch, target_length)`; by default 0, 1, …, or
-                those that follow the cache's.
-            head_mask: `(encoder_layers, encoder_attention_heads)`, 0 switches a head off.
+            attention_mask: int or bool `(batch, source_length)`, nonzero for tokens to attend
+                to; by default all.
+            decoder_input_ids: int `(batch, target_length)`; with a cache only the ids that follow.
+            decoder_attention_mask: int or bool `(batch, target_length)`, including the positions
+                of the cache.
+            decoder_position_ids: int `(batch, target_length)`; by default 0, 1, …, or the
+                positions that follow those of the cache.
+            head_mask: `(encoder_layers, encoder_attention_heads)`, 0 disables a head.
             decoder_head_mask, cross_attn_head_mask: `(decoder_layers,
                 decoder_attention_heads)`.
-            encoder_outputs: what the encoder returned for this source, or its
-                `last_hidden_state`; the encoder is then not run.
-            past_key_values: what an earlier call returned, see `tf_pegasus.layers.kv_cache`.
-                Once they know the source, neither it nor `encoder_outputs` need be given.
+            encoder_outputs: the encoder's output for this source, or its `last_hidden_state`;
+                the encoder is then not run.
+            past_key_values: the cache that an earlier call returned, see
+                `tf_pegasus.layers.kv_cache`. If it contains the source, neither the source nor
+                `encoder_outputs` are needed.
             inputs_embeds, decoder_inputs_embeds: float `(batch, length, d_model)` instead
                 of ids, see `TFPegasusEncoder.call`.
-            use_cache: bool, return `past_key_values`.
-            output_attentions, output_hidden_states: bool, return those of each layer.
-            return_dict: bool, False returns a tuple. These four have the configuration's
-                defaults.
-            training: bool, applies dropout.
+            use_cache: bool, whether to return `past_key_values`.
+            output_attentions, output_hidden_states: bool, whether to return those of each layer.
+            return_dict: bool, whether to return a `TFSeq2SeqModelOutput` or a tuple. These four
+                default to the configuration's values.
+            training: bool, whether to apply dropout.
 
         Returns:
-            `TFSeq2SeqModelOutput`, or its tuple.
+            `TFSeq2SeqModelOutput`, or a tuple if `return_dict` is False.
 
         Raises:
-            ValueError: an input is missing, given twice, of a wrong shape or dtype, too
+            ValueError: if an input is missing, given twice, of a wrong shape or dtype, too
                 long, or holds ids outside the vocabulary.
         """
         if (decoder_input_ids is None) == (decoder_inputs_embeds is None):
             raise ValueError(
-                "decoder_input_ids is missing: what should the decoder see?"
+                "decoder_input_ids is missing: give the ids that the decoder reads"
                 if decoder_input_ids is None
-                else "decoder_input_ids and decoder_inputs_embeds exclude each other, give one"
+                else "decoder_input_ids and decoder_inputs_embeds exclude each other: give only one"
             )
         options = {
             "output_attentions": output_attentions,
@@ -108,11 +109,11 @@ class TFPegasusModel(EncodeDecodeMixin, TFPegasusPreTrainedModel):
         }
         given = [name for name, value in sources.items() if value is not None]
         if len(given) > 1:
-            raise ValueError(f"{given[0]} and {given[1]} exclude each other, give one")
+            raise ValueError(f"{given[0]} and {given[1]} exclude each other: give only one")
         if encoder_outputs is not None:
             encoded = as_encoder_output(encoder_outputs)
         elif not given and past_key_values is not None:
-            # The cache has the source's keys and values.
+            # The cache contains the keys and values of the source.
             encoded = TFBaseModelOutput()
         else:
             encoded = self.encoder(

@@ -1,4 +1,4 @@
-"""The decoder alone, as a language model."""
+"""The decoder as a causal language model."""
 
 from typing import Any
 
@@ -13,14 +13,14 @@ from tf_pegasus.models.pretrained import TFPegasusPreTrainedModel
 
 @keras.saving.register_keras_serializable(package="tf_pegasus")
 class TFPegasusForCausalLM(LanguageModelMixin, TFPegasusPreTrainedModel):
-    """PEGASUS' decoder with a language-model head tied to its embedding.
+    """PEGASUS decoder with a language-model head tied to its embedding.
 
-    With `encoder_hidden_states` it attends to them; without, it is a language model of its
-    own. `transformers` has it in PyTorch only; weights and results are those.
+    With `encoder_hidden_states` it attends to them; without, it is a plain language model.
+    `transformers` has this class in PyTorch only; weights and results are the same as there.
 
     Args:
-        config: `PegasusConfig` or a dict that makes one.
-        **kwargs: of `keras.Model`.
+        config: `PegasusConfig`, or a dict of its values.
+        **kwargs: arguments of `keras.Model`.
     """
 
     def __init__(self, config, **kwargs):
@@ -54,19 +54,19 @@ class TFPegasusForCausalLM(LanguageModelMixin, TFPegasusPreTrainedModel):
         position_ids: TensorLike | None = None,
         training: bool = False,
     ) -> TFCausalLMOutputWithCrossAttentions | tuple:
-        """Scores the next token at every position.
+        """Computes the logits of the next token at every position.
 
         Args:
             input_ids … position_ids: see `TFPegasusDecoder.call`.
-            labels: int `(batch, length)`: what each position's output is compared with; as
-                published, they are *not* shifted here. -100 is not learnt.
-            training: bool, applies dropout and label smoothing.
+            labels: int `(batch, length)`, the label of each position; as published, they are
+                *not* shifted here. -100 is ignored.
+            training: bool, whether to apply dropout and label smoothing.
 
         Returns:
-            `TFCausalLMOutputWithCrossAttentions`, or its tuple.
+            `TFCausalLMOutputWithCrossAttentions`, or a tuple if `return_dict` is False.
 
         Raises:
-            ValueError: see `TFPegasusDecoder.call`; also labels that are no ids.
+            ValueError: see `TFPegasusDecoder.call`; also if labels are not ids.
         """
         if labels is not None:
             labels = as_ids("labels", labels)

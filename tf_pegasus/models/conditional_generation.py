@@ -1,4 +1,4 @@
-"""The summarizer: encoder, decoder and output projection."""
+"""The summarization model: encoder, decoder and output projection."""
 
 from typing import Any
 
@@ -26,15 +26,15 @@ class TFPegasusForConditionalGeneration(
     EncodeDecodeMixin,
     TFPegasusPreTrainedModel,
 ):
-    """PEGASUS with the language-model head: trains, scores and generates summaries.
+    """PEGASUS with a language-model head, for training, scoring and generating summaries.
 
-    `compile(optimizer)` without a loss trains on the built-in one (token cross-entropy,
-    -100 and pad ignored, `config.label_smoothing` while training); labels come inside the inputs
-    or as `y`. A loss or metric of one's own gets `(labels, logits)`.
+    `compile(optimizer)` without a loss trains on the built-in one (token cross-entropy, ignoring
+    -100 and pad, with `config.label_smoothing` in training); labels are passed inside the inputs
+    or as `y`. Custom losses and metrics get `(labels, logits)`.
 
     Args:
-        config: `PegasusConfig` or a dict that makes one.
-        **kwargs: of `keras.Model`.
+        config: `PegasusConfig`, or a dict of its values.
+        **kwargs: arguments of `keras.Model`.
 
     Example:
         >>> model = TFPegasusForConditionalGeneration(config)
@@ -81,20 +81,20 @@ class TFPegasusForConditionalGeneration(
         labels: TensorLike | None = None,
         training: bool = False,
     ) -> TFSeq2SeqLMOutput | tuple:
-        """Scores known target ids, and computes the loss where labels are given.
+        """Computes the logits of given target ids, and the loss if labels are given.
 
         Args:
             input_ids … return_dict: see `TFPegasusModel.call`. `decoder_input_ids` are
-                made from `labels` (shifted right) when absent.
-            labels: int `(batch, target_length)`; -100 and pad are not learnt. With labels
-                no cache is returned.
-            training: bool, applies dropout and label smoothing.
+                made from `labels` (shifted right) if absent.
+            labels: int `(batch, target_length)`; -100 and pad are ignored. With labels, no cache
+                is returned.
+            training: bool, whether to apply dropout and label smoothing.
 
         Returns:
-            `TFSeq2SeqLMOutput`, or its tuple.
+            `TFSeq2SeqLMOutput`, or a tuple if `return_dict` is False.
 
         Raises:
-            ValueError: see `TFPegasusModel.call`; also labels that are no ids.
+            ValueError: see `TFPegasusModel.call`; also if labels are not ids.
         """
         is_bare = decoder_input_ids is None and decoder_inputs_embeds is None
         if labels is not None:
@@ -164,6 +164,6 @@ class TFPegasusForConditionalGeneration(
         return self.model.shared.logits(hidden_states) + bias
 
     def next_logits(self, hidden_states):
-        """`logits` of one position of every beam, `(batch, beams, d_model)`."""
+        """Returns `logits` for one position of every beam, `(batch, beams, d_model)`."""
         bias = tf.cast(self.final_logits_bias.value[0], tf.float32)
         return self.model.shared.next_logits(hidden_states, bias)

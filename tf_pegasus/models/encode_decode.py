@@ -4,20 +4,20 @@ from tf_pegasus.layers.outputs import TFBaseModelOutput
 
 
 class EncodeDecodeMixin:
-    """Gives a model with encoder and decoder its `encode`, `decode` and `init_cache`."""
+    """Adds `encode`, `decode` and `init_cache` to a model with encoder and decoder."""
 
     def encode(self, input_ids=None, attention_mask=None, **options):
-        """Runs the encoder alone: arguments and output of `TFPegasusEncoder.call`."""
+        """Runs the encoder alone, with the arguments and output of `TFPegasusEncoder.call`."""
         return self.get_encoder()(input_ids, attention_mask=attention_mask, **options)
 
     def init_cache(self, batch_size, max_length, encoder_outputs):
-        """Returns an empty cache of fixed size, for `decode`'s `past_key_values`.
+        """Returns an empty cache of fixed size for the `past_key_values` of `decode`.
 
         Its shapes never change, so that a loop over `decode` can be compiled.
 
         Args:
             batch_size: int or int scalar tensor.
-            max_length: int, positions that there is place for.
+            max_length: int, number of positions to allocate.
             encoder_outputs: see `decode`.
 
         Returns:
@@ -36,21 +36,22 @@ class EncodeDecodeMixin:
         past_key_values=None,
         **options,
     ):
-        """Runs the decoder over an encoded source.
+        """Runs the decoder on an encoded source.
 
         Args:
-            decoder_input_ids: int `(batch, length)`, what follows the cache's positions.
-            encoder_outputs: what `encode` returned, or its `last_hidden_state`.
+            decoder_input_ids: int `(batch, length)`, the ids that follow those in the cache.
+            encoder_outputs: the output of `encode`, or its `last_hidden_state`.
             encoder_attention_mask: int or bool `(batch, source_length)`.
             decoder_attention_mask: see `TFPegasusDecoder.call`.
-            decoder_position_ids: int `(batch, length)`; by default those that follow.
-            past_key_values: an earlier call's, or `init_cache`'s.
+            decoder_position_ids: int `(batch, length)`; by default the positions that follow
+                those of the cache.
+            past_key_values: the cache of an earlier call or of `init_cache`.
             **options: `use_cache`, `output_attentions`, `output_hidden_states`,
                 `return_dict`, `training` and the head masks of `TFPegasusDecoder.call`.
 
         Returns:
-            `TFBaseModelOutputWithPastAndCrossAttentions`, with a language-model head
-            `TFCausalLMOutputWithCrossAttentions`; tuples where `return_dict` is False.
+            `TFBaseModelOutputWithPastAndCrossAttentions`, or with a language-model head
+            `TFCausalLMOutputWithCrossAttentions`; a tuple if `return_dict` is False.
 
         Raises:
             ValueError: see `TFPegasusDecoder.call`.
@@ -67,8 +68,11 @@ class EncodeDecodeMixin:
 
 
 def as_encoder_output(encoder_outputs):
-    """Converts the output of an encoder to a `TFBaseModelOutput`: one already, a tuple of its
-    entries, or the hidden states alone."""
+    """Converts the output of an encoder to a `TFBaseModelOutput`.
+
+    Args:
+        encoder_outputs: a `TFBaseModelOutput`, a tuple of its entries, or the hidden states.
+    """
     if isinstance(encoder_outputs, TFBaseModelOutput):
         return encoder_outputs
     if hasattr(encoder_outputs, "keys"):
@@ -79,5 +83,5 @@ def as_encoder_output(encoder_outputs):
 
 
 def encoder_hidden_states(encoder_outputs):
-    """The states in what an encoder returned."""
+    """Returns the hidden states of the output of an encoder."""
     return as_encoder_output(encoder_outputs).last_hidden_state

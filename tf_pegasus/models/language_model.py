@@ -1,4 +1,4 @@
-"""The common part of models with a language-model head: loss, outputs, Keras training."""
+"""The common part of models with a language-model head: loss, output, Keras training."""
 
 import keras
 
@@ -7,19 +7,21 @@ from tf_pegasus.models.losses import masked_cross_entropy
 
 
 class LanguageModelMixin:
-    """Training on the built-in loss, for a model with `logits` and a `call` that
-    `unpack_inputs` decorates."""
+    """Trains on the built-in loss.
+
+    For a model with `logits` and a `call` that is decorated with `unpack_inputs`.
+    """
 
     def with_logits(self, output_class, outputs, labels, return_dict, training):
-        """Makes a language model's output of a bare one's.
+        """Builds the output with logits and loss from the output of the bare model.
 
         Args:
-            output_class: has the fields `loss` and `logits`, then those of `outputs` but
-                its first.
-            outputs: begins with the hidden states, `(batch, length, d_model)`.
-            labels: int32 `(batch, length)` or None.
-            return_dict: bool, False returns a tuple.
-            training: bool, smooths the labels.
+            output_class: class with the fields `loss` and `logits`, followed by the fields of
+                `outputs` except for its first.
+            outputs: output whose first field is the hidden states, `(batch, length, d_model)`.
+            labels: int32 `(batch, length)`, or None.
+            return_dict: bool, whether to return an object or a tuple.
+            training: bool, whether to smooth the labels.
         """
         logits = self.logits(outputs[0])
         loss = None
@@ -34,7 +36,7 @@ class LanguageModelMixin:
         """See `keras.Model.fit`; `x` and `y` are ids.
 
         Raises:
-            TypeError: texts were given.
+            TypeError: if `x` or `y` are texts.
         """
         check_no_strings("x", x)
         check_no_strings("y", y)
@@ -47,23 +49,23 @@ class LanguageModelMixin:
         return super().test_step(self._with_labels_inside(data))
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """The compiled loss on `(labels, logits)`; without one, the built-in loss."""
+        """Returns the compiled loss of `(labels, logits)`, or the built-in loss without one."""
         if self.loss is None:
             return y_pred[0]
         return super().compute_loss(x, x["labels"], y_pred[1], sample_weight, training)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        """The compiled metrics on `(labels, logits)`."""
+        """Returns the compiled metrics of `(labels, logits)`."""
         return super().compute_metrics(x, x["labels"], y_pred[1], sample_weight)
 
     def _with_labels_inside(self, data):
-        """Moves `y` into the inputs, where the decoder's inputs may be made from it."""
+        """Moves `y` into the inputs, from which the decoder's inputs may be made."""
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         names = type(self).call.input_names
         inputs = gather_inputs(names, x, {"labels": y})
         for name in ("input_ids", "labels"):
             check_no_strings(name, inputs[name])
         if inputs["labels"] is None:
-            raise ValueError("labels are missing: put them inside the inputs, or give y")
+            raise ValueError("labels are missing: pass them inside the inputs or as y")
         present = {name: value for name, value in inputs.items() if value is not None}
         return present, None, sample_weight

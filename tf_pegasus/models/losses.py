@@ -6,24 +6,24 @@ from tf_pegasus.tokenizers.padding import IGNORED_LABEL
 
 
 def ignore_padding(labels, pad_token_id):
-    """Marks padding in `labels` as nothing to learn, as `transformers`' TensorFlow class does."""
+    """Replaces padding in `labels` by -100, as `transformers`' TensorFlow class does."""
     return tf.where(labels == pad_token_id, IGNORED_LABEL, labels)
 
 
 def masked_cross_entropy(labels, logits, label_smoothing=0.0):
-    """Token cross-entropy, the mean over the tokens that count.
+    """Computes token cross-entropy, averaged over the tokens that are not ignored.
 
-    With smoothing the target distribution is (1 - s) on the label plus s spread evenly
-    over the vocabulary (Szegedy et al., 2016, section 7; paper appendix C uses s = 0.1).
+    With smoothing, the target distribution is (1 - s) on the label plus s spread evenly over the
+    vocabulary (Szegedy et al., 2016, section 7; PEGASUS paper, appendix C, uses s = 0.1).
 
     Args:
-        labels: `(batch, length)` of whole numbers (Keras hands them over as floats); -100
-            does not count.
+        labels: `(batch, length)` of integral numbers (Keras passes them as floats); -100 is
+            ignored.
         logits: float `(batch, length, vocab_size)`.
         label_smoothing: float in [0, 1).
 
     Returns:
-        float32 scalar; 0 where no token counts.
+        float32 scalar; 0 if all tokens are ignored.
     """
     labels = tf.cast(labels, tf.int32)
     counts = labels != IGNORED_LABEL
@@ -40,7 +40,7 @@ def masked_cross_entropy(labels, logits, label_smoothing=0.0):
 
 
 def shift_tokens_right(labels, pad_token_id, decoder_start_token_id):
-    """Decoder inputs that predict `labels`: the start id, then all labels but the last.
+    """Returns decoder inputs that predict `labels`: the start id, then all labels but the last.
 
     Args:
         labels: int `(batch, length)`; -100 becomes pad.

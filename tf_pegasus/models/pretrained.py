@@ -19,32 +19,32 @@ from tf_pegasus.utils.compat import all_layers, replace_weight
 
 
 class TFPegasusPreTrainedModel(keras.Model):
-    """Base class: holds `config`, and reads and writes Hugging Face directories.
+    """Base class that holds `config` and reads and writes Hugging Face directories.
 
-    All weights exist as soon as the model is constructed, no first call is needed.
+    All weights exist once the model is constructed; no first call is needed.
 
     Args:
-        config: `PegasusConfig` or a dict that makes one; the model keeps a copy.
-        **kwargs: of `keras.Model`, such as `dtype` (a Keras dtype policy) and `name`.
+        config: `PegasusConfig`, or a dict of its values; the model keeps a copy.
+        **kwargs: arguments of `keras.Model`, such as `dtype` (a Keras dtype policy) and `name`.
     """
 
     def __init__(self, config, **kwargs):
-        # The residual stream is float32 whatever the policy; sublayers cast where they compute.
+        # The residual stream is float32 under any policy; sublayers cast before their products.
         super().__init__(autocast=False, **kwargs)
         self.config = copy.deepcopy(as_config(config))
         if not isinstance(self.config, PegasusConfig):
             raise TypeError(f"config must be a PegasusConfig or a dict, got {config!r}")
-        # What turns texts into this model's ids, where it is known; saved along with the model.
+        # The tokenizer of this model's ids, if known; saved along with the model.
         self.tokenizer = None
 
     def build(self, input_shape=None):
-        """Nothing is left to build: the constructor did it."""
+        """Does nothing: the constructor builds all weights."""
 
     # Parts
 
     def get_base_model(self):
         """Returns the `TFPegasusModel` inside, or the model itself."""
-        # No property: Keras' saving walks those, and would walk in a circle.
+        # Not a property, because Keras' saving traverses properties and would recurse forever.
         return getattr(self, "model", self)
 
     def get_encoder(self):
@@ -66,17 +66,17 @@ class TFPegasusPreTrainedModel(keras.Model):
         return self.get_decoder().embed_tokens
 
     def get_output_embeddings(self):
-        """Returns the same embedding: input and output are tied."""
+        """Returns the same embedding, because input and output are tied."""
         return self.get_input_embeddings()
 
     def set_input_embeddings(self, value):
-        """Copies other embeddings in, of any number of rows; they stay tied.
+        """Replaces the embeddings by others with any number of rows; they stay tied.
 
         Args:
-            value: float `(rows, d_model)`, or a layer whose `embeddings` are that.
+            value: float `(rows, d_model)`, or a layer with such `embeddings`.
 
         Raises:
-            ValueError: another width than `d_model`.
+            ValueError: if the width is not `d_model`.
         """
         value = getattr(value, "embeddings", value)
         value = tf.convert_to_tensor(getattr(value, "value", value))
@@ -91,7 +91,7 @@ class TFPegasusPreTrainedModel(keras.Model):
     set_output_embeddings = set_input_embeddings
 
     def get_bias(self):
-        """Returns the output's biases by name, or None for a model without."""
+        """Returns the output's biases by name, or None if the model has none."""
         bias = getattr(self, "final_logits_bias", None)
         return None if bias is None else {"final_logits_bias": bias}
 
@@ -99,7 +99,7 @@ class TFPegasusPreTrainedModel(keras.Model):
         """Sets `{"final_logits_bias": float (1, vocab_size)}`.
 
         Raises:
-            ValueError: another name or shape, or a model without a bias.
+            ValueError: if the name or shape is different, or the model has no bias.
         """
         if self.get_bias() is None or set(value) != {"final_logits_bias"}:
             raise ValueError(f"value has {sorted(value)}, this model has {self.get_bias()}")
@@ -112,24 +112,24 @@ class TFPegasusPreTrainedModel(keras.Model):
         self.final_logits_bias.assign(bias)
 
     def resize_token_embeddings(self, new_num_tokens=None):
-        """Changes the vocabulary's size: embedding and output bias together.
+        """Changes the size of the vocabulary, in the embedding and in the output bias.
 
-        Rows that stay keep their values; new ones are drawn like untrained ones, with a
-        bias of 0. Compile the model afterwards, not before.
+        Remaining rows keep their values; new ones are initialized like those of an untrained
+        model, with a bias of 0. Compile the model afterwards, not before.
 
         Args:
-            new_num_tokens: int; None changes nothing.
+            new_num_tokens: int; None keeps the size.
 
         Returns:
             The `PegasusSharedEmbedding`.
 
         Raises:
-            ValueError: too few for the special tokens.
+            ValueError: if the size is too small for the special tokens.
         """
         embedding = self.get_input_embeddings()
         if new_num_tokens is None or new_num_tokens == self.config.vocab_size:
             return embedding
-        # Validates the new size against the ids in the configuration.
+        # Checks the new size against the ids in the configuration.
         PegasusConfig.from_dict(self.config.to_dict(), vocab_size=new_num_tokens)
         embedding.resize(new_num_tokens)
         if self.get_bias() is not None:
@@ -139,16 +139,17 @@ class TFPegasusPreTrainedModel(keras.Model):
         for config in self._configs():
             config.vocab_size = new_num_tokens
         self.clear_programs()
-        # An optimizer has its state in the old shape.
+        # The optimizer's state has the old shape.
         self.compiled = False
         return embedding
 
     def resize_position_embeddings(self, new_num_position_embeddings):
-        """Changes how many tokens the model reads and writes; positions are computed, not
-        learnt, so that no weight changes.
+        """Changes the number of tokens that encoder and decoder accept.
+
+        Positions are computed, not learnt, so that no weight changes.
 
         Raises:
-            ValueError: not a positive int.
+            ValueError: if it is not a positive int.
         """
         size = new_num_position_embeddings
         if not isinstance(size, int) or size < 1:
@@ -170,12 +171,14 @@ class TFPegasusPreTrainedModel(keras.Model):
     # Training
 
     def gradient_checkpointing_enable(self):
-        """Trains with less memory and more time: each layer's inside is computed twice
-        instead of kept (Chen et al., 2016)."""
+        """Trains with less memory but more time.
+
+        Each layer's activations are recomputed instead of stored (Chen et al., 2016).
+        """
         self._set_gradient_checkpointing(True)
 
     def gradient_checkpointing_disable(self):
-        """Undoes `gradient_checkpointing_enable`."""
+        """Reverts `gradient_checkpointing_enable`."""
         self._set_gradient_checkpointing(False)
 
     def _set_gradient_checkpointing(self, value):
@@ -184,31 +187,34 @@ class TFPegasusPreTrainedModel(keras.Model):
         self.clear_programs()
 
     def clear_programs(self):
-        """Drops all traced functions, which a change of the model's structure makes wrong."""
+        """Drops all traced functions, as required when the model's structure changes."""
         self.train_function = self.test_function = self.predict_function = None
 
     # Configuration and files
 
     def quantize(self, mode=None, config=None, **kwargs):
-        """Keeps kernels and token embedding as int8, for inference: a quarter of the memory.
+        """Quantizes kernels and the token embedding to int8, for inference.
 
-        Kernels are scaled by their columns, embeddings by rows, and what a kernel is multiplied
-        with by its own largest entry, at run time. `.keras` files keep a quantized model;
-        `save_pretrained` refuses it, because the published formats have no place for scales.
+        They then take a quarter of the memory. Kernels are scaled by columns, embeddings by rows,
+        and the inputs of a product by their largest absolute entry at run time. `.keras` files
+        keep a quantized model; `save_pretrained` refuses it, because the published formats cannot
+        hold scales.
 
         Args:
-            mode: `"int8"`, the only one there is.
-            config: `keras.quantizers.Int8QuantizationConfig` that changes nothing, or None.
-            **kwargs: none.
+            mode: must be `"int8"`.
+            config: `keras.quantizers.Int8QuantizationConfig` with default values, or None.
+            **kwargs: must be empty.
 
         Raises:
-            ValueError: another mode, quantizers of one's own, or a model that is quantized
-                already.
+            ValueError: if `mode` is another one, `config` has custom quantizers, or the model is
+                quantized already.
         """
         if mode != "int8" or kwargs:
             raise ValueError(f"mode={mode!r} must be 'int8', without options, got {kwargs}")
         if getattr(config, "weight_quantizer", None) is not None:
-            raise ValueError("config must not bring a weight_quantizer: kernels go by columns")
+            raise ValueError(
+                "config must not have a weight_quantizer: kernels are scaled by columns"
+            )
         if self.is_quantized:
             raise ValueError("the model is quantized already")
         for layer in all_layers(self):
@@ -243,12 +249,12 @@ class TFPegasusPreTrainedModel(keras.Model):
         return model
 
     def save_assets(self, directory):
-        """Keras' hook: writes the tokenizer into a `.keras` file."""
+        """Writes the tokenizer into a `.keras` file (hook of Keras)."""
         if self.tokenizer is not None:
             self.tokenizer.save_pretrained(directory)
 
     def load_assets(self, directory):
-        """Keras' hook: reads the tokenizer of a `.keras` file."""
+        """Reads the tokenizer from a `.keras` file (hook of Keras)."""
         if directory is not None and has_tokenizer(Path(directory)):
             self.tokenizer = load_tokenizer(directory)
 
@@ -259,24 +265,24 @@ class TFPegasusPreTrainedModel(keras.Model):
         weights_format: str = "safetensors",
         max_shard_size: int | str = MAX_SHARD_SIZE,
     ) -> None:
-        """Writes the configuration and the weights in Hugging Face's names and layout.
+        """Writes configuration and weights with Hugging Face's names and layout.
 
-        A model that generates writes its `generation_config.json` too, and one that has a
-        tokenizer the tokenizer's files.
+        Models that generate also write `generation_config.json`, and models with a tokenizer the
+        files of the tokenizer.
 
         Args:
-            save_directory: path, made if missing.
-            dtype: `"float32"`, `"float16"` or `"bfloat16"` to store the weights in; by
-                default the variables' own.
+            save_directory: path, created if missing.
+            dtype: `"float32"`, `"float16"` or `"bfloat16"`, the dtype of the stored weights; by
+                default that of the variables.
             weights_format: `"safetensors"` (`model.safetensors`), `"h5"` (`tf_model.h5`),
                 `"bin"` (`pytorch_model.bin`), `"msgpack"` (`flax_model.msgpack`) or
                 `"original"` (the authors' `model.ckpt-0`).
-            max_shard_size: int (bytes) or str such as `"5GB"`; safetensors and bin files
-                above it are split, with an index.
+            max_shard_size: int (bytes) or str such as `"5GB"`; larger safetensors and bin files
+                are split into shards with an index.
 
         Raises:
-            ValueError: an unknown format or dtype, weights that do not fit into it, or a
-                quantized model.
+            ValueError: if the format or dtype is unknown, the weights do not fit into it, or the
+                model is quantized.
         """
         if self.is_quantized:
             raise ValueError(
@@ -301,46 +307,45 @@ class TFPegasusPreTrainedModel(keras.Model):
         output_loading_info: bool = False,
         **keywords: Any,
     ) -> Any:
-        """Builds the model that a directory or a hub repository describes, with its weights
-        and its tokenizer.
+        """Loads a model with its weights and tokenizer from a directory or a hub repository.
 
-        Weights are looked for in this order: `model.safetensors`, `pytorch_model.bin` (read
-        without PyTorch, nothing in it is executed), `tf_model.h5`, `flax_model.msgpack`, all
-        also in shards; and the authors' `model.ckpt-N`. Of the latter, the kind of file
-        decides about positions, epsilon and decoding, unless `config`, `config.json` or a
-        keyword gives such a value by name.
+        Weights are searched in this order: `model.safetensors`, `pytorch_model.bin` (read without
+        PyTorch, and without executing anything in it), `tf_model.h5`, `flax_model.msgpack`, all of
+        them also in shards; and the authors' `model.ckpt-N`. For authors' checkpoints, the format
+        determines the variant of positions, epsilon and decoding, unless `config`, `config.json`
+        or a keyword gives such a value by name.
 
         Args:
-            path: a directory; or the prefix of a TF1 checkpoint, such as
-                `"dir/model.ckpt-1500000"`; else the name of a repository on the Hugging
+            path: path of a directory; or the prefix of a TF1 checkpoint, such as
+                `"dir/model.ckpt-1500000"`; otherwise the name of a repository on the Hugging
                 Face hub, such as `"google/pegasus-xsum"`.
             strict: bool, whether missing and unexpected weights raise or warn; by default
-                they raise in safetensors files and warn in others.
+                they raise for safetensors files and warn for others.
             dtype: Keras dtype policy of the model; `"float32"`, `"float16"`, `"bfloat16"` or
-                such a dtype of another library; or `"auto"`, the file's where all its weights
-                have the same. By default Keras' global policy.
+                the corresponding dtype of another library; or `"auto"`, the dtype of the file if
+                all its weights have the same one. By default Keras' global policy.
             config: `PegasusConfig` or dict; by default the directory's `config.json`, or for
-                the authors' checkpoints what their weights tell.
-            output_loading_info: bool, return what did not match too.
+                authors' checkpoints what can be derived from their weights.
+            output_loading_info: bool, whether to also return the names that did not match.
             **keywords: configuration values and generation options to replace; and:
                 revision, token, cache_dir, force_download, proxies, local_files_only,
                 subfolder: see `tf_pegasus.utils.hub.HubOptions`;
-                use_safetensors: bool, take nothing but safetensors files, or none of them;
+                use_safetensors: bool, True accepts only safetensors files, False none of them;
                 torch_dtype: `transformers`' name for `dtype`;
                 from_pt, from_tf, from_flax, low_cpu_mem_usage, device_map,
-                trust_remote_code: of `transformers`, accepted and without meaning here (see
-                `tf_pegasus.checkpoints.keywords.WITHOUT_MEANING` for the reasons).
+                trust_remote_code: arguments of `transformers` that have no effect here (see
+                    `tf_pegasus.checkpoints.keywords.WITHOUT_MEANING` for the reasons).
 
         Returns:
-            The model, weights in the policy's variable dtype, its `tokenizer` the
-            directory's, or None where that has none; with `output_loading_info` also a dict
-            with `missing_keys` and `unexpected_keys`.
+            The model, with weights in the policy's variable dtype. Its `tokenizer` is that of the
+            directory, or None if there is none. With `output_loading_info`, a tuple of the model
+            and a dict with `missing_keys` and `unexpected_keys`.
 
         Raises:
-            FileNotFoundError: there is no such directory or repository, or a file is missing.
-            ValueError: a file is damaged, or its weights do not fit the configuration.
-            TypeError: an unknown keyword; the message names it and the nearest known one.
-            ImportError: a reader or the hub needs an extra that is not installed.
+            FileNotFoundError: if the directory, the repository or a file does not exist.
+            ValueError: if a file is damaged, or its weights do not fit the configuration.
+            TypeError: if a keyword is unknown; the message names it and the nearest known one.
+            ImportError: if a reader or the hub needs an extra that is not installed.
         """
         sorted_keywords = split_keywords(dtype, keywords, generates=hasattr(cls, "generate"))
         source = find_source(path, sorted_keywords.hub, sorted_keywords.formats)

@@ -1,4 +1,4 @@
-"""`model.summarize`: strings in, strings out, with the tokenizer that the model came with."""
+"""The method `summarize`, from strings to strings, with the model's tokenizer."""
 
 import warnings
 from collections.abc import Iterable, Iterator
@@ -9,22 +9,22 @@ from tf_pegasus.summarization.summarize import summarize_texts
 
 
 class SummarizeMixin:
-    """Gives a model with `tokenizer` and `generate` its `summarize`."""
+    """Adds `summarize` to a model with `tokenizer` and `generate`."""
 
     tokenizer: Any
     config: PegasusConfig
 
     def checked_tokenizer(self, tokenizer: Any = None) -> Any:
-        """Returns `tokenizer`, by default the model's own.
+        """Returns `tokenizer`, or the model's own if it is None.
 
         Raises:
-            ValueError: there is none, or it has more ids than the model.
+            ValueError: if there is no tokenizer, or it has more ids than the model.
         """
         tokenizer = self.tokenizer if tokenizer is None else tokenizer
         if tokenizer is None:
             raise ValueError(
-                "the model has no tokenizer, because it was not made by from_pretrained: set "
-                "model.tokenizer, or give tokenizer="
+                "the model has no tokenizer, because it was not loaded by from_pretrained: set "
+                "model.tokenizer, or pass tokenizer="
             )
         if len(tokenizer) > self.config.vocab_size:
             raise ValueError(
@@ -40,23 +40,25 @@ class SummarizeMixin:
         stream: bool = False,
         **options: Any,
     ) -> str | list[str] | Iterator[str]:
-        """Summarizes texts, long ones together with long ones, and keeps their order.
+        """Summarizes texts and returns the summaries in the same order.
+
+        Texts of similar lengths are batched together.
 
         Args:
             texts: str, or iterable of str.
-            tokenizer: `PegasusTokenizer`; by default `tokenizer`.
-            stream: bool, return an iterator that reads texts as it goes.
+            tokenizer: `PegasusTokenizer`; by default the model's.
+            stream: bool, whether to return an iterator that reads texts lazily.
             **options: see `tf_pegasus.summarization.summarize.summarize_texts`: `batch_size`,
                 `engine`, `progress`, `errors`, `window`, and options of `generate` such as
-                `num_beams`. With `errors="keep"` a text that is blank or no str gets "" and a
+                `num_beams`. With `errors="keep"`, a text that is blank or not a str gets "" and a
                 warning.
 
         Returns:
-            list of str, one a text; an iterator where `stream`; a str for a str.
+            list of str, one per text; an iterator with `stream`; a str for a str.
 
         Raises:
-            ValueError: there is no tokenizer, a text is blank, or an option is out of range.
-            TypeError: a text is no str, or an unknown option.
+            ValueError: if there is no tokenizer, a text is blank, or an option is out of range.
+            TypeError: if a text is not a str, or an option is unknown.
         """
         tokenizer = self.checked_tokenizer(tokenizer)
         if not stream:

@@ -1,6 +1,6 @@
-"""Summaries of files of any size, with Apache Beam as the engine.
+"""Summarizes files of any size with Apache Beam.
 
-Imports Beam, of the extra `beam`: to be imported where it is used.
+Importing this module imports Beam (extra `beam`), so import it only where it is used.
 """
 
 import json
@@ -21,11 +21,11 @@ from tf_pegasus.utils.files import read_json_object
 
 SUFFIX = ".jsonl"
 REJECTED = "-rejected"
-# Of how many largest buckets a batch is made: rows of like lengths are computed together.
-_BUCKETS_A_BATCH = 4
-# Bad rows are rejected before; that many failures mean that something else is wrong.
+# Largest batch buckets per Beam batch: a larger batch lets rows of similar lengths run together.
+_BUCKETS_PER_BATCH = 4
+# Invalid rows are rejected earlier; a higher rate of failures means that something else is wrong.
 _FAILURES_ALLOWED = 0.1
-# With these the workers are on this machine, and see the model where it is here.
+# With these runners the workers run on this machine and see the same files.
 _LOCAL_RUNNERS = (None, "DirectRunner", "BundleBasedDirectRunner", "PrismRunner")
 
 
@@ -33,8 +33,8 @@ class SummaryModelHandler(ModelHandler[dict, dict, ServedModel]):
     """Runs an exported model over records, for Beam's `RunInference`.
 
     Args:
-        model: path of the SavedModel, or of its versions, as the workers see it.
-        signature: str, one that returns a summary.
+        model: path of the SavedModel, or of the directory of its versions, as the workers see it.
+        signature: str, a signature that returns one summary per text.
     """
 
     def __init__(self, model, signature="serving_default"):
@@ -62,18 +62,18 @@ class SummaryModelHandler(ModelHandler[dict, dict, ServedModel]):
             }
 
     def batch_elements_kwargs(self):
-        """Arguments of Beam's batching: a fixed number of records, fewer at the end."""
-        # The buckets are in the manifest, which only the workers may be able to read.
-        size = 16 * _BUCKETS_A_BATCH
+        """Returns the arguments of Beam's batching: a fixed size, except for the last batch."""
+        # The export's buckets are in its manifest, which perhaps only the workers can read.
+        size = 16 * _BUCKETS_PER_BATCH
         return {"min_batch_size": size, "max_batch_size": size}
 
     def get_metrics_namespace(self):
-        """Returns the name that Beam's metrics of the inference go by."""
+        """Returns the namespace of Beam's inference metrics."""
         return "tf_pegasus"
 
 
 class ParseRecord(beam.DoFn):
-    """Makes records of lines; what is none goes to the output `rejected`, with the reason."""
+    """Parses lines to records; sends invalid lines to the output `rejected`, with the reason."""
 
     def __init__(self):
         self._rejected = Metrics.counter("tf_pegasus", "rejected")
@@ -86,7 +86,7 @@ class ParseRecord(beam.DoFn):
                 raise ValueError("the line must be a JSON object with a string 'document'")
             if not document.strip():
                 raise ValueError("the document is blank")
-            # What JSON can spell and UTF-8 cannot: half of a surrogate pair.
+            # JSON can encode lone surrogates, UTF-8 cannot.
             document.encode("utf-8")
         except ValueError as error:
             self._rejected.inc()
@@ -98,20 +98,20 @@ class ParseRecord(beam.DoFn):
 def summarize_files(
     input_pattern, output_prefix, model, num_shards=1, signature="serving_default", arguments=()
 ):
-    """Summarizes JSONL files: each line of the input is one line of the output or of the rejected.
+    """Summarizes JSONL files; every input line becomes one output line or one rejected line.
 
-    Output has the lines' objects with `summary`, `score` and `truncated`, in any order, in
-    `<prefix>-00000-of-0000N.jsonl`; what cannot be summarized is in
-    `<prefix>-rejected-00000-of-0000N.jsonl` as `{"line": …, "error": …}`. Files get their names
-    when all is done: a run that was killed leaves none, and repeating it writes the same ones.
-    Blank lines are no input.
+    The output has the input objects with `summary`, `score` and `truncated` added, in any order,
+    in `<prefix>-00000-of-0000N.jsonl`. Lines that cannot be summarized are written to
+    `<prefix>-rejected-00000-of-0000N.jsonl` as `{"line": …, "error": …}`. Output files appear
+    under their final names only when the pipeline has finished: a killed run leaves none, and
+    repeating the run writes the same files. Blank lines are skipped.
 
     Args:
-        input_pattern: path with wildcards; local, or with the scheme of a file system that Beam
-            knows, such as `gs://`.
-        output_prefix: path, likewise.
+        input_pattern: path with wildcards, local or with the scheme of a file system that Beam
+            supports, such as `gs://`.
+        output_prefix: path, local or with a scheme, as above.
         model: path of the exported model, as the workers see it.
-        num_shards: int, files that the output is divided into.
+        num_shards: int, number of output files.
         signature: see `SummaryModelHandler`.
         arguments: Beam's own arguments, such as `["--runner", "FlinkRunner"]`.
 
@@ -119,10 +119,10 @@ def summarize_files(
         dict with the counts `summarized` and `rejected`.
 
     Raises:
-        FileNotFoundError: no file matches, or there is no model.
-        FileExistsError: there are files of a run with another number of shards.
-        ValueError: an argument is out of range.
-        RuntimeError: the pipeline failed.
+        FileNotFoundError: if no file matches, or the model does not exist.
+        FileExistsError: if files of a run with a different `num_shards` exist.
+        ValueError: if an argument is out of range.
+        RuntimeError: if the pipeline fails.
     """
     if not isinstance(num_shards, int) or num_shards < 1:
         raise ValueError(f"num_shards={num_shards!r} must be an int of at least 1")
@@ -142,7 +142,7 @@ def summarize_files(
     records, rejected = lines | "parse" >> beam.ParDo(ParseRecord()).with_outputs(
         "rejected", main="records"
     )
-    # Spread over all workers, however few files there are.
+    # Distributes the records over all workers, even if there are few files.
     summarized, failed = (
         records
         | "spread" >> beam.Reshuffle()
@@ -172,11 +172,11 @@ def summarize_files(
 
 
 def _check_model(model, signature):
-    """Raises unless there is a model with that signature, before any worker starts.
+    """Checks, before any worker starts, that the model exists and has the signature.
 
     Raises:
-        FileNotFoundError: there is no model.
-        ValueError: it has no such signature.
+        FileNotFoundError: if the model does not exist.
+        ValueError: if the model has no such signature.
     """
     manifest = read_json_object(version_directory(model) / MANIFEST_FILE)
     signatures = manifest.get("signatures", [signature])
@@ -185,21 +185,21 @@ def _check_model(model, signature):
 
 
 def _from_root(path):
-    """A path with its directory, if it is local: Beam matches no pattern without one."""
+    """Returns a local path as an absolute path: Beam matches no pattern without a directory."""
     path = os.fspath(path)
-    # Not normalized: a prefix may end in a slash.
+    # Not normalized, because a prefix may end in a slash.
     return path if FileSystems.get_scheme(path) else os.path.join(os.getcwd(), path)
 
 
 def _check_shards(prefix, num_shards):
-    """Refuses to leave files of another division beside those that will be written."""
+    """Raises FileExistsError if there are output files of a run with a different `num_shards`."""
     for start in (prefix, prefix + REJECTED):
         pattern = f"{start}-?????-of-?????{SUFFIX}"
         for found in FileSystems.match([pattern])[0].metadata_list:
             if not found.path.endswith(f"-of-{num_shards:05d}{SUFFIX}"):
                 raise FileExistsError(
-                    f"{found.path!r} is of a run with another num_shards than {num_shards}: "
-                    "remove its files, else its summaries would be there twice"
+                    f"{found.path!r} is from a run with a different num_shards than {num_shards}: "
+                    "remove its files, otherwise its summaries would be duplicated"
                 )
 
 
@@ -209,7 +209,7 @@ def _counted(record):
 
 
 def _failures(failure):
-    """The records of a batch that failed, with the reason."""
+    """Yields the rejection of each record of a failed batch."""
     batch, error = failure
     for record in batch:
         Metrics.counter("tf_pegasus", "rejected").inc()
@@ -221,6 +221,6 @@ def _rejection(line, error):
 
 
 def _as_line(record):
-    # Escaped where UTF-8 has no form for it.
+    # Escapes lone surrogates, which UTF-8 cannot encode.
     text = json.dumps(record, ensure_ascii=False)
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,4 +1,4 @@
-"""A client of TF Serving: texts in, summaries out, whatever number of requests that takes."""
+"""Client of TF Serving: sends any number of texts in batches and returns their summaries."""
 
 import itertools
 import re
@@ -17,19 +17,19 @@ from tf_pegasus.serving.transports import (
 )
 from tf_pegasus.utils.extras import require
 
-# The longest text that is sent, by default.
+# Default size limit of a text.
 MAX_SENT_BYTES = 10_000_000
-# What requests to an adjustable export may bring.
+# Options that a request to an adjustable export may set.
 ADJUSTABLE = {"num_beams": np.int32, "max_length": np.int32, "length_penalty": np.float32}
 
 
 class ServedSummary(NamedTuple):
-    """A summary that a server wrote.
+    """A summary returned by a server.
 
     Fields:
         text: str.
         score: float, length-normalized log-probability.
-        truncated: bool, whether the document's end was not read.
+        truncated: bool, whether the end of the document was cut off.
     """
 
     text: str
@@ -41,22 +41,22 @@ class Client:
     """Talks to a model that `export_saved_model` wrote and TF Serving serves.
 
     Args:
-        address: str, `"host:port"` (gRPC; 8500 is TF Serving's) or `"http://host:port"` or
-            `"https://…"` (REST; 8501).
+        address: str, `"host:port"` for gRPC (TF Serving's default port is 8500), or
+            `"http://host:port"` or `"https://…"` for REST (8501).
         model: str, the model's name on the server.
-        version: int, or None for the latest.
-        timeout: float, seconds that each request may take, its retries included.
-        retries: int, how often a request is sent again while the server is unavailable;
-            nothing else is ever retried. The waits grow exponentially and are random.
-        batch_size: int, texts in a request; best the export's largest batch bucket.
-        concurrency: int, requests on their way at a time.
-        max_text_bytes: int, the longest text that is sent.
+        version: int, or None for the latest version.
+        timeout: float, seconds that each request may take, including its retries.
+        retries: int, how often a request is sent again while the server is unavailable; no other
+            error is retried. Waits grow exponentially, with random jitter.
+        batch_size: int, texts per request; ideally the export's largest batch bucket.
+        concurrency: int, number of requests in flight at a time.
+        max_text_bytes: int, size limit of a text; longer ones raise an error.
         credentials: `grpc.ChannelCredentials`, for gRPC over TLS.
-        headers: dict of str, sent with each request, such as an authorization.
+        headers: dict of str, sent with each request, for example for authorization.
 
     Raises:
-        ValueError: an argument is out of range, or the address is none.
-        ImportError: the extra `serving` is not installed.
+        ValueError: if an argument is out of range, or the address is invalid.
+        ImportError: if the extra `serving` is not installed.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Client:
             if not isinstance(value, int) or value < least:
                 raise ValueError(f"{name}={value!r} must be an int of at least {least}")
         if not timeout > 0:
-            raise ValueError(f"timeout={timeout!r} must be above 0")
+            raise ValueError(f"timeout={timeout!r} must be greater than 0")
         self._tenacity = require("tenacity", EXTRA)
         self._timeout = timeout
         self._retries = retries
@@ -89,14 +89,14 @@ class Client:
         self._max_text_bytes = max_text_bytes
         if re.match("https?:", address, re.IGNORECASE):
             if credentials is not None:
-                raise ValueError("credentials are for gRPC; for REST give an https address")
+                raise ValueError("credentials are for gRPC; for REST use an https address")
             self._transport = RestTransport(address, model, version, headers)
         else:
             self._transport = GrpcTransport(address, model, version, credentials, headers)
         self._pool = ThreadPoolExecutor(concurrency, "tf_pegasus_client")
 
     def close(self):
-        """Ends the connections."""
+        """Closes the connections."""
         self._pool.shutdown(cancel_futures=True)
         self._transport.close()
 
@@ -107,22 +107,23 @@ class Client:
         self.close()
 
     def summarize(self, texts, signature="serving_default", **options):
-        """Summarizes texts, in order.
+        """Summarizes texts and returns the summaries in the same order.
 
         Args:
             texts: list of str.
             signature: `"serving_default"`, or `"serving_default_xla"` of an export with both
                 engines.
-            **options: `num_beams`, `max_length`, `length_penalty`, of an adjustable export.
+            **options: `num_beams`, `max_length`, `length_penalty`, for an adjustable export.
 
         Returns:
             list of `ServedSummary`.
 
         Raises:
-            TypeError, ValueError: a text is no str or too long; or the server refuses it.
-            ConnectionError: the server is unavailable, after all retries.
-            TimeoutError: the deadline is over.
-            tf_pegasus.serving.ServingError: the server failed, or its answer makes no sense.
+            TypeError, ValueError: if a text is not a str or too long, or the server rejects the
+                request.
+            ConnectionError: if the server is unavailable after all retries.
+            TimeoutError: if the deadline is exceeded.
+            tf_pegasus.serving.ServingError: if the server fails, or its answer is invalid.
         """
         if len(texts) == 0:
             return []
@@ -131,9 +132,9 @@ class Client:
         return list(itertools.starmap(_summary, zip(*parts, strict=True)))
 
     def summarize_n(self, texts, signature="summarize_n", **options):
-        """The n best summaries of each text: a list of lists of `ServedSummary`, best first.
+        """Returns the n best summaries of each text, lists of `ServedSummary` with the best first.
 
-        Arguments and errors are those of `summarize`.
+        Takes the arguments of `summarize`, and raises the same errors.
         """
         if len(texts) == 0:
             return []
@@ -145,37 +146,39 @@ class Client:
         ]
 
     def score(self, documents, summaries):
-        """The log-probability of each summary given its document: float32 `(n,)`.
+        """Returns the log-probability of each summary given its document, as float32 `(n,)`.
 
-        Errors are those of `summarize`.
+        Raises the errors of `summarize`.
         """
         outputs = self.predict("score", {"document": documents, "summary": summaries})
         return _of(outputs, "log_probability", "score").astype(np.float32)
 
     def encode(self, texts):
-        """The mean encoder state of each text: float32 `(n, d_model)`.
+        """Returns the mean encoder state of each text, as float32 `(n, d_model)`.
 
-        Errors are those of `summarize`.
+        Raises the errors of `summarize`.
         """
         outputs = self.predict("encode", {"text": texts})
         return _of(outputs, "states", "encode").astype(np.float32)
 
     def states(self):
-        """Returns a dict from the versions that the server has to their states, such as
-        `"AVAILABLE"`. Errors are those of `summarize`."""
+        """Returns a dict from the model's versions to their states, such as `"AVAILABLE"`.
+
+        Raises the errors of `summarize`.
+        """
         return self._retried(self._transport.states)
 
     def predict(self, signature, inputs, **options):
-        """Calls a signature for any number of rows, in requests of `batch_size` rows.
+        """Calls a signature with any number of rows, in requests of at most `batch_size` rows.
 
         Args:
             signature: str.
-            inputs: dict from name to a list of str, or an int array whose rows are cut apart
-                likewise; all have as many rows.
+            inputs: dict from name to a list ofstr or an int array, whose rows are split
+                likewise; all have the same number of rows.
             **options: see `summarize`.
 
         Returns:
-            dict from name to numpy array, the rows in order; strings are bytes.
+            dict from name to numpy array, with the rows in order; strings are bytes.
 
         Raises:
             See `summarize`.
@@ -207,10 +210,10 @@ class Client:
                 name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]
             }
         except (KeyError, ValueError) as error:
-            raise ServingError(f"{signature}: answers do not fit together: {error}") from error
+            raise ServingError(f"{signature}: answers have different shapes: {error}") from error
 
     def _array(self, name, value):
-        """Rows as an array; texts as bytes, checked."""
+        """Returns rows as an array, with texts checked and encoded as bytes."""
         if isinstance(value, (str, bytes)):
             raise TypeError(f"{name} must be a list of str, got {type(value).__name__}")
         if isinstance(value, np.ndarray) and value.dtype.kind in "iu":
@@ -219,7 +222,7 @@ class Client:
         for row, text in enumerate(value):
             if not isinstance(text, str):
                 raise TypeError(f"{name}[{row}] must be a str, got {type(text).__name__}")
-            # What no text holds (half of a surrogate pair) becomes a question mark.
+            # Lone surrogates, which UTF-8 cannot encode, become question marks.
             texts[row] = text.encode("utf-8", "replace")
             if len(texts[row]) > self._max_text_bytes:
                 raise ValueError(
@@ -229,19 +232,19 @@ class Client:
         return texts
 
     def _answer(self, signature, inputs):
-        """The outputs of one request, of as many rows as it has."""
+        """Sends one request and returns its outputs, with as many rows as the request."""
         rows = max(len(value) for value in inputs.values() if value.ndim)
         outputs = self._retried(lambda timeout: self._transport.predict(signature, inputs, timeout))
         for name, value in outputs.items():
             if value.ndim == 0 or len(value) != rows:
                 raise ServingError(
                     f"{signature}: {name} has the shape {value.shape} for {rows} rows: the answer "
-                    "is not whole"
+                    "is incomplete"
                 )
         return outputs
 
     def _retried(self, call):
-        """Calls with the seconds that are left, again while the server is unavailable."""
+        """Calls `call` with the seconds left, and retries while the server is unavailable."""
         tenacity, deadline = self._tenacity, time.monotonic() + self._timeout
         attempts = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(UnavailableError),

@@ -1,15 +1,14 @@
-"""TF Serving's configuration files, as far as they follow from an export."""
+"""TF Serving's configuration files, as far as an export determines them."""
 
 
 def batching_parameters(batch_buckets, threads=1, timeout_micros=5000, queue=32):
-    """Returns `batching_parameters.txt`: requests are put together into batches that the export
-    has buckets for.
+    """Returns the text of `batching_parameters.txt`, with the export's batch buckets as sizes.
 
     Args:
         batch_buckets: ints, ascending.
-        threads: int, batches that are computed at a time.
-        timeout_micros: int, the longest that a request waits for others.
-        queue: int, batches that may wait; more requests get UNAVAILABLE.
+        threads: int, number of batches computed at a time.
+        timeout_micros: int, longest time that a request waits for others to fill its batch.
+        queue: int, number of batches that may wait; further requests get UNAVAILABLE.
     """
     sizes = "".join(f"allowed_batch_sizes: {size}\n" for size in batch_buckets)
     return (

@@ -35,54 +35,55 @@ def export_saved_model(
 ):
     """Writes a new version of a SavedModel that takes strings and returns summaries.
 
-    Tokenizer and search are inside: serving needs `tensorflow` and `tensorflow_text`'s ops,
-    no Python of this package. Signatures:
+    Tokenizer and search are part of the graph: serving needs `tensorflow` and the ops of
+    `tensorflow_text`, but not this package. Signatures:
 
     - `serving_default`: `text` string `(batch,)` to `summary` string, `score` float32 (length-
-      normalized log-probability) and `truncated` bool (the text was too long, its end was not
-      read), all `(batch,)`;
+      normalized log-probability) and `truncated` bool (the end of the text was cut off), all
+      `(batch,)`;
     - `summarize_n`: `text` to `summaries` and `scores`, `(batch, n)`, best first, and
-      `truncated`; a place that no hypothesis filled has "" and a score of -1e9;
+      `truncated`; entries without a hypothesis have "" and a score of -1e9;
     - `generate_ids`: `input_ids` and `attention_mask`, int32 `(batch, length)`, to `sequences`
       int32 `(batch, max_length)`, `scores`, `truncated` and `valid` (False where ids are out
       of range);
     - `score`: `document` and `summary`, string `(batch,)`, to `log_probability` float32 (a sum
-      over `tokens`, int32), and `truncated`; of a blank document 0 over 0 tokens;
+      over `tokens`, int32), and `truncated`; for a blank document 0 over 0 tokens;
     - `encode`: `text` to `states` float32 `(batch, d_model)`, the mean of the encoder's states
       over the text's tokens, and `truncated`;
     - `tokenize`: `text` to `input_ids` and `attention_mask`, int32 `(batch, length)`, and
       `truncated`.
 
-    A blank text has the summary "" and the score 0. Requests are computed in the shapes of the
-    buckets, larger ones in parts.
+    A blank text has the summary "" and the score 0. Inputs are padded to the shapes of the
+    buckets; requests larger than the largest bucket are computed in parts.
 
     Args:
         summarizer: `tf_pegasus.Summarizer`.
-        directory: path that holds the versions: `1`, `2`, … Never written over.
-        engine: `"xla"` (compiles at the first request of each bucket; TF Serving wants
+        directory: path of the directory of versions: `1`, `2`, … Existing versions are never
+            overwritten.
+        engine: `"xla"` (compiles at the first request of each bucket; TF Serving needs
             `--xla_cpu_compilation_enabled=true`), `"graph"` (runs everywhere) or `"both"`:
             graph, and `serving_default_xla`, `summarize_n_xla`, `generate_ids_xla`.
-        version: int, at least 1; by default one more than there is.
-        weights: `"float32"`, `"bfloat16"`, `"int8"`, or None, as the model has them.
+        version: int, at least 1; defaults to the latest version plus one.
+        weights: `"float32"`, `"bfloat16"`, `"int8"`, or None to keep the model's precision.
         batch_buckets: ints, ascending; by default 1, 2, 4, 8, 16.
         length_buckets: ints, ascending, in tokens; by default an eighth, a quarter, half and
-            all of what the model reads.
-        adjustable: bool, give `serving_default`, `summarize_n` and `generate_ids` the optional
-            scalar inputs `num_beams` (int32, at most that of the export; 1 is greedy),
-            `max_length` (int32, likewise) and `length_penalty` (float32).
-        max_text_bytes: int, of longer texts the rest is not even tokenized.
+            all of the model's source length.
+        adjustable: bool, whether `serving_default`, `summarize_n` and `generate_ids` take the
+            optional scalar inputs `num_beams` (int32, at most that of the export; 1 is greedy),
+            `max_length` (int32, at most that of the export) and `length_penalty` (float32).
+        max_text_bytes: int, texts are cut to this size before they are tokenized.
         warmup: bool, write requests that TF Serving replays before it serves, for every
-            bucket; by default where `tensorflow-serving-api` is installed.
-        **options: see `generate`, such as `num_beams`; by default the model's.
-            `num_return_sequences` is the n of `summarize_n`, by default `num_beams`.
+            bucket; by default if `tensorflow-serving-api` is installed.
+        **options: generation options, see `generate`, such as `num_beams`; default to the
+            model's. `num_return_sequences` is the n of `summarize_n` and defaults to `num_beams`.
 
     Returns:
         `Path` of the new version.
 
     Raises:
-        FileExistsError: the version exists.
-        ValueError, TypeError: an option is unknown or out of range.
-        ImportError: `warmup=True` and `tensorflow-serving-api` is not installed.
+        FileExistsError: if the version exists.
+        ValueError, TypeError: if an option is unknown or out of range.
+        ImportError: if `warmup=True` and `tensorflow-serving-api` is not installed.
     """
     if engine not in EXPORT_ENGINES:
         raise ValueError(f"engine={engine!r} must be one of {', '.join(EXPORT_ENGINES)}")
@@ -94,7 +95,7 @@ def export_saved_model(
         warmup = is_available()
         if not warmup:
             warnings.warn(
-                "no warm-up requests are written, which need tensorflow-serving-api: "
+                "no warm-up requests are written, because they need tensorflow-serving-api: "
                 "pip install 'tf-pegasus[serving]'",
                 stacklevel=2,
             )
@@ -110,7 +111,7 @@ def export_saved_model(
         extra.mkdir()
         if warmup:
             # TF Serving refuses a model whose warm-up fails, as XLA's does where it is not
-            # enabled: so the engine that is no default has a file of its own.
+            # enabled, so the engine that is not the default has a file of its own.
             for name in engines:
                 write_warmup_requests(
                     extra, summarizer.tokenizer, buckets, name, is_default=name == engines[0]
@@ -134,7 +135,7 @@ def export_saved_model(
 
 
 def _version(directory, version):
-    """The number of the version to write."""
+    """Returns the number of the version to write."""
     if version is None:
         return max(versions(directory), default=0) + 1
     if not isinstance(version, int) or version < 1:
@@ -143,7 +144,7 @@ def _version(directory, version):
 
 
 def _settings(model, adjustable, options):
-    """`GenerationConfig` of an export.
+    """Returns the `GenerationConfig` of an export.
 
     Raises:
         ValueError, TypeError: see `export_saved_model`.
@@ -152,25 +153,25 @@ def _settings(model, adjustable, options):
     if settings.max_new_tokens is not None:
         settings = settings.updated(max_length=1 + settings.max_new_tokens)
     if settings.do_sample:
-        raise ValueError("do_sample=True cannot be exported: equal requests get equal answers")
+        raise ValueError("do_sample=True cannot be exported: a served model must be deterministic")
     if "num_return_sequences" not in options:
         settings = settings.updated(num_return_sequences=settings.num_beams)
     if adjustable and (settings.num_beam_groups > 1 or settings.repetition_penalty != 1.0):
         raise ValueError(
-            "adjustable=True excludes num_beam_groups above 1 and a repetition_penalty, whose "
-            "meaning depends on num_beams"
+            "adjustable=True cannot be combined with num_beam_groups above 1 or a "
+            "repetition_penalty, whose meaning depends on num_beams"
         )
     return settings
 
 
 def _save(served, summarizer, directory):
-    """Writes the SavedModel's own files."""
+    """Writes the files of the SavedModel itself."""
     module = tf.Module()
     module.tokenizer = served.tokenizer
-    # Keras keeps its variables in wrappers that a SavedModel does not look into.
+    # A SavedModel does not track variables inside the wrappers in which Keras keeps them.
     module.weights = [variable.value for variable in summarizer.model.variables]
     with tempfile.TemporaryDirectory() as scratch:
-        # The graph holds the vocabulary already; the asset is for people to look at.
+        # The graph contains the vocabulary already; the asset is for people to inspect.
         vocabulary = Path(scratch, "spiece.model")
         vocabulary.write_bytes(summarizer.tokenizer.model_proto)
         added = Path(scratch, "added_tokens.json")

@@ -1,4 +1,4 @@
-"""The manifest of an exported version: its settings, and checksums of its files."""
+"""The manifest of an exported version: its settings and the checksums of its files."""
 
 import hashlib
 from pathlib import Path
@@ -12,7 +12,7 @@ MANIFEST_FILE = f"{EXTRA}/tf_pegasus.json"
 
 
 def versions(directory):
-    """Returns the numbers of the versions in a directory, ascending."""
+    """Returns the version numbers in a directory, ascending."""
     directory = Path(directory)
     if not directory.is_dir():
         return []
@@ -21,17 +21,17 @@ def versions(directory):
 
 
 def version_directory(path):
-    """Returns `path` if it is a version, or the latest version in it.
+    """Returns `path` if it is a version, otherwise the latest version in it.
 
     Raises:
-        FileNotFoundError: it is neither.
+        FileNotFoundError: if it is neither a version nor contains one.
     """
     path = Path(path)
     if (path / "saved_model.pb").is_file() or (path / MANIFEST_FILE).is_file():
         return path
     found = versions(path)
     if not found:
-        raise FileNotFoundError(f"no SavedModel in {str(path)!r}, and no version of one")
+        raise FileNotFoundError(f"no SavedModel in {str(path)!r}, nor a version of one")
     return path / str(found[-1])
 
 
@@ -39,8 +39,8 @@ def check(path):
     """Checks a version against its manifest, and returns the manifest.
 
     Raises:
-        FileNotFoundError: the manifest, or a file that it names, is missing.
-        ValueError: a file was changed, or was exported by a newer TensorFlow.
+        FileNotFoundError: if the manifest, or a file that it lists, is missing.
+        ValueError: if a file was changed, or the model was exported by a newer TensorFlow.
     """
     path = Path(path)
     manifest = read_json_object(path / MANIFEST_FILE)
@@ -48,15 +48,15 @@ def check(path):
     if exported > installed:
         raise ValueError(
             f"{str(path)!r} was exported with tensorflow {manifest['tensorflow']}, which "
-            f"{tf.__version__} may not be able to read: install that or a newer one"
+            f"{tf.__version__} may not be able to read: install that version or a newer one"
         )
     files = manifest.get("files")
     if not isinstance(files, dict):
-        raise ValueError(f"{str(path / MANIFEST_FILE)!r} names no files")
+        raise ValueError(f"{str(path / MANIFEST_FILE)!r} lists no files")
     for name, checksum in files.items():
         file = path / name
         if path.resolve() not in file.resolve().parents:
-            raise ValueError(f"{str(path / MANIFEST_FILE)!r} names {name!r}, outside the version")
+            raise ValueError(f"{str(path / MANIFEST_FILE)!r} lists {name!r}, outside the version")
         if not file.is_file():
             raise FileNotFoundError(f"{name} is missing in {str(path)!r}: export it again")
         if _checksum(file) != checksum:
@@ -79,13 +79,13 @@ def _checksum(file):
 
 
 def _release(version):
-    """(major, minor) of a version.
+    """Returns (major, minor) of a version string.
 
     Raises:
-        ValueError: it is none.
+        ValueError: if it is not a version.
     """
     try:
         major, minor = str(version).split(".")[:2]
         return int(major), int(minor)
     except ValueError as error:
-        raise ValueError(f"tensorflow={version!r} in {MANIFEST_FILE} is no version") from error
+        raise ValueError(f"tensorflow={version!r} in {MANIFEST_FILE} is not a version") from error

@@ -1,18 +1,20 @@
-"""Computing a request of any size in parts that the buckets hold."""
+"""Computes requests of any size in parts that fit the buckets."""
 
 import tensorflow as tf
 
 
 def in_parts(function, inputs, most, shapes, dtypes):
-    """Calls a function on some rows at a time, those of like lengths together, and puts the
-    results into the rows' order again.
+    """Calls a function on at most `most` rows at a time and returns the results in row order.
+
+    Rows of similar lengths are computed together.
 
     Args:
-        function: from tensors like `inputs`, with fewer rows, and of the sources with no more
-            columns than are used (but at least one), to a tuple of tensors with as many rows.
+        function: callable that takes tensors like `inputs`, but with fewer rows and with sources
+            that are cut to the columns in use (at least one), and returns a tuple of tensors with
+            the same number of rows.
         inputs: tuple of int32 `(batch, length)`: source ids, their mask, and others.
-        most: int, rows at a time.
-        shapes: tuple of the results' shapes, without the rows.
+        most: int, largest number of rows per call.
+        shapes: tuple of the results' shapes, without the batch axis.
         dtypes: tuple of the results' dtypes.
 
     Returns:
@@ -20,7 +22,7 @@ def in_parts(function, inputs, most, shapes, dtypes):
     """
     ids, mask, *others = map(_with_a_column, inputs)
     batch = tf.shape(mask)[0]
-    # Up to the last position that holds a token: (batch,)
+    # Number of columns up to the last token of each row: (batch,)
     used = tf.reduce_max(mask * tf.range(1, tf.shape(mask)[1] + 1), axis=1)
     order = tf.argsort(used, stable=True)
     # An empty batch is one empty part.
@@ -55,5 +57,5 @@ def in_parts(function, inputs, most, shapes, dtypes):
 
 
 def _with_a_column(value):
-    """`value`, with a column of zeros if it has none."""
+    """Returns `value`, with one column of zeros if it has no columns."""
     return tf.pad(value, [[0, 0], [0, tf.maximum(1 - tf.shape(value)[1], 0)]])

@@ -1,7 +1,7 @@
-"""TF Serving's messages, as far as a client needs them, without `tensorflow`.
+"""TF Serving's messages, as far as the client needs them, without `tensorflow`.
 
-The classes are built at run time, in a descriptor pool of their own, so that they do not clash
-with `tensorflow-serving-api`'s, which have the same names. Names and numbers are those of
+The classes are built at run time, in a separate descriptor pool, so that they do not clash with
+those of `tensorflow-serving-api`, which have the same names. Names and field numbers are those of
 `tensorflow_serving/apis/*.proto` and `tensorflow/core/framework/tensor*.proto`.
 """
 
@@ -10,8 +10,8 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, wr
 _FIELD = descriptor_pb2.FieldDescriptorProto
 _SERVING, _TENSORFLOW = "tensorflow.serving", "tensorflow"
 
-# Of each message its fields: name, number, type, and whether it is repeated. A type that is no
-# scalar is the full name of a message, or `enum` and the full name of an enumeration.
+# The fields of each message: name, number, type, and whether it is repeated. Types that are not
+# scalar are the full name of a message, or `enum` and the full name of an enumeration.
 _MESSAGES = {
     f"{_TENSORFLOW}.TensorShapeProto.Dim": [("size", 1, "int64", False)],
     f"{_TENSORFLOW}.TensorShapeProto": [
@@ -87,7 +87,7 @@ def _build_pool():
         messages = {}
         for name, fields in sorted(_MESSAGES.items()):
             parent, _, own = name.rpartition(".")
-            # Nested messages come after those they are in.
+            # Sorted by name, nested messages follow their parents.
             if parent == package:
                 messages[name] = file.message_type.add(name=own)
             elif parent in messages:
@@ -108,7 +108,7 @@ def _build_pool():
 
 
 def _add_field(message, full_name, name, number, kind, repeated):
-    """Adds a field to a message's description; `repeated` may be "map", of str to `kind`."""
+    """Adds a field to a message's descriptor; `repeated="map"` makes a map from str to `kind`."""
     if repeated == "map":
         entry = f"{name.capitalize()}Entry"
         nested = message.nested_type.add(name=entry)

@@ -1,4 +1,4 @@
-"""Reports on an export: its size, and its ROUGE beside that of the model in Python."""
+"""Reports on an export: its size, and its ROUGE compared with the model in Python."""
 
 from pathlib import Path
 
@@ -9,10 +9,10 @@ from tf_pegasus.serving.served_model import ServedModel
 
 
 def size_report(path, model):
-    """Says how large an export is, beside the model's weights in float32.
+    """Returns a line with the size of an export, compared with the model's float32 weights.
 
     Args:
-        path: the version's directory.
+        path: path of the version.
         model: the model that was exported, before its weights were changed.
     """
     sizes = {
@@ -20,7 +20,7 @@ def size_report(path, model):
         for part in ("variables", "assets")
     }
     graph = Path(path, "saved_model.pb").stat().st_size
-    # An export's float32 weights, whatever the model computes with.
+    # Size of the weights in float32, independent of the model's dtype.
     full = 4 * sum(int(np.prod(variable.shape)) for variable in model.weights)
     return (
         f"weights {_megabytes(sizes['variables'])} ({sizes['variables'] / full:.2f} of float32's), "
@@ -29,13 +29,13 @@ def size_report(path, model):
 
 
 def rouge_report(path, summarizer, records, **options):
-    """A table of ROUGE: the summarizer's, the export's, and how many summaries are equal.
+    """Returns a table of ROUGE of summarizer and export, and the number of equal summaries.
 
     Args:
-        path: the version's directory.
-        summarizer: `Summarizer`, what was exported.
+        path: path of the version.
+        summarizer: `Summarizer` that was exported.
         records: list of dicts with `document` and `summary`.
-        **options: of generation, as they were given to the export.
+        **options: generation options that were passed to the export.
     """
     documents = [record["document"] for record in records]
     references = [record["summary"] for record in records]

@@ -1,4 +1,4 @@
-"""An exported model, loaded again in Python."""
+"""Loads an exported model in Python."""
 
 import numpy as np
 import tensorflow as tf
@@ -8,19 +8,19 @@ from tf_pegasus.serving.warmup import WARMUP_FILE, read_warmup_requests
 
 
 class ServedModel:
-    """A version that `export_saved_model` wrote.
+    """A loaded version of a model that `export_saved_model` wrote.
 
     Args:
-        path: the version's directory, or the directory of versions, whose latest is taken.
+        path: path of the version, or of the directory of versions, whose latest is loaded.
 
     Attributes:
         path: `Path` of the version.
-        manifest: dict, how it was exported.
-        signatures: names of what may be called.
+        manifest: dict of the export's settings.
+        signatures: sorted list of the signatures' names.
 
     Raises:
-        FileNotFoundError: there is no SavedModel, or a file of it is missing.
-        ValueError: a file was changed, or was exported by a newer TensorFlow.
+        FileNotFoundError: if there is no SavedModel, or a file of it is missing.
+        ValueError: if a file was changed, or the model was exported by a newer TensorFlow.
     """
 
     def __init__(self, path):
@@ -39,7 +39,7 @@ class ServedModel:
         }
 
     def check_signature(self, signature):
-        """Raises ValueError if there is no such signature."""
+        """Raises ValueError if the model has no such signature."""
         if signature not in self.signatures:
             raise ValueError(f"signature={signature!r} must be one of {', '.join(self.signatures)}")
 
@@ -48,13 +48,13 @@ class ServedModel:
 
         Args:
             signature: one of `signatures`.
-            **inputs: its inputs, as `export_saved_model` lists them; str are encoded.
+            **inputs: the signature's inputs, see `export_saved_model`; str are encoded as UTF-8.
 
         Returns:
             dict of numpy arrays; strings are bytes.
 
         Raises:
-            ValueError: no such signature, or inputs that it does not take.
+            ValueError: if the signature or an input is unknown, or an input is missing or invalid.
         """
         self.check_signature(signature)
         function = self._loaded.signatures[signature]
@@ -71,10 +71,10 @@ class ServedModel:
             raise ValueError(f"{signature}: {error.message}") from error
 
     def warm_up(self):
-        """Replays the export's warm-up requests, as TF Serving does; returns how many.
+        """Replays the export's warm-up requests, as TF Serving does; returns their number.
 
         Raises:
-            ImportError: `tensorflow-serving-api` is not installed.
+            ImportError: if `tensorflow-serving-api` is not installed.
         """
         count = 0
         for file in sorted((self.path / EXTRA).glob(f"{WARMUP_FILE}*")):

@@ -1,4 +1,4 @@
-"""The graph of an exported model: strings in, summaries out, and the steps between."""
+"""Signatures of an exported model, from strings to summaries."""
 
 import tensorflow as tf
 
@@ -19,19 +19,19 @@ _UNFILLED = -1e8
 
 
 class ServedSummarizer:
-    """The signatures of a SavedModel, and the tokenizer and searches that they share.
+    """The signatures of a SavedModel, with the tokenizer and the searches that they share.
 
-    No row fails its batch: texts that are too long are cut, blank ones have empty summaries,
-    bytes that are not UTF-8 are read as unknown characters.
+    No row fails its batch: long texts are truncated, blank ones have empty summaries, bytes that
+    are not valid UTF-8 become unknown characters.
 
     Args:
         summarizer: `Summarizer`.
         buckets: `Buckets`.
-        engines: tuple of `"graph"`, `"xla"` or both; the first is that of `serving_default`.
+        engines: tuple of `"graph"`, `"xla"` or both; `serving_default` uses the first.
         options: `GenerationConfig`; `num_return_sequences` is the n of `summarize_n`.
-        is_adjustable: bool, whether requests may bring `num_beams`, `max_length` and
+        is_adjustable: bool, whether requests may set `num_beams`, `max_length` and
             `length_penalty`.
-        max_text_bytes: int, longer texts are cut before they are tokenized.
+        max_text_bytes: int, texts are cut to this size before they are tokenized.
 
     Attributes:
         signatures: dict of `tf.function` by name.
@@ -77,8 +77,11 @@ class ServedSummarizer:
         return tf.function(function, input_signature=list(specs.values()), autograph=False)
 
     def _generating(self, function, engine, specs):
-        """A signature that generates, with the options that requests may bring as its last inputs,
-        their defaults being those of the export."""
+        """Returns a generating signature.
+
+        If the export is adjustable, its last inputs are the runtime options, which default to the
+        options of the export.
+        """
         search = self._searches[engine]
         takes_text = "text" in specs
         if not self._is_adjustable:
@@ -90,7 +93,7 @@ class ServedSummarizer:
                 return function(search, RuntimeOptions(), input_ids, attention_mask)
 
             return self._signature(fixed_of_text if takes_text else fixed_of_ids, **specs)
-        # Defaults that are tensors become the signature's: TF Serving and C++ fill them in.
+        # Tensors as defaults become defaults of the signature, which TF Serving and C++ fill in.
         beams = tf.constant(self._options.num_beams)
         longest = tf.constant(self._options.max_length)
         penalty = tf.constant(self._options.length_penalty, tf.float32)
@@ -108,7 +111,7 @@ class ServedSummarizer:
         return self._signature(of_text if takes_text else of_ids, **specs, **_ADJUSTABLE)
 
     def _summarize(self, search, runtime, text):
-        """The best summary of each text."""
+        """Returns the best summary of each text."""
         best = self._summarize_n(search, runtime, text)
         return {
             "summary": best["summaries"][:, 0],
@@ -117,7 +120,7 @@ class ServedSummarizer:
         }
 
     def _summarize_n(self, search, runtime, text):
-        """The n best summaries of each text, best first."""
+        """Returns the n best summaries of each text, best first."""
         ids, truncated = self._ids(text)
         sequences, scores = self._generated(search, runtime, *self._dense(ids))
         summaries = self.tokenizer.detokenize(tf.reshape(sequences, (-1, sequences.shape[2])))
@@ -128,7 +131,7 @@ class ServedSummarizer:
         }
 
     def _generate_ids(self, search, runtime, input_ids, attention_mask):
-        """The best output ids of source ids; rows with ids out of range have none."""
+        """Returns the best output ids of source ids; rows with ids out of range have none."""
         rows = tf.shape(input_ids)[0]
         is_same = tf.reduce_all(tf.shape(input_ids) == tf.shape(attention_mask))
         message = "input_ids and attention_mask must have the same shape"
@@ -148,9 +151,9 @@ class ServedSummarizer:
         }
 
     def _score(self, document, summary):
-        """The log-probability of each summary, given its document, as the model writes it."""
+        """Returns the log-probability that the model gives each summary of its document."""
         is_same = tf.shape(document)[0] == tf.shape(summary)[0]
-        message = "document and summary must be equally many"
+        message = "document and summary must have the same number of rows"
         with tf.control_dependencies([tf.debugging.Assert(is_same, [message])]):
             source, source_truncated = self._ids(document)
         target, target_truncated = self._ids(summary, keep_blank=True)
@@ -184,7 +187,7 @@ class ServedSummarizer:
         }
 
     def _encode(self, text):
-        """The mean of the encoder's states over each text's tokens."""
+        """Returns the mean of the encoder states over the tokens of each text."""
         ids, truncated = self._ids(text)
 
         def pooled(ids, mask):
@@ -204,16 +207,18 @@ class ServedSummarizer:
         return {"states": states, "truncated": truncated}
 
     def _tokenize(self, text):
-        """The ids that the model reads of each text."""
+        """Returns the ids that the model reads for each text."""
         ids, truncated = self._ids(text)
         dense, mask = self._dense(ids)
         return {"input_ids": dense, "attention_mask": mask, "truncated": truncated}
 
-    # From texts to ids
+    # Texts to ids
 
     def _ids(self, text, keep_blank=False):
-        """Ragged ids of texts, and whether something was cut off; blank texts have none, unless
-        they are kept (then they have eos)."""
+        """Returns ragged ids of texts, and whether each was truncated.
+
+        Blank texts have no ids, or with `keep_blank` the end-of-sequence id alone.
+        """
         size = tf.strings.length(text)
         cut = tf.strings.substr(text, 0, self._max_text_bytes)
         ids = self.tokenizer.tokenize(cut)
@@ -221,20 +226,22 @@ class ServedSummarizer:
         truncated = (size > self._max_text_bytes) | (lengths > self._buckets.longest)
         ids = self.tokenizer.truncate(ids, self._buckets.longest)
         if not keep_blank:
-            # Eos alone is nothing to read.
+            # A text that has eos alone is blank.
             is_read = tf.repeat(lengths > 1, ids.row_lengths())
             ids = tf.ragged.boolean_mask(ids, ids.with_values(is_read))
         return ids, truncated
 
     def _dense(self, ids):
-        """Ids and mask, int32 `(batch, length)`, of ragged ids."""
+        """Returns the ids and mask, int32 `(batch, length)`, of ragged ids."""
         return ids.to_tensor(self._config.pad_token_id), tf.ones_like(ids).to_tensor(0)
 
-    # From ids to ids
+    # Ids to ids
 
     def _search(self, jit_compile):
-        """The search as one function, which all signatures of its engine share: so each shape is
-        compiled once."""
+        """Returns the search as one function.
+
+        All signatures of an engine share it, so that each shape is compiled once.
+        """
         model, options = self._model, self._options
 
         def search(input_ids, attention_mask, *runtime):
@@ -244,14 +251,14 @@ class ServedSummarizer:
         scalars = _ADJUSTABLE.values() if self._is_adjustable else ()
         return tf.function(
             search,
-            # Strings cannot enter XLA: only the search is compiled, nested in the signature.
+            # XLA cannot take strings, so only the search, nested in the signature, is compiled.
             jit_compile=jit_compile,
             input_signature=[_MATRIX, _MATRIX, *scalars],
             autograph=False,
         )
 
     def _checked(self, num_beams, max_length, length_penalty):
-        """The runtime options of a request, or an error that names the input."""
+        """Returns the runtime options of a request, with assertions that name the input."""
         checks = [
             tf.debugging.Assert(
                 (value >= least) & (value <= most),
@@ -267,8 +274,10 @@ class ServedSummarizer:
             return RuntimeOptions(*map(tf.identity, (num_beams, max_length, length_penalty)))
 
     def _generated(self, search, runtime, input_ids, attention_mask):
-        """Sequences `(batch, n, max_length)` and scores `(batch, n)`; places that are not filled
-        have pad, and the score that says so."""
+        """Returns sequences `(batch, n, max_length)` and scores `(batch, n)`.
+
+        Entries without a hypothesis are padded, and their score is below `_UNFILLED`.
+        """
         scalars = [value for value in runtime if value is not None]
         places = self._options.num_return_sequences
         width = self._options.max_length

@@ -1,8 +1,8 @@
-"""numpy arrays to TensorFlow's `TensorProto` and back, without `tensorflow`."""
+"""Converts between numpy arrays and TensorFlow's `TensorProto`, without `tensorflow`."""
 
 import numpy as np
 
-# Of each type: its number (`tensorflow.DataType`), the field that holds its values one by one.
+# For each dtype: its number in `tensorflow.DataType`, and the field that holds its values.
 _TYPES = {
     np.dtype("float32"): (1, "float_val"),
     np.dtype("float64"): (2, "double_val"),
@@ -19,15 +19,15 @@ def write_tensor(proto, array):
 
     Args:
         proto: an empty `TensorProto`, of any descriptor pool.
-        array: numpy array of one of the types above; strings are objects that are bytes.
+        array: numpy array of one of the dtypes above; strings are an object array of bytes.
 
     Raises:
-        TypeError: another type.
+        TypeError: if the array has another dtype.
     """
     if array.dtype not in _TYPES:
-        raise TypeError(f"an array of {array.dtype} cannot be sent")
+        raise TypeError(f"arrays of {array.dtype} cannot be sent")
     proto.dtype, field = _TYPES[array.dtype]
-    # Also where there is no dimension.
+    # Sets the field even for scalars, which have no dimension.
     proto.tensor_shape.SetInParent()
     for size in array.shape:
         proto.tensor_shape.dim.add(size=size)
@@ -42,20 +42,20 @@ def read_tensor(proto):
     """Returns the numpy array of a `TensorProto`, as `tf.make_ndarray` does.
 
     Raises:
-        ValueError: its values do not fit its shape, or it has a type that no signature has.
+        ValueError: if the values do not fit the shape, or the type is not one of those above.
     """
     if proto.dtype not in _DTYPES:
-        raise ValueError(f"tensors of the type {proto.dtype} are not expected")
+        raise ValueError(f"tensors of type {proto.dtype} are not supported")
     dtype, field = _DTYPES[proto.dtype]
     shape = [dim.size for dim in proto.tensor_shape.dim]
     if min(shape, default=0) < 0:
-        raise ValueError(f"the shape {shape} is not known")
+        raise ValueError(f"the shape {shape} is not fully defined")
     if proto.tensor_content:
         values = np.frombuffer(proto.tensor_content, dtype.newbyteorder("<")).astype(dtype)
     else:
         values = np.array(getattr(proto, field), dtype)
         size = int(np.prod(shape))
         if 0 < len(values) < size:
-            # The last value stands for all that follow.
+            # The last value is repeated for those that follow.
             values = np.concatenate([values, np.repeat(values[-1:], size - len(values))])
     return values.reshape(shape)

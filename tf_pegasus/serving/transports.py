@@ -1,4 +1,4 @@
-"""One request to a TF Serving server, over gRPC or REST, with the errors of both made the same."""
+"""Single requests to a TF Serving server, over gRPC or REST, with the same errors for both."""
 
 import json
 import re
@@ -11,32 +11,32 @@ from tf_pegasus.serving.tensors import read_tensor, write_tensor
 from tf_pegasus.utils.extras import require
 
 EXTRA = "serving"
-# Of arrays, not of documents: 64 rows of 8 summaries are far below.
+# Limits arrays, not documents: 64 rows of 8 summaries are far smaller.
 MAX_ANSWER_BYTES = 64 * 2**20
 
 
 class ServingError(RuntimeError):
-    """The server failed, or its answer makes no sense."""
+    """Raised when the server fails, or its answer is invalid."""
 
 
 class UnavailableError(ConnectionError):
-    """No server takes requests at the moment."""
+    """Raised when the server cannot be reached or does not accept requests at the moment."""
 
 
 class GrpcTransport:
-    """Requests over gRPC.
+    """Sends requests over gRPC.
 
     Args:
-        address: str, `"host:port"`, or with a scheme of gRPC's name resolution such as
+        address: str, `"host:port"`, or with a scheme of gRPC's name resolution, such as
             `"dns:///host:port"`.
         model: str, the model's name on the server.
-        version: int, or None for the latest.
+        version: int, or None for the latest version.
         credentials: `grpc.ChannelCredentials`, or None for a channel without encryption.
         headers: dict of str, sent with each request.
 
     Raises:
-        ValueError: the address is none.
-        ImportError: the extra `serving` is not installed.
+        ValueError: if the address is invalid.
+        ImportError: if the extra `serving` is not installed.
     """
 
     def __init__(self, address, model, version=None, credentials=None, headers=None):
@@ -45,9 +45,9 @@ class GrpcTransport:
         self._protos = _protos()
         options = [
             ("grpc.max_receive_message_length", MAX_ANSWER_BYTES),
-            # Retries are the client's, for both kinds of requests alike.
+            # The client retries, in the same way for both transports.
             ("grpc.enable_retries", 0),
-            # Of a name with many addresses, such as a headless service, each has its turn.
+            # Balances requests over all addresses of a name, such as a headless service.
             ("grpc.lb_policy_name", "round_robin"),
         ]
         self._channel = (
@@ -72,13 +72,14 @@ class GrpcTransport:
         Args:
             signature: str.
             inputs: dict from name to numpy array (strings as an array of bytes).
-            timeout: float, seconds until the answer must be here.
+            timeout: float, seconds until the answer must have arrived.
 
         Returns:
             dict from name to numpy array.
 
         Raises:
-            UnavailableError, TimeoutError, ServingError; ValueError: the request is wrong.
+            UnavailableError, TimeoutError, ServingError: if the request fails.
+            ValueError: if the server rejects the request.
         """
         request = self._protos.PredictRequest()
         self._specify(request.model_spec)
@@ -89,10 +90,10 @@ class GrpcTransport:
         try:
             return {name: read_tensor(value) for name, value in answer.outputs.items()}
         except ValueError as error:
-            raise ServingError(f"the answer holds a tensor that makes no sense: {error}") from error
+            raise ServingError(f"the answer holds an invalid tensor: {error}") from error
 
     def states(self, timeout):
-        """Returns a dict from the numbers of the model's versions to their states."""
+        """Returns a dict from the model's version numbers to their states."""
         request = self._protos.GetModelStatusRequest()
         self._specify(request.model_spec)
         answer = self._call(self._get_model_status, request, timeout)
@@ -134,16 +135,16 @@ class GrpcTransport:
 
 
 class RestTransport:
-    """Requests over REST.
+    """Sends requests over REST.
 
     Args:
-        address: str, `"http://host:port"` or `"https://host:port"`; a path before the API's own
-            may follow.
+        address: str, `"http://host:port"` or `"https://host:port"`, optionally followed by a path
+            in front of the API's own.
         model, version, headers: see `GrpcTransport`.
 
     Raises:
-        ValueError: the address is none.
-        ImportError: the extra `serving` is not installed.
+        ValueError: if the address is invalid.
+        ImportError: if the extra `serving` is not installed.
     """
 
     def __init__(self, address, model, version=None, headers=None):
@@ -167,7 +168,7 @@ class RestTransport:
         try:
             return {name: _as_array(value) for name, value in outputs.items()}
         except ValueError as error:
-            raise ServingError(f"the answer holds a tensor that makes no sense: {error}") from error
+            raise ServingError(f"the answer holds an invalid tensor: {error}") from error
 
     def states(self, timeout):
         """See `GrpcTransport.states`."""
@@ -188,13 +189,13 @@ class RestTransport:
                 method, url, timeout=timeout, stream=True, **arguments
             ) as response:
                 content = _content(response, deadline)
-        # In this order: a timeout while connecting is both.
+        # ConnectTimeout is also a Timeout, so it comes first.
         except requests.ConnectTimeout as error:
             raise UnavailableError(f"the server cannot be reached: {error}") from error
         except requests.Timeout as error:
             raise TimeoutError(f"no answer within {timeout:.3g} s") from error
         except requests.exceptions.ChunkedEncodingError as error:
-            raise ServingError(f"the answer ends too soon: {error}") from error
+            raise ServingError(f"the answer is cut off: {error}") from error
         except requests.ConnectionError as error:
             if "timed out" in str(error):
                 raise TimeoutError(f"no answer within {timeout:.3g} s") from error
@@ -203,8 +204,8 @@ class RestTransport:
 
 
 def check_grpc_address(address):
-    """Raises ValueError unless an address is one that gRPC can connect to."""
-    # gRPC itself takes any text, and reports that the server is not available.
+    """Raises ValueError unless gRPC can connect to the address."""
+    # gRPC itself accepts any text, and reports that the server is unavailable.
     scheme, separator, rest = address.partition(":")
     if separator and scheme in ("unix", "unix-abstract", "vsock", "xds") and rest:
         return
@@ -232,7 +233,7 @@ def check_url(address):
 
 
 def _protos():
-    """The module of messages, or an error that says which extra brings what it needs."""
+    """Returns the module of messages, or raises ImportError that names the extra to install."""
     require("google.protobuf", EXTRA)
     from tf_pegasus.serving import protos
 
@@ -240,22 +241,22 @@ def _protos():
 
 
 def _content(response, deadline):
-    """Reads an answer, as long as there is time."""
+    """Reads an answer, up to the deadline."""
     content = b""
     for chunk in response.iter_content(2**16):
         content += chunk
         if time.monotonic() > deadline:
-            raise TimeoutError("no whole answer within the deadline")
+            raise TimeoutError("the answer did not arrive completely within the deadline")
         if len(content) > MAX_ANSWER_BYTES:
             raise ServingError(f"the answer is longer than {MAX_ANSWER_BYTES} bytes")
     return content
 
 
 def _checked_json(status, content):
-    """The object that an answer holds.
+    """Returns the JSON object of an answer.
 
     Raises:
-        UnavailableError, TimeoutError, ValueError, ServingError: by the status.
+        UnavailableError, TimeoutError, ValueError, ServingError: depending on the status.
     """
     try:
         answer = json.loads(content)
@@ -272,7 +273,7 @@ def _checked_json(status, content):
     if status != 200:
         raise ServingError(f"the server failed with {status}: {details}")
     if not is_object:
-        raise ServingError(f"the answer is no JSON object: {details}")
+        raise ServingError(f"the answer is not a JSON object: {details}")
     return answer
 
 
@@ -286,8 +287,8 @@ def _as_json(value):
 def _as_array(value):
     array = np.asarray(value)
     if array.dtype.kind == "U":
-        # As objects: numpy's own strings lose NUL bytes at their ends.
+        # As objects, because numpy's own strings drop trailing NUL bytes.
         return np.frompyfunc(str.encode, 1, 1)(np.array(value, object))
     if array.dtype.kind not in "bif":
-        raise ValueError(f"neither numbers nor strings: {str(value)[:80]}")
+        raise ValueError(f"expected numbers or strings, got {str(value)[:80]}")
     return array

@@ -1,4 +1,4 @@
-"""Requests that TF Serving replays before it serves, so that no user waits for a compilation."""
+"""Warm-up requests, which TF Serving replays before it serves, so that no user waits for XLA."""
 
 import importlib.util
 
@@ -6,28 +6,28 @@ import tensorflow as tf
 
 from tf_pegasus.utils.extras import require
 
-# TF Serving looks for this name.
+# The file name that TF Serving looks for.
 WARMUP_FILE = "tf_serving_warmup_requests"
 
 
 def is_available():
-    """Whether `tensorflow-serving-api` is installed."""
+    """Returns whether `tensorflow-serving-api` is installed."""
     return importlib.util.find_spec("tensorflow_serving") is not None
 
 
 def write_warmup_requests(directory, tokenizer, buckets, engine, is_default):
-    """Writes one request for each pair of buckets, and one for each other signature.
+    """Writes one request for each pair of buckets, and one for each of the other signatures.
 
     Args:
         directory: `Path` of `assets.extra`.
         tokenizer: `PegasusTokenizer`.
         buckets: `Buckets`.
         engine: str, of the signatures to warm up.
-        is_default: bool, whether `serving_default` has that engine; else the file's name
-            ends in the engine's, and TF Serving does not see it.
+        is_default: bool, whether `serving_default` uses that engine; otherwise the engine is
+            appended to the file's name, and TF Serving does not read it.
 
     Raises:
-        ImportError: `tensorflow-serving-api` is not installed.
+        ImportError: if `tensorflow-serving-api` is not installed.
     """
     suffix = "" if is_default else f"_{engine}"
     texts = [text_of(tokenizer, length) for length in buckets.length]
@@ -42,7 +42,7 @@ def write_warmup_requests(directory, tokenizer, buckets, engine, is_default):
         ("generate_ids" + suffix, {"input_ids": ids, "attention_mask": [[1] * len(ids[0])]})
     )
     if is_default:
-        # These run without XLA: their shapes are not compiled.
+        # These run without XLA, so one shape is enough.
         requests += [(name, {"text": texts[:1]}) for name in ("encode", "tokenize")]
         requests.append(("score", {"document": texts[:1], "summary": texts[:1]}))
     with tf.io.TFRecordWriter(str(directory / (WARMUP_FILE + suffix))) as writer:
@@ -51,11 +51,11 @@ def write_warmup_requests(directory, tokenizer, buckets, engine, is_default):
 
 
 def read_warmup_requests(path):
-    """Yields (signature, dict of tensors) of each request of a file.
+    """Yields the signature and a dict of tensors of each request in a file.
 
     Raises:
-        ImportError: `tensorflow-serving-api` is not installed.
-        ValueError: the file is damaged.
+        ImportError: if `tensorflow-serving-api` is not installed.
+        ValueError: if the file is damaged.
     """
     logs = require("tensorflow_serving.apis.prediction_log_pb2", "serving")
     try:
@@ -64,11 +64,11 @@ def read_warmup_requests(path):
             inputs = {name: tf.constant(tf.make_ndarray(v)) for name, v in request.inputs.items()}
             yield request.model_spec.signature_name, inputs
     except (tf.errors.DataLossError, tf.errors.NotFoundError) as error:
-        raise ValueError(f"{str(path)!r} is no file of requests: {error.message}") from error
+        raise ValueError(f"{str(path)!r} is not a file of requests: {error.message}") from error
 
 
 def text_of(tokenizer, tokens):
-    """Returns a text of that many tokens, eos included, or as many below as words allow."""
+    """Returns a text of `tokens` tokens, including eos, or slightly fewer if words do not fit."""
     low, high = 1, tokens
     while low < high:
         middle = (low + high + 1) // 2

@@ -1,4 +1,4 @@
-"""Copies of a model in other precisions, for exports."""
+"""Copies a model to another precision for export."""
 
 import keras
 
@@ -7,20 +7,22 @@ from tf_pegasus.serving.options import WEIGHTS
 
 
 def weights_of(model):
-    """The precision of a model's weights, as `WEIGHTS` calls it where it has a name there."""
+    """Returns the precision of a model's weights: a name in `WEIGHTS`, or another dtype."""
     return "int8" if model.is_quantized else model.compute_dtype
 
 
 def with_weights(model, weights):
-    """Returns the model with its weights in another precision; the model itself stays as it is.
+    """Returns a model with its weights in another precision; the given model is not changed.
 
     Args:
         model: `TFPegasusForConditionalGeneration`.
-        weights: `"float32"`; `"bfloat16"`, stored and computed with; `"int8"`, stored and
-            multiplied as int8 with float32 scales, see `quantize`; or None, the model as it is.
+        weights: `"float32"`; `"bfloat16"`, for storage and computation; `"int8"`, stored and
+            multiplied as int8 with float32 scales, see `quantize`; or None, which returns the
+            model itself.
 
     Raises:
-        ValueError: an unknown precision, or a quantized model that should become another one.
+        ValueError: if the precision is unknown, or the model is quantized and `weights` is another
+            precision.
     """
     if weights is None:
         return model
@@ -29,10 +31,13 @@ def with_weights(model, weights):
     if model.is_quantized:
         if weights == "int8":
             return model
-        raise ValueError(f"weights={weights!r}: the model is quantized, its weights are gone")
+        raise ValueError(
+            f"weights={weights!r} must be None or 'int8': the model is quantized, and its "
+            "float weights are gone"
+        )
     policy = keras.dtype_policies.get("bfloat16" if weights == "bfloat16" else "float32")
     copy = type(model)(model.config, dtype=policy)
-    # By the weights of checkpoints, in which adapters are merged.
+    # Copies the weights as in checkpoints, where adapters are merged.
     for target, source in zip(huggingface_weights(copy), huggingface_weights(model), strict=True):
         target.variable.assign(keras.ops.cast(source.variable, target.variable.dtype))
     copy.generation_config = model.generation_config

@@ -1,4 +1,4 @@
-"""From texts to summaries: tokenize, batch by length, generate, detokenize."""
+"""Summarizes texts: tokenizes, batches by length, generates and detokenizes."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from tf_pegasus.summarization.batching import batches_by_length, windows
 
 ERRORS = ("raise", "keep")
-# How many batches are sorted by length together, where texts come as a stream.
+# Number of batches that are sorted by length together, if texts come as a stream.
 WINDOW = 32
 
 
 @dataclass(frozen=True)
 class Summary:
-    """A summary.
+    """A summary, or the error of a document.
 
     Attributes:
-        text: str; "" where there was an error.
+        text: str; "" if there is an error.
         score: float, length-normalized log-probability.
-        tokens_dropped: int, tokens of the document beyond the model's limit, not read.
-        error: str, what is wrong with the document; None where nothing is.
+        tokens_dropped: int, number of the document's tokens cut off at the model's limit.
+        error: str, the reason why the document has no summary, or None.
     """
 
     text: str
@@ -28,7 +28,7 @@ class Summary:
 
 
 def max_source_length(model, tokenizer) -> int:
-    """The longest source in tokens, eos included, that a model with a tokenizer reads."""
+    """Returns the longest source, in tokens including eos, that the model accepts."""
     longest = model.config.max_position_embeddings
     return min(longest, tokenizer.model_max_length or longest)
 
@@ -44,30 +44,32 @@ def summarize_texts(
     window: int | None = WINDOW,
     **options,
 ) -> Iterator[Summary]:
-    """Summarizes texts as they come, in order, long ones together with long ones.
+    """Summarizes texts lazily, in order; texts of similar lengths are batched together.
 
     Args:
         model: a model with `generate` and `config`.
         tokenizer: `PegasusTokenizer`.
         texts: iterable of str.
-        batch_size: int, texts generated at a time.
+        batch_size: int, number of texts generated at a time.
         engine: see `generate`.
         progress: function that is called with the number of texts of each finished batch, or
             None.
-        errors: `"raise"`, or `"keep"`: a text that is blank or no str gets a `Summary` with an
-            `error`, and the others theirs.
-        window: int, batches that are read ahead, and sorted by length together; None reads all.
+        errors: `"raise"`, or `"keep"`: a text that is blank or not a str gets a `Summary` with
+            an `error`, and the other texts are summarized.
+        window: int, number of batches that are read ahead and sorted by length together; None
+            reads all texts.
         **options: see `generate`, such as `num_beams`.
 
     Returns:
-        Iterator of `Summary`, one a text.
+        Iterator of `Summary`, one per text.
 
     Raises:
-        ValueError: an option is out of range; from the iterator: a text is blank.
-        TypeError: `texts` is a str; an unknown option; from the iterator: a text is no str.
+        ValueError: if an option is out of range; from the iterator: if a text is blank.
+        TypeError: if `texts` is a str, or an option is unknown; from the iterator: if a text is
+            not a str.
     """
     if isinstance(texts, (str, bytes)):
-        raise TypeError(f"texts must be a list of str, got one {type(texts).__name__}: give [text]")
+        raise TypeError(f"texts must be a list of str, got one {type(texts).__name__}: pass [text]")
     if errors not in ERRORS:
         raise ValueError(f"errors={errors!r} must be one of {', '.join(ERRORS)}")
     for name, value in (("batch_size", batch_size), ("window", 1 if window is None else window)):
@@ -107,7 +109,7 @@ def _stream(model, tokenizer, texts, batch_size, window, progress, errors, optio
 
 
 def _generate(model, tokenizer, rows, options):
-    """Summarizes lists of ids together."""
+    """Returns the summaries of lists of ids that are generated as one batch."""
     limit = max_source_length(model, tokenizer)
     encoding = tokenizer.pad(
         {"input_ids": [tokenizer.truncate(row, limit) for row in rows]}, return_tensors="np"
@@ -122,7 +124,7 @@ def _generate(model, tokenizer, rows, options):
 
 
 def _problem(text, number):
-    """The error of a text that cannot be summarized; None where it can."""
+    """Returns the error of a text that cannot be summarized, or None."""
     if not isinstance(text, str):
         return TypeError(f"texts[{number}] must be a str, got {type(text).__name__}")
     if not text.strip():

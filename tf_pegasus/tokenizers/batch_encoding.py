@@ -1,4 +1,4 @@
-"""What a tokenizer returns."""
+"""The output of a tokenizer."""
 
 from typing import Any
 
@@ -6,10 +6,10 @@ import optree
 
 
 class BatchEncoding(dict):
-    """A dict (`input_ids`, `attention_mask`, …) whose entries are attributes too.
+    """A dict (`input_ids`, `attention_mask`, …) whose entries are also attributes.
 
-    Keras and TensorFlow see the arrays inside: it goes into `fit`, `predict` and
-    `tf.data.Dataset.from_tensor_slices` as it is, or into a call as `model(**encoding)`.
+    Keras and TensorFlow traverse the arrays inside, so it can be passed to `fit`, `predict` and
+    `tf.data.Dataset.from_tensor_slices` directly, or to a call as `model(**encoding)`.
     """
 
     def __getattr__(self, name):

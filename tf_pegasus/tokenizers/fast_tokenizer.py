@@ -1,4 +1,4 @@
-"""The tokenizer that reads and writes `tokenizer.json`, the `tokenizers` library's file."""
+"""The tokenizer that reads and writes `tokenizer.json`, the file of the `tokenizers` library."""
 
 from pathlib import Path
 from typing import Any, ClassVar
@@ -10,28 +10,28 @@ from tf_pegasus.tokenizers.tokenizer_json import TOKENIZER_FILE
 from tf_pegasus.utils.extras import require
 from tf_pegasus.utils.files import write_text_atomically
 
-# In the file the reserved tokens are pieces, which no text should ever be split into.
+# The score of reserved tokens, which are pieces in the file but must never match a text.
 _NEVER = -100.0
 
 
 class PegasusTokenizerFast(PegasusTokenizer):
-    """`PegasusTokenizer`'s surface and ids, from and to `tokenizer.json`.
+    """A `PegasusTokenizer`, with the same API and ids, that reads and writes `tokenizer.json`.
 
-    The `tokenizers` library writes the file (`backend_tokenizer`); the ids come from
-    sentencepiece, given the file's pieces and rules. The library's own search sums in another
-    precision and normalizes grapheme by grapheme, and so differs from sentencepiece: in 51 of
-    105,096 texts of the demo corpus, and in 2 % of wild Unicode.
+    The `tokenizers` library writes the file (`backend_tokenizer`); sentencepiece computes the ids
+    from the pieces and rules in the file. The library's own search sums in another precision and
+    normalizes grapheme by grapheme, so its ids differ from sentencepiece's: for 51 of 105,096 texts
+    of the demo corpus, and for 2 % of random Unicode texts.
 
     Args:
-        vocab_file: path of a sentencepiece unigram model, to make a tokenizer from.
-        tokenizer_file: path of a `tokenizer.json`; where both are given, this is read.
+        vocab_file: path of a sentencepiece unigram model.
+        tokenizer_file: path of a `tokenizer.json`, which is used if both are given.
         **options: see `PegasusTokenizer`.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: none of the two files is given; it is none of that kind; it has other
-            ids, or the tokens collide.
-        TypeError: an unknown option.
+        FileNotFoundError: if the file does not exist.
+        ValueError: if neither file is given, the file is of another kind or has other ids, or
+            tokens collide.
+        TypeError: if an option is unknown.
     """
 
     vocabulary_files: ClassVar[tuple[str, ...]] = (TOKENIZER_FILE, VOCAB_FILE)
@@ -44,7 +44,7 @@ class PegasusTokenizerFast(PegasusTokenizer):
     ):
         path = vocab_file if tokenizer_file is None else tokenizer_file
         if path is None:
-            raise ValueError("vocab_file or tokenizer_file is needed")
+            raise ValueError("vocab_file or tokenizer_file must be given")
         super().__init__(path, **options)
 
     @property
@@ -52,30 +52,30 @@ class PegasusTokenizerFast(PegasusTokenizer):
         """The `tokenizers.Tokenizer` that `tokenizer.json` describes.
 
         Raises:
-            ImportError: `tokenizers` is not installed.
-            ValueError: the vocabulary is no unigram model.
+            ImportError: if `tokenizers` is not installed.
+            ValueError: if the vocabulary is not a unigram model.
         """
         return _library_tokenizer(require("tokenizers", "fast"), self)
 
     def save_pretrained(self, save_directory: str | Path) -> None:
-        """Writes `tokenizer.json` beside what `PegasusTokenizer.save_pretrained` writes.
+        """Writes the files of `PegasusTokenizer.save_pretrained` and `tokenizer.json`.
 
         Raises:
-            ImportError: `tokenizers` is not installed.
+            ImportError: if `tokenizers` is not installed.
         """
-        # First, so that nothing is written where the library is missing.
+        # First, so that nothing is written if the library is missing.
         text = self.backend_tokenizer.to_str(pretty=True)
         super().save_pretrained(save_directory)
         write_text_atomically(Path(save_directory) / TOKENIZER_FILE, text + "\n")
 
 
 def _library_tokenizer(library, tokenizer):
-    """Makes a `tokenizers.Tokenizer` in the form in which `transformers` has PEGASUS'."""
+    """Returns a `tokenizers.Tokenizer` with the structure that `transformers` uses for PEGASUS."""
     from sentencepiece import sentencepiece_model_pb2
 
     proto = sentencepiece_model_pb2.ModelProto.FromString(tokenizer.model_proto)
     if proto.trainer_spec.model_type != sentencepiece_model_pb2.TrainerSpec.UNIGRAM:
-        raise ValueError("tokenizer.json can hold unigram models only, which PEGASUS' are")
+        raise ValueError("tokenizer.json can hold only unigram models, such as those of PEGASUS")
     user_defined = sentencepiece_model_pb2.ModelProto.SentencePiece.USER_DEFINED
     table = tokenizer.special_tokens
     reserved = sorted((index, token) for token, index in table.ids.items())[:-1]

@@ -1,4 +1,4 @@
-"""The in-graph tokenizer: a Keras layer from strings to ids and back, over tf-text."""
+"""The in-graph tokenizer: a Keras layer that maps strings to ids and back, based on tf-text."""
 
 import base64
 import re
@@ -17,7 +17,7 @@ from tf_pegasus.utils.compat import sentencepiece_tokenizer
 
 # A byte that no UTF-8 text contains.
 _MARK = b"\xff"
-# Those that concern what happens in a graph.
+# The options that matter in a graph.
 _OPTIONS = tuple(
     name
     for name in TokenizerOptions.option_names()
@@ -27,15 +27,16 @@ _OPTIONS = tuple(
 
 @keras.saving.register_keras_serializable(package="tf_pegasus")
 class TFPegasusTokenizer(keras.layers.Layer):
-    """Tokenizes inside the graph, with the same ids as `PegasusTokenizer`.
+    """Tokenizes in the graph, with the same ids as `PegasusTokenizer`.
 
     Args:
-        model_proto: bytes of the sentencepiece model, or their base64 as str.
+        model_proto: bytes of the sentencepiece model, or their base64 encoding as a str.
         added_tokens: dict from added token to id.
-        special_added_tokens: list of str, those of them that `detokenize` leaves out.
-        nbest_size, alpha: of subword regularization (Kudo, 2018); 0 and 1.0 for none.
+        special_added_tokens: list of str, the added tokens that `detokenize` leaves out.
+        nbest_size, alpha: parameters of subword regularization (Kudo, 2018); 0 and 1.0 disable
+            it.
         **kwargs: see `TokenizerOptions` (all but `additional_special_tokens` and
-            `clean_up_tokenization_spaces`); and those of `keras.layers.Layer`.
+            `clean_up_tokenization_spaces`); and arguments of `keras.layers.Layer`.
 
     Example:
         >>> tokenizer = TFPegasusTokenizer.from_pretrained(path)
@@ -71,7 +72,7 @@ class TFPegasusTokenizer(keras.layers.Layer):
         self.special_tokens = special_tokens(options)
         self.added_tokens = self.token_config["added_tokens"]
         spelled = {**self.special_tokens.ids, **self.added_tokens}
-        # RE2, too, takes the first alternative that fits.
+        # Like Python's engine, RE2 takes the first alternative that matches.
         self._splitting_pattern = splitting_pattern(spelled)
         self._sentencepiece = sentencepiece_tokenizer(
             model_proto, out_type=tf.int32, nbest_size=nbest_size, alpha=alpha
@@ -82,14 +83,14 @@ class TFPegasusTokenizer(keras.layers.Layer):
             for token, index in self.added_tokens.items()
             if token not in self.token_config["special_added_tokens"]
         }
-        # One that is never met, as a table cannot be empty.
+        # With an entry that never matches, because a table must not be empty.
         self._shown_table = _table([*shown.values(), -1], [*shown, ""], "")
         self._has_shown = bool(shown)
         self.built = True
 
     @classmethod
     def from_tokenizer(cls, tokenizer: PegasusTokenizer, **kwargs: Any) -> Self:
-        """Makes the layer that tokenizes as a `PegasusTokenizer` does, added tokens included."""
+        """Creates the layer from a `PegasusTokenizer`, including its added tokens."""
         config = tokenizer.get_config()
         config.pop("clean_up_tokenization_spaces")
         sampling = config.pop("sp_model_kwargs", {})
@@ -107,11 +108,11 @@ class TFPegasusTokenizer(keras.layers.Layer):
 
     @classmethod
     def from_pretrained(cls, path: str | Path, **kwargs: Any) -> Self:
-        """Reads a directory with a tokenizer; see `load_tokenizer`."""
+        """Loads the tokenizer of a directory; see `load_tokenizer`."""
         return cls.from_tokenizer(load_tokenizer(path), **kwargs)
 
     def tokenize(self, texts: Any) -> tf.RaggedTensor:
-        """Maps strings `(batch,)` to ids, each row ended by eos.
+        """Maps strings `(batch,)` to ids; each row ends with eos.
 
         Returns:
             `tf.RaggedTensor` of int32 `(batch, None)`.
@@ -119,9 +120,9 @@ class TFPegasusTokenizer(keras.layers.Layer):
         texts = tf.convert_to_tensor(texts, tf.string)
         if self.newline_token:
             texts = tf.strings.regex_replace(texts, "\n", re.escape(self.newline_token))
-        # tf_text.regex_split would stop at a NUL byte, this does not.
+        # tf_text.regex_split would stop at a NUL byte.
         marked = tf.strings.regex_replace(texts, self._splitting_pattern, _MARK + rb"\1" + _MARK)
-        # Segments of text and special tokens, in turn: (batch, None)
+        # Alternating segments of text and special tokens: (batch, None)
         segments = tf.strings.split(marked, _MARK)
         special_ids = self._spelled_table.lookup(segments.values)
         is_special = special_ids >= 0
@@ -136,14 +137,14 @@ class TFPegasusTokenizer(keras.layers.Layer):
         return tf.concat([ids, eos], axis=1)
 
     def call(self, texts: Any) -> dict[str, tf.Tensor]:
-        """Tokenizes and pads.
+        """Tokenizes texts and pads the ids.
 
         Args:
             texts: string `(batch,)`.
 
         Returns:
             dict of int32 `(batch, length)`: `input_ids` and `attention_mask`, padded to the
-            longest row and cut to `model_max_length` if that is set, keeping eos.
+            longest row, and truncated to `model_max_length` if that is set, keeping eos.
         """
         ids = self.tokenize(texts)
         if self.model_max_length is not None:
@@ -154,13 +155,13 @@ class TFPegasusTokenizer(keras.layers.Layer):
         }
 
     def truncate(self, ids: tf.RaggedTensor, max_length: int) -> tf.RaggedTensor:
-        """Cuts ragged ids to `max_length`, the last being eos."""
+        """Truncates ragged ids to `max_length`, with eos as the last id."""
         cut = tf.concat(
             [ids[:, : max_length - 1], tf.fill([ids.nrows(), 1], self.special_tokens.eos_token_id)],
             axis=1,
         )
         is_long = ids.row_lengths() > max_length
-        # Short rows end in eos already: the one that was added goes again.
+        # Short rows end with eos already, so the added one is dropped.
         lengths = tf.where(is_long, cut.row_lengths(), ids.row_lengths())
         keep = tf.ragged.range(cut.row_lengths()) < tf.expand_dims(lengths, 1)
         return tf.ragged.boolean_mask(cut, keep)
@@ -168,7 +169,7 @@ class TFPegasusTokenizer(keras.layers.Layer):
     def detokenize(self, ids: Any) -> tf.Tensor:
         """Maps ids `(batch, length)`, dense or ragged, to strings `(batch,)`.
 
-        Leaves out what is not text: special tokens, and ids past the vocabulary (a model's
+        Leaves out ids that are not text: special tokens, and ids beyond the vocabulary (a model's
         embedding may be larger).
         """
         if not isinstance(ids, tf.RaggedTensor):
@@ -184,18 +185,21 @@ class TFPegasusTokenizer(keras.layers.Layer):
         return self._text_around(kept, self._shown_table.lookup(kept.values))
 
     def _text(self, ids):
-        """Strings `(rows,)` of ragged ids of pieces."""
+        """Returns strings `(rows,)` of ragged ids of pieces."""
         text = self._sentencepiece.detokenize(ids - self.offset)
         if self.newline_token:
             text = tf.strings.regex_replace(text, re.escape(self.newline_token), "\n")
         return tf.strings.regex_replace(text, "^ +| +$", "")
 
     def _text_around(self, ids, spellings):
-        """Strings `(rows,)` of ragged ids of which some are added tokens, with `spellings`
-        (elsewhere empty): those stand apart, the pieces between them are text."""
+        """Returns strings `(rows,)` of ragged ids with added tokens.
+
+        `spellings` are those of the added tokens, and empty for other ids. Added tokens are
+        separated by spaces from the text of the pieces between them.
+        """
         rows = ids.value_rowids()
         is_added = spellings != ""
-        # A segment begins with a row, at an added token, and behind one: (ids,)
+        # A segment begins at the start of a row, at an added token, and after one: (ids,)
         starts = tf.concat(
             [
                 tf.ones_like(is_added[:1]),

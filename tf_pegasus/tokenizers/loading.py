@@ -1,4 +1,4 @@
-"""The tokenizer that a directory describes."""
+"""Loads the tokenizer of a directory."""
 
 from pathlib import Path
 from typing import Any
@@ -12,29 +12,29 @@ from tf_pegasus.utils.files import read_json_object
 
 
 def has_tokenizer(directory: str | Path) -> bool:
-    """Whether a directory has a vocabulary: `spiece.model` or `tokenizer.json`."""
+    """Returns whether a directory has a vocabulary: `spiece.model` or `tokenizer.json`."""
     return any((Path(directory) / name).is_file() for name in (VOCAB_FILE, TOKENIZER_FILE))
 
 
 def load_tokenizer(directory: str | Path, **options: Any) -> PegasusTokenizer:
-    """Loads the tokenizer that a directory describes.
+    """Loads the tokenizer of a directory.
 
-    Reads what any version of `transformers` writes: `spiece.model`, or `tokenizer.json`, or
-    both (then the ids come from `spiece.model`, unless `tokenizer_config.json` asks for the
-    fast tokenizer). Its ids are those of the released models, whichever version wrote it.
+    Reads the files of any version of `transformers`: `spiece.model`, `tokenizer.json`, or both. If
+    both exist, the ids come from `spiece.model`, unless `tokenizer_config.json` names the fast
+    tokenizer. The ids are those of the released models, whichever version wrote the files.
 
     Args:
-        directory: a directory.
-        **options: replace what the files say; see `TokenizerOptions`.
+        directory: path of the directory.
+        **options: override the options in the files; see `TokenizerOptions`.
 
     Returns:
-        `PegasusTokenizer`; `PegasusTokenizerFast` where `tokenizer_config.json` names that
+        `PegasusTokenizer`, or `PegasusTokenizerFast` if `tokenizer_config.json` names that
         class.
 
     Raises:
-        FileNotFoundError: the directory or its vocabulary is missing.
-        ValueError: a damaged file; the message names it.
-        TypeError: an unknown option.
+        FileNotFoundError: if the directory or its vocabulary is missing.
+        ValueError: if a file is damaged; the message names it.
+        TypeError: if an option is unknown.
     """
     config = Path(directory) / TOKENIZER_CONFIG_FILE
     stored = read_json_object(config) if config.is_file() else {}

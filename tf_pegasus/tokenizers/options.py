@@ -8,7 +8,7 @@ from tf_pegasus.config.base import Options, check_names, flag, integer, text, te
 
 TOKENIZER_CONFIG_FILE = "tokenizer_config.json"
 
-# `transformers` writes 10^30 where there is no limit.
+# `transformers` writes 10^30 for no limit.
 _UNLIMITED = 10**9
 
 
@@ -18,20 +18,20 @@ class TokenizerOptions(Options):
 
     Attributes:
         pad_token, eos_token, unk_token, mask_token, mask_token_sent: str, spellings of the
-            special tokens. A text that contains one gets its id, as in `transformers`.
-        additional_special_tokens: list of str, further special tokens; those that are none
-            yet get ids behind the vocabulary.
-        offset: int, how many ids are reserved; 103 in the released models, 0 for none.
-        newline_token: str or None. With `"<n>"`, a line break goes in as that piece and
-            comes out as a line break again, as in the authors' code; by default it is
-            white space like any other, as in `transformers`.
-        model_max_length: int or None, where truncation cuts (in tokens, eos included).
+            special tokens. As in `transformers`, their spellings in a text become their ids.
+        additional_special_tokens: list of str, further special tokens; new ones get ids after
+            the vocabulary.
+        offset: int, number of reserved ids; 103 in the released models, 0 for none.
+        newline_token: str or None. With `"<n>"`, line breaks are encoded as that piece and
+            decoded as line breaks, as in the authors' code; by default a line break is white
+            space like any other, as in `transformers`.
+        model_max_length: int or None, length of truncated texts (in tokens, including eos).
         clean_up_tokenization_spaces: bool, the default of `decode`.
-        extra: dict of the further keys of a file.
+        extra: dict of the other keys of a file.
 
     Raises:
-        ValueError: `offset` or `model_max_length` is impossible, or a token is empty.
-        TypeError: a value has the wrong type.
+        ValueError: if `offset` or `model_max_length` is out of range, or a token is empty.
+        TypeError: if a value has the wrong type.
     """
 
     pad_token: str = text("<pad>")
@@ -59,21 +59,21 @@ class TokenizerOptions(Options):
 
     @classmethod
     def from_keywords(cls, keywords: Mapping[str, Any]) -> Self:
-        """Makes options of a constructor's keywords.
+        """Creates options from the keywords of a constructor.
 
         Raises:
-            TypeError: a keyword is no option; the message names it and the nearest one.
-            ValueError: a value is out of range.
+            TypeError: if a keyword is not an option; the message names it and the nearest one.
+            ValueError: if a value is out of range.
         """
         check_names(keywords, cls.option_names(), "tokenizer option")
         return cls(**keywords)
 
     @classmethod
     def known_values(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The options among the values of `tokenizer_config.json` or
-        `special_tokens_map.json`, each token as its spelling.
+        """Returns the options in `tokenizer_config.json` or `special_tokens_map.json`.
 
-        Additional special tokens are left out: their ids are in the files too.
+        Tokens are returned as their spellings. Additional special tokens are left out, because the
+        files contain their ids, too.
         """
         known = {
             name: spelling(values[name])
@@ -87,5 +87,5 @@ class TokenizerOptions(Options):
 
 
 def spelling(token: Any) -> Any:
-    """A token's spelling, which `transformers` may write as an object with `content`."""
+    """Returns a token's spelling; `transformers` may write it as an object with `content`."""
     return token["content"] if isinstance(token, dict) and "content" in token else token

@@ -1,4 +1,4 @@
-"""Making rows of different lengths into one array."""
+"""Pads rows of different lengths to arrays."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -7,12 +7,12 @@ import numpy as np
 
 
 def pad_rows(rows: Sequence[Sequence[int]], value: int, multiple: int = 1) -> np.ndarray:
-    """Pads rows of int at their end to the longest, rounded up.
+    """Pads rows of int at the end to the length of the longest, rounded up.
 
     Args:
         rows: non-empty list of sequences of int.
         value: int to pad with.
-        multiple: int, the width is a multiple of it.
+        multiple: int, the width is rounded up to a multiple of it.
 
     Returns:
         int32 array `(len(rows), width)`.
@@ -24,31 +24,31 @@ def pad_rows(rows: Sequence[Sequence[int]], value: int, multiple: int = 1) -> np
     return padded
 
 
-# The label of a position that is not learnt.
+# The label of positions that the loss ignores.
 IGNORED_LABEL = -100
-# What each part of an encoding is padded with; ids with the tokenizer's pad.
+# Padding values of each part of an encoding; ids are padded with the tokenizer's pad.
 PADDING_VALUES = {"attention_mask": 0, "special_tokens_mask": 1, "labels": IGNORED_LABEL}
 
 
 def widen_rows(rows: Iterable[Sequence[int]], value: int, width: int) -> list[list[int]]:
-    """Pads lists of int at their end to `width`; rows that are longer stay as they are."""
+    """Pads lists of int at the end to `width`; longer rows are unchanged."""
     return [[*row, *[value] * (width - len(row))] for row in rows]
 
 
 def as_tensor(name: str, rows: list[list[int]], kind: str) -> Any:
-    """Makes an int32 array or tensor `(rows, length)` of lists of int.
+    """Converts lists of int to an int32 array or tensor `(rows, length)`.
 
     Args:
-        name: str, what a message calls them.
+        name: str, name of the rows in error messages.
         rows: list of lists of int.
         kind: `"np"` or `"tf"`.
 
     Raises:
-        ValueError: their lengths differ.
+        ValueError: if their lengths differ.
     """
     if len(set(map(len, rows))) > 1:
         raise ValueError(
-            f"{name}: the texts have different lengths: give padding=True to make a tensor"
+            f"{name}: the texts have different lengths: pass padding=True to make a tensor"
         )
     array = np.array(rows, "int32").reshape(len(rows), -1)
     if kind == "np":

@@ -1,4 +1,4 @@
-"""The Python tokenizer over sentencepiece."""
+"""The Python tokenizer based on sentencepiece."""
 
 from pathlib import Path
 from typing import Any, ClassVar
@@ -29,17 +29,17 @@ class PegasusTokenizer(PegasusTokenizerBase):
         vocab_file: path of the sentencepiece model (pad 0, eos 1, unk 2), or of a
             `tokenizer.json` that describes one.
         sp_model_kwargs: dict for `sentencepiece.SentencePieceProcessor`: with
-            `{"enable_sampling": True, "nbest_size": -1, "alpha": 0.1}` each call draws
-            another segmentation (Kudo, 2018).
+            `{"enable_sampling": True, "nbest_size": -1, "alpha": 0.1}` each call samples a
+            new segmentation (Kudo, 2018).
         **options: see `TokenizerOptions`, such as `newline_token` or `model_max_length`.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is no sentencepiece model with these ids, or the tokens collide.
-        TypeError: unknown `sp_model_kwargs` or options.
+        FileNotFoundError: if the file does not exist.
+        ValueError: if it is not a sentencepiece model with these ids, or tokens collide.
+        TypeError: if `sp_model_kwargs` or options are unknown.
     """
 
-    # The vocabularies that a directory may have, the preferred one first.
+    # The possible vocabularies of a directory, in order of preference.
     vocabulary_files: ClassVar[tuple[str, ...]] = (VOCAB_FILE, TOKENIZER_FILE)
 
     def __init__(
@@ -85,14 +85,17 @@ class PegasusTokenizer(PegasusTokenizerBase):
         )
 
     def save_vocabulary(self, save_directory: str | Path) -> tuple[str]:
-        """Writes `spiece.model` alone; returns its path in a tuple."""
+        """Writes only `spiece.model`; returns its path in a tuple."""
         path = Path(save_directory) / VOCAB_FILE
         write_bytes_atomically(path, self.model_proto)
         return (str(path),)
 
     def save_pretrained(self, save_directory: str | Path) -> None:
-        """Writes `spiece.model`, `tokenizer_config.json`, `special_tokens_map.json` and, where
-        tokens were added, `added_tokens.json` into a directory, made if missing."""
+        """Writes the tokenizer's files into a directory, which is created if missing.
+
+        The files are `spiece.model`, `tokenizer_config.json`, `special_tokens_map.json` and, if
+        tokens were added, `added_tokens.json`.
+        """
         directory = Path(save_directory)
         directory.mkdir(parents=True, exist_ok=True)
         self.save_vocabulary(directory)
@@ -105,7 +108,7 @@ def load_sentencepiece(
     """Loads a sentencepiece model with PEGASUS' ids.
 
     Raises:
-        ValueError: it is none; the message has its `name`.
+        ValueError: if it is not such a model; the message contains `name`.
     """
     processor = sentencepiece.SentencePieceProcessor(**kwargs)
     try:
@@ -118,6 +121,6 @@ def load_sentencepiece(
     wanted = (SENTENCEPIECE_PAD, SENTENCEPIECE_EOS, SENTENCEPIECE_UNK)
     if found != wanted:
         raise ValueError(
-            f"{str(name)!r} has pad, eos and unk at {found}, a PEGASUS vocabulary at {wanted}"
+            f"{str(name)!r} has pad, eos and unk at {found}, but a PEGASUS vocabulary at {wanted}"
         )
     return processor

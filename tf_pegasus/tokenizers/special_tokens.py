@@ -1,9 +1,9 @@
-"""The table of ids that are not pieces of text, which all tokenizers read.
+"""The table of ids that are not pieces of text, which all tokenizers share.
 
-0 is pad, 1 is eos; where ids are reserved (`offset` > 0), 2 is the sentence mask, 3 the
-word mask, and 4 … offset + 1 are `<unk_2>` … `<unk_{offset - 1}>`. A sentencepiece id
-s >= 2 becomes s + offset, so that sentencepiece's `<unk>` (2) is offset + 2. Tokens that
-are added later follow the vocabulary.
+Id 0 is pad, 1 is eos. If ids are reserved (`offset` > 0), 2 is the sentence mask, 3 the word
+mask, and 4 … offset + 1 are `<unk_2>` … `<unk_{offset - 1}>`. A sentencepiece id s >= 2 becomes
+s + offset, so that sentencepiece's `<unk>` (2) is offset + 2. Tokens that are added later
+follow the vocabulary.
 """
 
 import re
@@ -38,7 +38,7 @@ def special_tokens(options: TokenizerOptions) -> SpecialTokens:
     """Builds the table.
 
     Raises:
-        ValueError: two tokens share a spelling.
+        ValueError: if two tokens share a spelling.
     """
     offset = options.offset
     spellings = [options.pad_token, options.eos_token]
@@ -63,15 +63,15 @@ def special_tokens(options: TokenizerOptions) -> SpecialTokens:
 
 
 def check_spelling(spelling: str) -> None:
-    """Raises ValueError unless `spelling` can be a token's."""
+    """Raises ValueError unless `spelling` is valid for a token."""
     if not isinstance(spelling, str) or not spelling:
         raise ValueError(f"a token must be a non-empty string, got {spelling!r}")
 
 
 def splitting_pattern(spellings: Iterable[str]) -> str:
-    """A regular expression, for Python and RE2, that finds tokens in a text.
+    """Returns a regular expression, for Python and RE2, that finds tokens in a text.
 
-    Of two tokens at one place the longer one is found.
+    If two tokens match at the same position, it finds the longer one.
     """
     longest_first = sorted(spellings, key=len, reverse=True)
     return "(" + "|".join(map(re.escape, longest_first)) + ")"

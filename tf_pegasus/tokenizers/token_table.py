@@ -1,4 +1,4 @@
-"""The tokens that have an id: pieces, reserved ones, and those added later."""
+"""The tokens of a tokenizer: pieces, reserved tokens, and added ones."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -10,10 +10,10 @@ from tf_pegasus.tokenizers.tokenizer_json import AddedToken
 
 
 class TokenTableMixin:
-    """A tokenizer's tokens and ids.
+    """Maps tokens to ids and back.
 
-    Subclasses know the pieces (`_piece_id`, `_piece`, `vocab_size`), have the attributes
-    `special_tokens` and the spellings of the special ones, and call `_start_table` when made.
+    Subclasses implement the pieces (`_piece_id`, `_piece`, `vocab_size`), have the attributes
+    `special_tokens` and the spellings of special tokens, and call `_start_table` when created.
     """
 
     pad_token: str
@@ -24,11 +24,11 @@ class TokenTableMixin:
     special_tokens: SpecialTokens
 
     def _piece_id(self, token: str) -> int | None:
-        """The id of a piece of the vocabulary; None for what is none."""
+        """Returns the id of a piece of the vocabulary, or None for other tokens."""
         raise NotImplementedError
 
     def _piece(self, index: int) -> str:
-        """The spelling of an id of the vocabulary."""
+        """Returns the spelling of an id of the vocabulary."""
         raise NotImplementedError
 
     def _start_table(self) -> None:
@@ -37,33 +37,33 @@ class TokenTableMixin:
         self._update_tables()
 
     def restore_added_tokens(self, tokens: Iterable[AddedToken]) -> None:
-        """Adds tokens that a file has, with the ids that it says.
+        """Adds the tokens of a file with the ids in the file.
 
         Raises:
-            ValueError: a token would get another id than the file's.
+            ValueError: if a token would get another id.
         """
         new: dict[str, AddedToken] = {}
         for token in sorted(tokens, key=lambda token: token.token_id):
             if token.content not in self._spelled:
                 new.setdefault(token.content, token)
-        # All at once: each call makes the pattern anew that finds them in a text.
+        # All at once, because each call rebuilds the pattern that finds them in a text.
         self.add_tokens(list(new))
         for content, token in new.items():
             if self._spelled[content] != token.token_id:
                 raise ValueError(
-                    f"the added token {content!r} has the id {token.token_id}, but "
-                    f"{self._spelled[content]} is what follows"
+                    f"the added token {content!r} has the id {token.token_id}, but the next "
+                    f"free id is {self._spelled[content]}"
                 )
         special = [token.content for token in tokens if token.special]
         self.add_tokens([t for t in special if t in self._added], special_tokens=True)
 
     @property
     def vocab_size(self) -> int:
-        """int, how many ids there are, reserved ones included, added ones not."""
+        """int, number of ids, including reserved ones but not added ones."""
         raise NotImplementedError
 
     def __len__(self) -> int:
-        """How many ids there are, added ones included: `resize_token_embeddings` takes it."""
+        """Returns the number of ids, including added ones, for `resize_token_embeddings`."""
         return self.vocab_size + sum(index >= self.vocab_size for index in self._added.values())
 
     @property
@@ -83,12 +83,12 @@ class TokenTableMixin:
 
     @property
     def mask_token_id(self) -> int:
-        """int, of the word mask (3)."""
+        """int, id of the word mask (3)."""
         return self._token_id(self.mask_token)
 
     @property
     def mask_token_sent_id(self) -> int:
-        """int, of the sentence mask (2)."""
+        """int, id of the sentence mask (2)."""
         return self._token_id(self.mask_token_sent)
 
     @property
@@ -99,12 +99,12 @@ class TokenTableMixin:
 
     @property
     def all_special_tokens(self) -> list[str]:
-        """list of str."""
+        """list of str, all special tokens."""
         return [*self.special_tokens.ids, *self.special_added_tokens]
 
     @property
     def all_special_ids(self) -> list[int]:
-        """list of int."""
+        """list of int, the ids of all special tokens."""
         return [self._spelled[token] for token in self.all_special_tokens]
 
     @property
@@ -119,27 +119,27 @@ class TokenTableMixin:
         }
 
     def get_vocab(self) -> dict[str, int]:
-        """dict from token to id, of all ids."""
+        """Returns a dict from token to id, for all ids."""
         vocab = {self._piece(index): index for index in range(self.vocab_size)}
         return {**vocab, **self._spelled}
 
     def get_added_vocab(self) -> dict[str, int]:
-        """dict from added token to id."""
+        """Returns a dict from added token to id."""
         return dict(self._added)
 
     def add_tokens(self, new_tokens: str | Sequence[str], special_tokens: bool = False) -> int:
-        """Adds whole words to the vocabulary: wherever a text has one, it becomes one id.
+        """Adds whole words to the vocabulary: each occurrence in a text becomes one id.
 
         Args:
             new_tokens: str or list of str.
             special_tokens: bool, whether `decode(skip_special_tokens=True)` leaves them out.
 
         Returns:
-            int, how many ids are new. The model needs as many rows:
+            int, number of new ids. The model needs as many new rows:
             `model.resize_token_embeddings(len(tokenizer))`.
 
         Raises:
-            ValueError: an empty token, or one that is no str.
+            ValueError: if a token is empty or not a str.
         """
         before = len(self)
         for token in [new_tokens] if isinstance(new_tokens, str) else new_tokens:
@@ -153,12 +153,12 @@ class TokenTableMixin:
         return len(self) - before
 
     def add_special_tokens(self, special_tokens_dict: dict[str, Sequence[str]]) -> int:
-        """Adds `{"additional_special_tokens": [...]}`; returns how many ids are new."""
+        """Adds `{"additional_special_tokens": [...]}`; returns the number of new ids."""
         unknown = set(special_tokens_dict) - {"additional_special_tokens"}
         if unknown:
             raise ValueError(
-                f"{sorted(unknown)[0]!r} cannot be changed: its id is part of every model; "
-                "give additional_special_tokens"
+                f"{sorted(unknown)[0]!r} cannot be changed, because its id is part of every "
+                "model: give additional_special_tokens"
             )
         tokens = special_tokens_dict.get("additional_special_tokens", [])
         return self.add_tokens(tokens, special_tokens=True)
@@ -175,7 +175,7 @@ class TokenTableMixin:
         self._special_ids = frozenset(self.all_special_ids)
 
     def convert_tokens_to_ids(self, tokens: str | Sequence[str]) -> int | list[int]:
-        """Returns the id of a token, or those of a list; an unknown token has `<unk>`'s."""
+        """Returns the id of a token, or a list of ids; unknown tokens get the id of `<unk>`."""
         if isinstance(tokens, str):
             return self._token_id(tokens)
         return [self._token_id(token) for token in tokens]
@@ -186,10 +186,10 @@ class TokenTableMixin:
         return self.unk_token_id if index is None else index
 
     def convert_ids_to_tokens(self, ids, skip_special_tokens: bool = False) -> str | list[str]:
-        """Returns the token of an id, or those of a sequence.
+        """Returns the token of an id, or a list of tokens.
 
         Raises:
-            ValueError: an id is negative or past the vocabulary.
+            ValueError: if an id is negative or beyond the vocabulary.
         """
         if np.ndim(ids) == 0:
             return self._token(int(ids))
@@ -198,6 +198,6 @@ class TokenTableMixin:
 
     def _token(self, index):
         if not 0 <= index < len(self):
-            raise ValueError(f"ids hold {index}, the vocabulary is 0 … {len(self) - 1}")
+            raise ValueError(f"ids contain {index}, the vocabulary is 0 … {len(self) - 1}")
         spelling = self._spellings.get(index)
         return self._piece(index) if spelling is None else spelling

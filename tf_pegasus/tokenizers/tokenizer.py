@@ -1,4 +1,4 @@
-"""What the Python tokenizers share: all but the way from text to pieces and back."""
+"""The common part of the Python tokenizers: all but the conversion of text to pieces and back."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -16,23 +16,23 @@ from tf_pegasus.tokenizers.truncation import as_pairs, truncate_pair
 TRUNCATIONS = (True, False, None, "longest_first", "only_first", "only_second", "do_not_truncate")
 PADDINGS = (True, False, "longest", "max_length", "do_not_pad")
 
-# What word-level corpora set apart by spaces, as `transformers` cleans it up.
+# Word-level corpora separate these by spaces, which `transformers` removes.
 _CLEAN_UP = (" .", " ?", " !", " ,", " ' ", " n't", " 'm", " 's", " 've", " 're")
 
 
 class PegasusTokenizerBase(TokenizerFilesMixin):
-    """Texts to ids and back, with `transformers`' names.
+    """Converts texts to ids and back, with the names of `transformers`.
 
-    Subclasses know the pieces: they implement `_text_ids`, `_ids_text`, `_piece_id`,
+    Subclasses handle the pieces: they implement `_text_ids`, `_ids_text`, `_piece_id`,
     `_piece` and `vocab_size`, and the class method `_from_directory`.
 
     Args:
         options: `TokenizerOptions`; each is an attribute of the tokenizer, except
-            `additional_special_tokens`, which lists all that are special by now.
-        added_tokens: the `AddedToken`s that the vocabulary's file has.
+            `additional_special_tokens`, which lists all current special tokens.
+        added_tokens: the `AddedToken`s in the file of the vocabulary.
 
     Raises:
-        ValueError: two special tokens share a spelling.
+        ValueError: if two special tokens share a spelling.
     """
 
     model_input_names = ("input_ids", "attention_mask")
@@ -66,28 +66,30 @@ class PegasusTokenizerBase(TokenizerFilesMixin):
         return_attention_mask: bool = True,
         return_special_tokens_mask: bool = False,
     ) -> BatchEncoding:
-        """Tokenizes one text or several, each ended by eos.
+        """Tokenizes one or several texts; each row ends with eos.
 
         Args:
             text: str; list of str; or list of pairs of str.
-            text_pair: as `text`, what follows each before eos. PEGASUS does not use it.
-            text_target: summaries: alone as `text`; beside it, their ids become `labels`.
-            add_special_tokens: bool, end with eos.
+            text_pair: like `text`, texts that follow each text before eos. PEGASUS does not use
+                it.
+            text_target: summaries: without `text` they are tokenized like `text`; with `text`,
+                their ids become `labels`.
+            add_special_tokens: bool, whether to append eos.
             padding: False, True or `"longest"` (of the batch), or `"max_length"`.
             truncation: False, True or `"longest_first"`, `"only_first"`, `"only_second"`;
-                by default True where `max_length` is given and `padding` is not.
+                by default True if `max_length` is given and `padding` is not.
             max_length: int, in tokens; by default `model_max_length`.
-            pad_to_multiple_of: int, round the padded length up.
+            pad_to_multiple_of: int, the padded length is rounded up to a multiple of it.
             return_tensors: `"np"`, `"tf"` (int32; needs equal lengths) or None (lists).
             return_attention_mask, return_special_tokens_mask: bool.
 
         Returns:
-            `BatchEncoding` with `input_ids` and what was asked for, `(batch, length)`; for
-            one str without `return_tensors`, `(length,)`.
+            `BatchEncoding` with `input_ids` and the requested masks and labels, `(batch,
+            length)`; for one str without `return_tensors`, `(length,)`.
 
         Raises:
-            TypeError: a text is no str.
-            ValueError: options that cannot work together.
+            TypeError: if a text is not a str.
+            ValueError: if options are invalid or cannot be combined.
         """
         options = {
             "add_special_tokens": add_special_tokens,
@@ -164,7 +166,7 @@ class PegasusTokenizerBase(TokenizerFilesMixin):
         padding = {True: "longest", "do_not_pad": False}.get(padding, padding)
         max_length = self.model_max_length if max_length is None else max_length
         if (truncation or padding == "max_length") and max_length is None:
-            raise ValueError("max_length is needed: this tokenizer has no model_max_length")
+            raise ValueError("max_length must be given: this tokenizer has no model_max_length")
         return padding, truncation, max_length
 
     def pad(
@@ -176,11 +178,11 @@ class PegasusTokenizerBase(TokenizerFilesMixin):
         return_attention_mask: bool = True,
         return_tensors: str | None = None,
     ) -> BatchEncoding:
-        """Pads what was tokenized before; see `__call__` for the arguments.
+        """Pads encodings; see `__call__` for the arguments.
 
         Args:
-            encoded_inputs: dict with `input_ids`, one row or several; or a list of dicts
-                with one row each. `special_tokens_mask` and `labels` are padded too.
+            encoded_inputs: dict with `input_ids`, of one row or several; or a list of dicts
+                of one row each. `special_tokens_mask` and `labels` are padded too.
 
         Returns:
             `BatchEncoding`.
@@ -231,11 +233,11 @@ class PegasusTokenizerBase(TokenizerFilesMixin):
         return self(text, text_pair, None, add_special_tokens, **options)["input_ids"]
 
     def encode_batch(self, texts: Iterable[str]) -> list[list[int]]:
-        """Returns the ids of each text, each ended by eos, as lists of int."""
+        """Returns the ids of each text as lists of int that end with eos."""
         return [[*ids, self.eos_token_id] for ids in self._plain_ids(list(texts))]
 
     def truncate(self, ids: list[int], max_length: int) -> list[int]:
-        """Cuts ids to `max_length`, the last being eos."""
+        """Truncates ids to `max_length`, with eos as the last id."""
         if len(ids) <= max_length:
             return ids
         return [*ids[: max_length - 1], self.eos_token_id]
@@ -245,8 +247,11 @@ class PegasusTokenizerBase(TokenizerFilesMixin):
         return [self._token(index) for index in self._plain_ids([text])[0]]
 
     def _plain_ids(self, texts):
-        """The ids of each text, without eos: those of special and added tokens where the
-        text has one, those of pieces in between."""
+        """Returns the ids of each text, without eos.
+
+        Special and added tokens in a text get their ids; the text between them is split into
+        pieces.
+        """
         segments, owners = [], []
         for owner, text in enumerate(texts):
             if not isinstance(text, str):
@@ -256,7 +261,7 @@ class PegasusTokenizerBase(TokenizerFilesMixin):
             for segment in self._splitting.split(text):
                 segments.append(segment)
                 owners.append(owner)
-        # One call for all segments: the library then works on all cores.
+        # One call for all segments, so that the library uses all cores.
         text_ids = iter(self._text_ids([s for s in segments if s not in self._spelled]))
         rows = [[] for _ in texts]
         for segment, owner in zip(segments, owners, strict=True):
@@ -267,11 +272,11 @@ class PegasusTokenizerBase(TokenizerFilesMixin):
     def build_inputs_with_special_tokens(
         self, token_ids_0: Sequence[int], token_ids_1: Sequence[int] | None = None
     ) -> list[int]:
-        """`X </s>`; of a pair, `A B </s>`."""
+        """Returns `X </s>`, or `A B </s>` for a pair."""
         return [*token_ids_0, *(token_ids_1 or ()), self.eos_token_id]
 
     def num_special_tokens_to_add(self, pair: bool = False) -> int:
-        """1: eos."""
+        """Returns 1, for eos."""
         return 1
 
     def get_special_tokens_mask(
@@ -280,8 +285,10 @@ class PegasusTokenizerBase(TokenizerFilesMixin):
         token_ids_1: Sequence[int] | None = None,
         already_has_special_tokens: bool = False,
     ) -> list[int]:
-        """1 where an id is special (but `<unk>`), else 0; eos is added to the ids unless
-        they have it already."""
+        """Returns 1 for each special id (except `<unk>`), 0 for others.
+
+        Eos is appended to the ids first, unless they have it already.
+        """
         special = self._special_ids - {self.unk_token_id}
         mask = [int(index in special) for index in (*token_ids_0, *(token_ids_1 or ()))]
         return mask if already_has_special_tokens else [*mask, 1]
@@ -300,27 +307,27 @@ class PegasusTokenizerBase(TokenizerFilesMixin):
         skip_special_tokens: bool = False,
         clean_up_tokenization_spaces: bool | None = None,
     ) -> str:
-        """Turns ids into text.
+        """Converts ids to text.
 
         Args:
             token_ids: int, sequence of int, or a 1-D array or tensor.
-            skip_special_tokens: bool; True leaves out what is not text: special tokens,
-                and ids past the vocabulary (a model's embedding may be larger).
-            clean_up_tokenization_spaces: bool, remove spaces before `.?!,` and English
-                contractions; by default as the tokenizer was made.
+            skip_special_tokens: bool, whether to leave out ids that are not text: special
+                tokens, and ids beyond the vocabulary (a model's embedding may be larger).
+            clean_up_tokenization_spaces: bool, whether to remove spaces before `.?!,` and
+                English contractions; defaults to the tokenizer's option.
 
         Raises:
-            ValueError: a negative id; or, with skip_special_tokens=False, one past the
+            ValueError: if an id is negative or, with skip_special_tokens=False, beyond the
                 vocabulary.
         """
         ids = [int(index) for index in np.asarray(token_ids).reshape(-1)]
         if ids and min(ids) < 0:
-            raise ValueError(f"ids hold {min(ids)}, an id is at least 0")
+            raise ValueError(f"ids contain {min(ids)}, an id is at least 0")
         if skip_special_tokens:
             end = len(self)
             ids = [index for index in ids if index < end and index not in self._special_ids]
         elif ids and max(ids) >= len(self):
-            raise ValueError(f"ids hold {max(ids)}, the vocabulary ends at {len(self) - 1}")
+            raise ValueError(f"ids contain {max(ids)}, the vocabulary ends at {len(self) - 1}")
         text = self._joined(ids)
         if clean_up_tokenization_spaces is None:
             clean_up_tokenization_spaces = self.clean_up_tokenization_spaces
@@ -332,13 +339,13 @@ class PegasusTokenizerBase(TokenizerFilesMixin):
         skip_special_tokens: bool = False,
         clean_up_tokenization_spaces: bool | None = None,
     ) -> list[str]:
-        """`decode` for each row of `sequences`."""
+        """Returns the result of `decode` for each row of `sequences`."""
         return [
             self.decode(row, skip_special_tokens, clean_up_tokenization_spaces) for row in sequences
         ]
 
     def _joined(self, ids):
-        """Text, in which added tokens stand apart and reserved ones do not."""
+        """Returns the text, with added tokens separated by spaces, but not reserved ones."""
         parts, part, run = [], "", []
         for index in ids:
             spelling = self._spellings.get(index)

@@ -1,4 +1,4 @@
-"""A tokenizer's files besides its vocabulary, in the form of `transformers`."""
+"""A tokenizer's files besides its vocabulary, as `transformers` writes them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +15,7 @@ from tf_pegasus.utils.hub import HubOptions, local_directory
 VOCAB_FILE = "spiece.model"
 SPECIAL_TOKENS_FILE = "special_tokens_map.json"
 ADDED_TOKENS_FILE = "added_tokens.json"
-# All that a tokenizer may have.
+# All files that a tokenizer may have.
 TOKENIZER_FILES = (
     VOCAB_FILE,
     TOKENIZER_FILE,
@@ -24,28 +24,28 @@ TOKENIZER_FILES = (
     ADDED_TOKENS_FILE,
 )
 
-# The options that files and `get_config` have; the additional special tokens are a list of
-# their own there.
+# The options that are stored in files and returned by `get_config`, where additional special
+# tokens are a separate list.
 CONFIG_NAMES = tuple(
     name for name in TokenizerOptions.option_names() if name != "additional_special_tokens"
 )
 
 
 class TokenizerFilesMixin(TokenTableMixin):
-    """Saving and loading of a tokenizer.
+    """Saves and loads tokenizers.
 
-    Subclasses say in `vocabulary_files` which files they make a tokenizer of, and take such a
-    file's path as their constructor's first argument.
+    Subclasses list the files of their vocabulary in `vocabulary_files`, and take the path of such
+    a file as the first argument of their constructor.
     """
 
     vocabulary_files: ClassVar[tuple[str, ...]]
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make the tokenizer again, besides its vocabulary."""
+        """Returns the constructor's arguments, except for the vocabulary."""
         return {name: getattr(self, name) for name in CONFIG_NAMES}
 
     def _save_tables(self, directory):
-        """Writes everything but the vocabulary, as `transformers` does."""
+        """Writes all files but the vocabulary, as `transformers` does."""
         config = {
             "tokenizer_class": type(self).__name__,
             **self.get_config(),
@@ -71,19 +71,19 @@ class TokenizerFilesMixin(TokenTableMixin):
 
     @classmethod
     def from_pretrained(cls, path: str | Path, **keywords: Any) -> Self:
-        """Reads a directory, or a repository of the hub.
+        """Loads a tokenizer from a directory or a hub repository.
 
         Args:
-            path: directory with `spiece.model` or `tokenizer.json` and, if it has them,
+            path: path of a directory with `spiece.model` or `tokenizer.json` and, optionally,
                 `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json`; or
-                the repository's name.
-            **keywords: arguments of the constructor, which replace what the files say; and
+                the name of a repository.
+            **keywords: arguments of the constructor, which override the values in the files; and
                 `HubOptions`, such as `revision` and `subfolder`.
 
         Raises:
-            FileNotFoundError: the directory or its vocabulary is missing.
-            ValueError: a damaged file.
-            TypeError: an unknown keyword; the message names it and the nearest known one.
+            FileNotFoundError: if the directory or its vocabulary is missing.
+            ValueError: if a file is damaged.
+            TypeError: if a keyword is unknown; the message names it and the nearest known one.
         """
         hub, overrides = HubOptions.split(keywords)
         own = (*TokenizerOptions.option_names(), "sp_model_kwargs")
@@ -96,7 +96,7 @@ class TokenizerFilesMixin(TokenTableMixin):
         config = TokenizerOptions.known_values(roles) | TokenizerOptions.known_values(stored)
         if stored.get("sp_model_kwargs"):
             config["sp_model_kwargs"] = stored["sp_model_kwargs"]
-        # Behind what the files have added: their tokens keep their ids.
+        # Added after the tokens of the files, which keep their ids.
         additional = overrides.pop("additional_special_tokens", None)
         additional = TokenizerOptions(additional_special_tokens=additional)
         make: Callable[..., Self] = cls
@@ -112,7 +112,7 @@ class TokenizerFilesMixin(TokenTableMixin):
         return tokenizer
 
     def _restore_from_json(self, path):
-        """Adds what `tokenizer.json` has added; `transformers` 5 writes it nowhere else."""
+        """Adds the added tokens of `tokenizer.json`; `transformers` 5 writes them nowhere else."""
         if path.is_file():
             options = TokenizerOptions(**self.get_config())
             self.restore_added_tokens(
@@ -121,10 +121,10 @@ class TokenizerFilesMixin(TokenTableMixin):
 
 
 def find_vocabulary(directory: Path, names: tuple[str, ...] = (VOCAB_FILE, TOKENIZER_FILE)) -> Path:
-    """The first of these files that a directory has.
+    """Returns the path of the first of these files that a directory has.
 
     Raises:
-        FileNotFoundError: it has none.
+        FileNotFoundError: if it has none of them.
     """
     for name in names:
         if (directory / name).is_file():
@@ -135,7 +135,7 @@ def find_vocabulary(directory: Path, names: tuple[str, ...] = (VOCAB_FILE, TOKEN
 
 
 def _added_tokens(directory, stored, roles):
-    """The `AddedToken`s of `tokenizer_config.json` and `added_tokens.json`."""
+    """Returns the `AddedToken`s of `tokenizer_config.json` and `added_tokens.json`."""
     special = set()
     for values in (roles, stored):
         for key in ("additional_special_tokens", "extra_special_tokens"):
@@ -148,7 +148,7 @@ def _added_tokens(directory, stored, roles):
         for key, value in values.items():
             token, index = (key, value) if isinstance(value, int) else (value, key)
             if not str(index).isdigit():
-                raise ValueError(f"the id {index!r} is no number")
+                raise ValueError(f"the id {index!r} is not a number")
             content = spelling(token)
             if isinstance(token, dict) and token.get("special"):
                 special.add(content)

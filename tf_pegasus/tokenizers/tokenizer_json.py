@@ -1,4 +1,4 @@
-"""`tokenizer.json`, the `tokenizers` library's file, read without the library."""
+"""Reads `tokenizer.json`, the file of the `tokenizers` library, without the library."""
 
 import base64
 import binascii
@@ -35,12 +35,12 @@ class AddedToken(NamedTuple):
 
 
 class TokenizerJson(NamedTuple):
-    """What a `tokenizer.json` describes.
+    """The contents of a `tokenizer.json`.
 
     Fields:
         model_proto: bytes of the sentencepiece model with its pieces and rules.
-        added_tokens: tuple of `AddedToken`, those that are neither reserved nor pieces that
-            the vocabulary's maker asked for.
+        added_tokens: tuple of `AddedToken`, without reserved tokens and user-defined pieces of
+            the vocabulary.
     """
 
     model_proto: bytes
@@ -50,16 +50,16 @@ class TokenizerJson(NamedTuple):
 def read_tokenizer_json(path: str | Path, table: SpecialTokens) -> TokenizerJson:
     """Reads a PEGASUS tokenizer from a `tokenizer.json`.
 
-    The two mask tokens may lie the other way round in it, as `transformers` 5 writes them
-    where it made the file of an older one; no text of a released model holds them.
+    The two mask tokens may be swapped in the file: `transformers` 5 writes them so when it
+    converts the file of an older version. No text of a released model contains them.
 
     Args:
-        path: the file.
-        table: the special tokens that it must have, where it must have them.
+        path: path of the file.
+        table: the special tokens that the file must have, with their ids.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is damaged, of another kind, or has other special tokens than `table`;
+        FileNotFoundError: if the file does not exist.
+        ValueError: if it is damaged, of another kind, or has other special tokens than `table`;
             the message names file and field.
     """
     path = Path(path)
@@ -68,14 +68,14 @@ def read_tokenizer_json(path: str | Path, table: SpecialTokens) -> TokenizerJson
     model = reader.get(state, "model", dict)
     kind = reader.get(model, "model.type", str)
     if kind != "Unigram":
-        raise ValueError(f"{str(path)!r} is a {kind} tokenizer, PEGASUS' is Unigram")
+        raise ValueError(f"{str(path)!r} is a {kind} tokenizer, but PEGASUS needs Unigram")
     vocab = [
         reader.scored_piece(entry, f"model.vocab[{index}]")
         for index, entry in enumerate(reader.get(model, "model.vocab", list))
     ]
     _check_special_tokens(path, [piece for piece, _ in vocab], table)
     has_bytes = reader.get(model, "model.byte_fallback", bool, False)
-    # Of the same entries in the file's own words: id, spelling, whether it is special.
+    # The same entries as in the file: id, spelling, whether it is special.
     stored = [
         reader.added_token(entry, f"added_tokens[{index}]")
         for index, entry in enumerate(reader.get(state, "added_tokens", list, []))
@@ -90,7 +90,7 @@ def read_tokenizer_json(path: str | Path, table: SpecialTokens) -> TokenizerJson
     charsmap = reader.charsmap(state)
     if charsmap:
         proto.normalizer_spec.precompiled_charsmap = charsmap
-    # A token that was added later and is a piece too has a piece's score, never 0.
+    # An added token that is also a piece has the piece's score, which is never 0.
     made = {piece for piece, score in own if score == 0.0} | table.ids.keys()
     added = tuple(token for token in stored if token.content not in made)
     return TokenizerJson(proto.SerializeToString(), added)
@@ -104,13 +104,13 @@ def _check_special_tokens(path, pieces, table):
         found = pieces[index] if index < len(pieces) else None
         if found != token:
             raise ValueError(
-                f"{str(path)!r} has {found!r} at model.vocab[{index}], where {token!r} should "
-                f"be: other tokens than these, or another offset than {table.offset}"
+                f"{str(path)!r} has {found!r} at model.vocab[{index}] instead of {token!r}: "
+                f"its special tokens differ, or its offset is not {table.offset}"
             )
 
 
 def _piece_kind(index, piece, score, has_bytes, control):
-    """A piece's type; what its maker asked for has the score 0, which no learnt piece has."""
+    """Returns a piece's type: user-defined pieces have the score 0, learned ones never do."""
     if index <= SENTENCEPIECE_UNK:
         return _KINDS.UNKNOWN if index == SENTENCEPIECE_UNK else _KINDS.CONTROL
     if has_bytes and piece.startswith("<0x") and len(piece) == 6:
@@ -134,19 +134,19 @@ _REQUIRED = object()
 
 
 class _FieldReader:
-    """Reads fields of a file's JSON, and says which one is damaged."""
+    """Reads fields of a JSON file, with errors that name the damaged field."""
 
     def __init__(self, path):
         self._path = path
 
     def damaged(self, field, expected, found):
         return ValueError(
-            f"{str(self._path)!r} is damaged or no tokenizer: {field} must be {expected}, "
+            f"{str(self._path)!r} is damaged or not a tokenizer: {field} must be {expected}, "
             f"got {found!r:.60}"
         )
 
     def get(self, values, field, kind, default=_REQUIRED):
-        """The value under the last part of `field`; its default where it is None or missing."""
+        """Returns the value at the last part of `field`; its default if it is None or missing."""
         value = values.get(field.rpartition(".")[2])
         if value is None and default is not _REQUIRED:
             return default
@@ -175,7 +175,7 @@ class _FieldReader:
         )
 
     def charsmap(self, state):
-        """sentencepiece's normalization rules, from whichever step has them; else None."""
+        """Returns sentencepiece's normalization rules from the step that has them, or None."""
         normalizer = self.get(state, "normalizer", dict, {})
         steps = self.get(normalizer, "normalizer.normalizers", list, [normalizer])
         for index, step in enumerate(steps):

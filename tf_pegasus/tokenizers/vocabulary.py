@@ -1,4 +1,4 @@
-"""Training a sentencepiece vocabulary."""
+"""Trains a sentencepiece vocabulary."""
 
 import io
 from collections.abc import Iterable
@@ -29,7 +29,7 @@ def train_vocabulary(
         newline_token: str or None, a piece to reserve for line breaks.
 
     Raises:
-        ValueError: the texts do not yield that many pieces; the message has sentencepiece's.
+        ValueError: if the texts do not yield that many pieces; with sentencepiece's message.
     """
     model = io.BytesIO()
     try:

@@ -1,4 +1,4 @@
-"""Keras callbacks: saving the best weights, and resuming after a kill."""
+"""Keras callbacks that save the best weights and checkpoints to resume from."""
 
 import keras
 import tensorflow as tf
@@ -9,7 +9,7 @@ class SaveBest(keras.callbacks.Callback):
 
     Args:
         save: function without arguments.
-        best: `tf.Variable`, float32 scalar that holds the lowest loss so far.
+        best: `tf.Variable`, float32 scalar, the lowest loss so far.
     """
 
     def __init__(self, save, best):
@@ -24,11 +24,13 @@ class SaveBest(keras.callbacks.Callback):
 
 
 class Resume:
-    """Model, optimizer, dropout seeds and progress on disk, replaced atomically.
+    """Saves and restores the state of training, replacing the last checkpoint atomically.
+
+    The state is the model, the optimizer, the dropout seeds and the progress.
 
     Args:
         model: a compiled model.
-        directory: where the checkpoint lives.
+        directory: path of the directory of the checkpoint.
     """
 
     def __init__(self, model, directory):
@@ -44,10 +46,10 @@ class Resume:
         self._manager = tf.train.CheckpointManager(self._checkpoint, directory, max_to_keep=1)
 
     def restore(self):
-        """Reads the last checkpoint, if there is one; returns how many intervals are done.
+        """Reads the last checkpoint, if there is one; returns the number of finished intervals.
 
         Raises:
-            ValueError: the checkpoint belongs to another model.
+            ValueError: if the checkpoint belongs to another model.
         """
         latest = self._manager.latest_checkpoint
         if latest is None:
@@ -59,7 +61,7 @@ class Resume:
         return int(self.intervals_done)
 
     def callback(self):
-        """A callback that saves after every interval."""
+        """Returns a callback that saves a checkpoint after every interval."""
 
         def save(epoch, logs):
             self.intervals_done.assign(epoch + 1)

@@ -1,4 +1,4 @@
-"""The settings of a training run; importing this module imports no TensorFlow."""
+"""The settings of a training run; importing this module does not import TensorFlow."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -13,44 +13,48 @@ Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 PRECISIONS = get_args(Precision)
 
 
-# `tf-pegasus train` has a flag for each field, whose help is the text below: one line a field.
+# `tf-pegasus train` has a flag for each field, with the text below as help.
 @dataclass(frozen=True)
 class TrainingArguments:
     """Settings of `train`; the defaults train a small model from scratch.
 
     Attributes:
-        train_file: JSONL or CSV with document and summary.
-        validation_file: Likewise; the saved weights are those with the lowest loss on it.
-        output_dir: Directory of the best model so far; what resuming needs is in training/.
-        model: Directory or name on the hub to fine-tune, "bundled" is the bundled model; from
-            scratch if absent.
+        train_file: JSONL or CSV file with document and summary.
+        validation_file: JSONL or CSV file with document and summary; the saved weights are those
+            with the lowest loss on it.
+        output_dir: Directory of the best model so far; training/ in it holds the checkpoint to
+            resume from.
+        model: Directory or name on the hub to fine-tune, "bundled" for the bundled model; trains
+            from scratch if absent.
         vocab_file: sentencepiece model; trained on the training file if absent (from scratch
             only).
-        vocab_size: Pieces of a vocabulary that is trained.
+        vocab_size: Number of pieces of a vocabulary that is trained.
         d_model: Width (from scratch).
         layers: Layers of encoder and decoder each (from scratch).
         heads: Attention heads (from scratch).
         ffn_dim: Feed-forward width (from scratch).
-        max_source_length: Tokens of a document that are read, end of sequence included.
-        max_target_length: Tokens of a summary that are learnt, end of sequence included.
+        max_source_length: Longest document in tokens, including end of sequence; longer ones are
+            truncated.
+        max_target_length: Longest summary in tokens, including end of sequence; longer ones are
+            truncated.
         epochs: Passes over the training file.
-        batch_size: Examples a step.
-        eval_steps: Steps between validations, each of which saves a checkpoint; one pass if
+        batch_size: Examples per step.
+        eval_steps: Steps between validations, each of which saves a checkpoint; one epoch if
             absent.
         optimizer: The paper uses adafactor.
-        learning_rate: The peak.
-        schedule: What follows the warm-up.
+        learning_rate: Peak learning rate.
+        schedule: Learning rate after the warm-up.
         warmup_steps: Steps to reach the peak.
         dropout: Probability, from 0 to 1.
         label_smoothing: Share of the target spread over the vocabulary, from 0 to 1.
         num_beams: Saved as the model's setting for generation.
         length_penalty: Saved as the model's setting for generation.
         precision: Keras dtype policy.
-        weights_dtype: Of the saved weights.
-        seed: Of initialization, order and dropout.
+        weights_dtype: Dtype of the saved weights.
+        seed: Seed of initialization, order and dropout.
 
     Raises:
-        ValueError: a value is out of range; the message names it.
+        ValueError: if a value is out of range; the message names it.
     """
 
     train_file: str
@@ -92,4 +96,6 @@ class TrainingArguments:
                     f"{name}={getattr(self, name)!r} must be one of {', '.join(choices)}"
                 )
         if self.model and self.vocab_file:
-            raise ValueError("model and vocab_file exclude each other: a model has its vocabulary")
+            raise ValueError(
+                "model and vocab_file exclude each other: a model has its own vocabulary"
+            )

@@ -12,13 +12,13 @@ def create_optimizer(
 
     Args:
         name: `"adafactor"` (the paper's, appendix C) or `"adamw"`.
-        learning_rate: float, the peak.
+        learning_rate: float, peak learning rate.
         schedule: `"constant"`, or `"cosine"` to fall to 0 at `total_steps`.
         warmup_steps: int, steps over which the rate rises from 0.
-        total_steps: int, needed by `"cosine"`.
+        total_steps: int, required by `"cosine"`.
 
     Raises:
-        ValueError: an unknown name, or a rate or step count out of range.
+        ValueError: if a name is unknown, or a rate or step count is out of range.
     """
     if name not in OPTIMIZERS:
         raise ValueError(f"optimizer={name!r} must be one of {', '.join(OPTIMIZERS)}")

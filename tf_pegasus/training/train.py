@@ -1,4 +1,4 @@
-"""Training from files of documents and summaries to a model directory."""
+"""Trains a model from files of documents and summaries."""
 
 import math
 import sys
@@ -32,7 +32,7 @@ ARGUMENTS_FILE = "arguments.json"
 
 
 def train(arguments):
-    """Trains, or resumes where a run with the same arguments was interrupted.
+    """Trains a model, or resumes an interrupted run with the same arguments.
 
     Args:
         arguments: `TrainingArguments`.
@@ -41,8 +41,8 @@ def train(arguments):
         dict of lists, Keras' history of the intervals that this call ran.
 
     Raises:
-        ValueError: bad arguments or data, or `output_dir` belongs to another run.
-        FileNotFoundError: a file is missing.
+        ValueError: if an argument or the data is invalid, or `output_dir` belongs to another run.
+        FileNotFoundError: if a file is missing.
     """
     output = Path(arguments.output_dir)
     records = [list(read_records(f)) for f in (arguments.train_file, arguments.validation_file)]
@@ -68,7 +68,7 @@ def train(arguments):
         ),
         jit_compile=False,
     )
-    # Whatever is wrong with the arguments has shown by now: nothing was written before.
+    # All arguments have been checked by now: nothing was written before.
     state.mkdir(parents=True, exist_ok=True)
     write_json_atomically(state / ARGUMENTS_FILE, _identity(arguments))
     resume = Resume(model, state / "checkpoint")
@@ -78,7 +78,7 @@ def train(arguments):
         model.save_pretrained(output, dtype=arguments.weights_dtype)
 
     tokenizer.save_pretrained(output)
-    # Which writes the same files with it, not those of the model that it may start from.
+    # So that saving writes this tokenizer's files, not those of the model to fine-tune.
     model.tokenizer = tokenizer
     model.generation_config = GenerationConfig.from_model_config(model.config).updated(
         max_length=arguments.max_target_length,
@@ -99,7 +99,7 @@ def train(arguments):
             validation_data=validation_dataset(validation_examples, arguments.batch_size),
             steps_per_epoch=interval,
             initial_epoch=intervals_done,
-            # The last interval may go past total_steps, where the cosine schedule has a rate of 0.
+            # The last interval may exceed total_steps, where the cosine schedule has a rate of 0.
             epochs=math.ceil(total_steps / interval),
             callbacks=[
                 keras.callbacks.CSVLogger(str(state / "log.csv"), append=True),
@@ -107,19 +107,19 @@ def train(arguments):
                 resume.callback(),
             ],
             shuffle=False,
-            # A progress bar on a terminal, a line an interval in a file.
+            # A progress bar on a terminal, otherwise one line per interval.
             verbose=1 if sys.stdout.isatty() else 2,
         )
     return history.history
 
 
 def _identity(arguments):
-    """What a resumed run must have in common with the one it resumes."""
+    """Returns the settings that a resumed run must share with the interrupted one."""
     return {name: value for name, value in asdict(arguments).items() if name != "output_dir"}
 
 
 def _check_output(output, arguments_file, arguments):
-    """Raises unless `output` is new, empty, or holds a run with these arguments."""
+    """Raises ValueError unless `output` is new, empty, or holds a run with these arguments."""
     if arguments_file.is_file():
         found, wanted = read_json_object(arguments_file), _identity(arguments)
         changed = [name for name in wanted if found.get(name) != wanted[name]]
@@ -130,7 +130,7 @@ def _check_output(output, arguments_file, arguments):
                 "give another directory"
             )
     elif output.exists() and any(output.iterdir()):
-        raise ValueError(f"output_dir={str(output)!r} has something in it that is no training run")
+        raise ValueError(f"output_dir={str(output)!r} is not empty, and not a training run")
 
 
 def _tokenizer(arguments, records, output):

@@ -1,4 +1,4 @@
-"""The first import of TensorFlow and Keras: on the right backend, and without start-up messages.
+"""Imports TensorFlow and Keras on the right backend and without start-up messages.
 
 Packages whose modules import TensorFlow or Keras call `load_backend` in their `__init__.py`.
 """
@@ -9,14 +9,14 @@ import os
 import re
 import sys
 
-# Of TensorFlow's C++ libraries: absl's log lines, and what goes on below one of them.
+# Messages of TensorFlow's C++ libraries: absl's log lines, and the lines that continue them.
 _MESSAGE = re.compile(
     rb"[IW]\d{4} \d\d:\d\d:"
     rb"|E\d{4} \d\d:\d\d:.*(cuInit|Unable to register|already been registered)"
     rb"|WARNING: All log messages before absl::InitializeLog\(\)"
     rb"|To enable the following instructions"
 )
-# Where all of these are missing, there is no NVIDIA driver (/dev/dxg is that of WSL).
+# If all of these are missing, there is no NVIDIA driver (/dev/dxg is that of WSL).
 _NVIDIA_DEVICES = ("/dev/nvidiactl", "/dev/dxg")
 
 
@@ -24,12 +24,12 @@ def load_backend():
     """Imports Keras and TensorFlow, if that has not been done.
 
     TensorFlow writes messages about itself to file descriptor 2 while it starts, whatever
-    `TF_CPP_MIN_LOG_LEVEL` says, and an error about a missing GPU where there is none. They
-    are left out, and the level is set to 2 (errors only), unless the environment sets it.
-    A level of 0 shows everything. Nothing changes where TensorFlow is imported already.
+    `TF_CPP_MIN_LOG_LEVEL` says, and an error about a missing GPU if there is none. These are
+    suppressed, and the level is set to 2 (errors only), unless the environment sets it. A level
+    of 0 shows everything. Nothing changes if TensorFlow is imported already.
 
     Raises:
-        ImportError: Keras has another backend than TensorFlow.
+        ImportError: if Keras has another backend than TensorFlow.
     """
     _check_backend()
     if "tensorflow" in sys.modules:
@@ -47,7 +47,7 @@ def _check_backend():
     if "keras" in sys.modules:
         backend = sys.modules["keras"].backend.backend()
     else:
-        # Importing Keras with a backend that is not installed fails with a message about that.
+        # If the backend is not installed, importing Keras fails with a less helpful message.
         backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
     if backend != "tensorflow":
         raise ImportError(
@@ -58,7 +58,7 @@ def _check_backend():
 
 def _start():
     importlib.import_module("keras")
-    # Again: a backend may also be named in ~/.keras/keras.json.
+    # Checked again, because ~/.keras/keras.json may also set the backend.
     _check_backend()
     tensorflow = importlib.import_module("tensorflow")
     if not any(os.path.exists(path) for path in _NVIDIA_DEVICES):
@@ -68,18 +68,18 @@ def _start():
 
 @contextlib.contextmanager
 def _without_messages():
-    """Leaves TensorFlow's messages out of what is written to file descriptor 2.
+    """Removes TensorFlow's messages from the output to file descriptor 2.
 
-    What else is written in the block appears when it ends; all of it, if the block fails; and
-    none of it, if the block is interrupted.
+    Other output of the block appears when it ends; all output, if the block fails; and none, if
+    it is interrupted.
     """
     try:
         visible = os.dup(2)
     except OSError:
-        # Standard error is closed: there is nothing to keep quiet.
+        # Standard error is closed, so there is nothing to suppress.
         yield
         return
-    # Imported here, because this module is a part of every `import tf_pegasus`.
+    # Imported here, because every `import tf_pegasus` imports this module.
     import tempfile
 
     with tempfile.TemporaryFile() as held, os.fdopen(visible, "wb", buffering=0) as standard_error:

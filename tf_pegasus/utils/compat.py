@@ -1,7 +1,7 @@
 """Uses of TensorFlow, tensorflow-text and Keras beyond their public APIs.
 
-Each function says what it relies on, and in which versions that was seen;
-`tests/utils/test_compat.py` fails, and says which, where a new version has moved it.
+Each function states what it relies on and in which versions that was seen;
+`tests/utils/test_compat.py` fails, and names the function, if a new version has changed it.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ import tensorflow as tf
 
 
 def is_in_xla_context() -> bool:
-    """Whether the graph that is being built will be compiled by XLA as a whole.
+    """Returns whether the graph being built will be compiled by XLA as a whole.
 
     Relies on `tensorflow.python.ops.control_flow_util.GraphOrParentsInXlaContext`, seen in
     TensorFlow 2.20 and 2.21.
@@ -27,7 +27,7 @@ def is_in_xla_context() -> bool:
 def add_weight(
     layer: keras.layers.Layer, name: str, value: tf.Tensor, dtype: str, trainable: bool
 ) -> keras.Variable:
-    """Adds a weight that starts as `value` to a layer that is already built.
+    """Adds a weight with the initial value `value` to a layer that is built already.
 
     Keras locks a built layer against new weights. Relies on `Layer._tracker`, seen in Keras
     3.13 to 3.15.
@@ -64,15 +64,15 @@ def replace_weight(
     dtype: str | None = None,
     trainable: bool | None = None,
 ) -> None:
-    """Replaces the weight at `layer.attribute` by a new one that starts as `value`.
+    """Replaces the weight at `layer.attribute` by a new one with the initial value `value`.
 
-    Optimizers and traced functions that know the old one must be made anew. See `add_weight`.
+    Optimizers and traced functions that use the old one must be created again. See `add_weight`.
 
     Args:
         layer: built `keras.layers.Layer`.
         attribute: str.
         value: tensor, of any shape.
-        dtype, trainable: of the new weight; by default the old one's.
+        dtype, trainable: of the new weight; default to those of the old one.
     """
     old = getattr(layer, attribute)
     delattr(layer, attribute)
@@ -84,18 +84,18 @@ def replace_weight(
 def set_initializer(variable: keras.Variable, initializer: Callable[..., Any]) -> None:
     """Replaces the initializer of a variable that has no value yet.
 
-    Variables made inside a `keras.StatelessScope` get their values when it ends. Relies on
+    Variables created in a `keras.StatelessScope` get their values when it ends. Relies on
     `keras.Variable._initializer`, seen in Keras 3.13 to 3.15.
 
     Args:
-        variable: `keras.Variable`, made inside a scope that is still open.
+        variable: `keras.Variable`, created in a scope that is still open.
         initializer: function `(shape, dtype)` that returns an array.
     """
     variable._initializer = initializer
 
 
 def all_layers(model: keras.Model) -> list[keras.layers.Layer]:
-    """Lists a model and all layers inside it, at any depth.
+    """Returns a model and all layers inside it, at any depth.
 
     Relies on `Layer._flatten_layers`, seen in Keras 3.13 to 3.15.
     """
@@ -103,17 +103,17 @@ def all_layers(model: keras.Model) -> list[keras.layers.Layer]:
 
 
 def sentencepiece_tokenizer(model_proto: bytes, **options: Any) -> Any:
-    """A `tensorflow_text.SentencepieceTokenizer` whose vocabulary is a named resource.
+    """Returns a `tensorflow_text.SentencepieceTokenizer` whose vocabulary is a named resource.
 
-    tensorflow-text's own resource is nameless and belongs to the op's kernel, which TensorFlow
-    throws away when a random seed is set (`keras.utils.set_random_seed`): the tokenizer, and
-    every function traced with it, would then fail. Equal vocabularies share a name, and so the
+    tensorflow-text's own resource is anonymous and belongs to the op's kernel, which TensorFlow
+    discards when a random seed is set (`keras.utils.set_random_seed`): the tokenizer, and every
+    function traced with it, would then fail. Equal vocabularies share a name, and therefore the
     memory. Relies on `SentencepieceTokenizer._model_resource` and the op `sentencepiece_op`,
     seen in tensorflow-text 2.20 and 2.21.
 
     Args:
         model_proto: bytes, the serialized sentencepiece model.
-        **options: of `tensorflow_text.SentencepieceTokenizer`.
+        **options: arguments of `tensorflow_text.SentencepieceTokenizer`.
     """
     import tensorflow_text as tf_text
     from tensorflow_text.python.ops import sentencepiece_tokenizer as module

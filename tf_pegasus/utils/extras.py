@@ -1,4 +1,4 @@
-"""Imports of modules that only an extra installs."""
+"""Imports modules that only an extra installs."""
 
 import importlib
 from types import ModuleType
@@ -12,13 +12,13 @@ def require(module: str, extra: str) -> ModuleType:
         extra: str, the extra of this package that installs it.
 
     Raises:
-        ImportError: it is not installed; the message has the command that installs it.
+        ImportError: if it is not installed; the message has the command that installs it.
     """
     try:
         return importlib.import_module(module)
     except ImportError as error:
         package = module.split(".")[0]
         raise ImportError(
-            f"{package} is not installed; it comes with: pip install 'tf-pegasus[{extra}]' (in a "
+            f"{package} is not installed; install it with: pip install 'tf-pegasus[{extra}]' (in a "
             f"clone: pip install '.[{extra}]')"
         ) from error

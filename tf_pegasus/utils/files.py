@@ -1,4 +1,4 @@
-"""Reading files with clear errors, and writing so that no half-written one is ever seen."""
+"""Reads files with clear errors, and writes them so that no partial file is ever visible."""
 
 import contextlib
 import errno
@@ -17,8 +17,8 @@ def read_json_object(path: StrPath) -> dict[str, Any]:
     """Reads a JSON object.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is not UTF-8, not JSON, or not an object.
+        FileNotFoundError: if the file does not exist.
+        ValueError: if it is not UTF-8, not JSON, or not an object.
     """
     path = Path(path)
     if not path.is_file():
@@ -28,17 +28,17 @@ def read_json_object(path: StrPath) -> dict[str, Any]:
     except ValueError as error:
         raise ValueError(f"{str(path)!r} is not valid JSON: {error}") from error
     if not isinstance(value, dict):
-        raise ValueError(f"{str(path)!r} must hold a JSON object, got {type(value).__name__}")
+        raise ValueError(f"{str(path)!r} must contain a JSON object, got {type(value).__name__}")
     return value
 
 
 def write_json_atomically(path: StrPath, value: Mapping[str, Any]) -> None:
-    """Writes a JSON object, its keys sorted."""
+    """Writes a JSON object with sorted keys."""
     write_text_atomically(path, json.dumps(value, indent=2, sort_keys=True) + "\n")
 
 
 def write_bytes_atomically(path: StrPath, content: bytes) -> None:
-    """Writes `content` to a temporary neighbour of `path`, then renames it over `path`."""
+    """Writes `content` to a temporary file beside `path`, then renames it to `path`."""
     path = Path(path)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -53,23 +53,23 @@ def write_bytes_atomically(path: StrPath, content: bytes) -> None:
 
 
 def make_readable(path: StrPath, mode: int = 0o666) -> None:
-    """Gives a file that was made private the mode it would otherwise have had."""
+    """Gives a file that was created as private the mode that it would otherwise have had."""
     umask = os.umask(0)
     os.umask(umask)
     os.chmod(path, mode & ~umask)
 
 
 def write_text_atomically(path: StrPath, text: str) -> None:
-    """`write_bytes_atomically` for UTF-8 text."""
+    """Writes UTF-8 text, see `write_bytes_atomically`."""
     write_bytes_atomically(path, text.encode("utf-8"))
 
 
 @contextlib.contextmanager
 def new_directory_atomically(path: StrPath) -> Iterator[Path]:
-    """Yields a temporary directory that becomes `path` when the block ends without error.
+    """Yields a temporary directory that becomes `path` if the block ends without error.
 
     Raises:
-        FileExistsError: `path` exists and is not an empty directory.
+        FileExistsError: if `path` exists and is not an empty directory.
     """
     path = Path(path)
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
@@ -79,13 +79,15 @@ def new_directory_atomically(path: StrPath) -> Iterator[Path]:
     try:
         yield temporary
         make_readable(temporary, 0o777)
-        # Over an empty directory, not over one that somebody else has filled meanwhile.
+        # Replaces an empty directory, but not one that another process has filled meanwhile.
         try:
             os.rename(temporary, path)
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
-            raise FileExistsError(f"{str(path)!r} was made by somebody else meanwhile") from error
+            raise FileExistsError(
+                f"{str(path)!r} was created by another process meanwhile"
+            ) from error
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise

@@ -1,4 +1,4 @@
-"""Where a model is: a directory, or a repository of the Hugging Face hub."""
+"""Locates a model: in a directory, or in a repository of the Hugging Face hub."""
 
 import contextlib
 import os
@@ -12,20 +12,20 @@ from tf_pegasus.utils.extras import require
 
 @dataclass(frozen=True)
 class HubOptions:
-    """How to fetch a repository, with the names of `transformers`' `from_pretrained`.
+    """Options for downloading a repository, with the names of `transformers`' `from_pretrained`.
 
     Attributes:
         revision: str, a commit, tag or branch; by default the main branch.
-        token: str or bool, of an account that may read the repository.
-        cache_dir: path, where downloads are kept; by default the hub library's.
-        force_download: bool, fetch files that are in the cache again.
+        token: str or bool, token of an account that may read the repository.
+        cache_dir: path of the downloads; by default that of the hub's library.
+        force_download: bool, whether to download files that are in the cache again.
         proxies: dict from URL scheme (`"https"`) to a proxy's URL, for this call.
-        local_files_only: bool, take what is in the cache and ask nobody.
-        subfolder: str, the folder of the repository, or of the directory, with the model.
+        local_files_only: bool, whether to use only the cache.
+        subfolder: str, the folder of the model in the repository or directory.
 
     Raises:
-        ValueError: `force_download` and `local_files_only` contradict each other, or
-            `subfolder` leads elsewhere.
+        ValueError: if `force_download` and `local_files_only` contradict each other, or
+            `subfolder` is not inside the repository or directory.
     """
 
     revision: str | None = None
@@ -39,8 +39,8 @@ class HubOptions:
     def __post_init__(self):
         if self.force_download and self.local_files_only:
             raise ValueError(
-                "force_download=True and local_files_only=True contradict each other: what may "
-                "not be fetched cannot be fetched again"
+                "force_download=True and local_files_only=True contradict each other: only one of "
+                "them can be set"
             )
         parts = PurePosixPath(self.subfolder or "").parts
         if ".." in parts or "/" in parts:
@@ -48,12 +48,12 @@ class HubOptions:
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
-        """The options' names."""
+        """Returns the names of the options."""
         return tuple(field.name for field in fields(cls))
 
     @classmethod
     def split(cls, keywords: Mapping[str, Any]) -> tuple[Self, dict[str, Any]]:
-        """Parts keywords into these options and the rest."""
+        """Splits keywords into these options and all others."""
         names = cls.names()
         own = {name: value for name, value in keywords.items() if name in names}
         rest = {name: value for name, value in keywords.items() if name not in names}
@@ -68,22 +68,22 @@ def local_directory(
     alternatives: Sequence[Sequence[str]] = (),
     options: HubOptions | None = None,
 ) -> Path:
-    """Returns `path` if it is a directory, else downloads the repository of that name.
+    """Returns `path` if it is a directory, otherwise downloads the repository of that name.
 
     Args:
-        path: directory, or `"owner/name"`.
-        patterns: shell patterns of the files that are fetched.
-        alternatives: groups of further patterns: of several groups only the first that the
-            repository has files of is fetched.
+        path: path of a directory, or `"owner/name"`.
+        patterns: shell patterns of the files to download.
+        alternatives: groups of further patterns, of which only the first group that matches
+            files of the repository is downloaded.
         options: `HubOptions`.
 
     Returns:
-        The directory, or the folder in it that `options.subfolder` names.
+        `Path` of the directory, or of its folder `options.subfolder`.
 
     Raises:
-        FileNotFoundError: there is neither, or the hub cannot be reached and its cache
-            does not have it, or there is no such subfolder.
-        ImportError: `huggingface_hub` is not installed.
+        FileNotFoundError: if there is no such directory, repository or subfolder, or if the
+            hub cannot be reached and its cache does not have the repository.
+        ImportError: if `huggingface_hub` is not installed.
     """
     options = options or HubOptions()
     if str(path) and Path(path).is_dir():
@@ -98,7 +98,7 @@ def local_directory(
 
 
 class _Wanted:
-    """Which files to fetch."""
+    """The files to download."""
 
     def __init__(self, patterns, alternatives, options):
         folder = f"{options.subfolder.strip('/')}/" if options.subfolder else ""
@@ -106,19 +106,19 @@ class _Wanted:
         self._groups = [[folder + pattern for pattern in group] for group in alternatives]
 
     def of(self, names):
-        """The patterns for a repository that has these files."""
+        """Returns the patterns for a repository that has these files."""
         for group in self._groups:
             if any(PurePosixPath(name).match(pattern) for name in names for pattern in group):
                 return [*self._always, *group]
         return self._always
 
     def possible(self):
-        """The lists of patterns that may have been asked for before."""
+        """Returns the lists of patterns that an earlier download may have had."""
         return [[*self._always, *group] for group in self._groups] or [self._always]
 
 
 def _repository(name, wanted, options):
-    # Repositories are called owner/name: else a directory was meant.
+    # Repositories are called owner/name; other names must be directories.
     if os.path.isabs(name) or name.startswith((".", "~")) or name.count("/") != 1:
         raise FileNotFoundError(f"no model directory at {name!r}")
     hub = require("huggingface_hub", "hub")
@@ -144,7 +144,7 @@ def _repository(name, wanted, options):
         ) from error
     except hub.errors.RevisionNotFoundError as error:
         raise FileNotFoundError(f"{name!r} has no revision {options.revision!r}") from error
-    # The hub's library lets through what its transport raises, and has changed the transport.
+    # The hub's library passes on the exceptions of its HTTP client, which it has changed before.
     except Exception as error:
         why = f"the hub cannot be reached ({type(error).__name__})"
         if options.force_download:
@@ -156,7 +156,8 @@ def _repository(name, wanted, options):
 def _proxies(hub, proxies) -> Iterator[None]:
     """Lets the hub's library use these proxies in a block.
 
-    Its functions take none, and it reads the environment when it makes a client.
+    Its functions have no argument for proxies, and it reads the environment when it creates a
+    client.
     """
     if not proxies:
         yield
@@ -177,13 +178,13 @@ def _proxies(hub, proxies) -> Iterator[None]:
 
 
 def _cached(hub, common, wanted, why):
-    """The directory of an earlier download.
+    """Returns the directory of an earlier download.
 
     Raises:
-        FileNotFoundError: there was none.
+        FileNotFoundError: if there is none.
     """
-    # The cache counts as incomplete while files that are wanted are missing: which group
-    # was fetched is not known.
+    # The hub's library rejects a cache without all files of the patterns, and which group of
+    # patterns was downloaded is not known.
     for patterns in wanted.possible():
         try:
             return Path(
@@ -193,4 +194,4 @@ def _cached(hub, common, wanted, why):
             continue
         except hub.errors.HFValidationError as error:
             raise FileNotFoundError(f"no model directory at {common['repo_id']!r}") from error
-    raise FileNotFoundError(f"{common['repo_id']!r} is no directory, is not in the cache, {why}")
+    raise FileNotFoundError(f"{common['repo_id']!r} is not a directory, is not in the cache, {why}")

@@ -1,4 +1,4 @@
-"""Public names that are imported when they are first used."""
+"""Public names that are imported at first use."""
 
 import lazy_loader
 
@@ -6,13 +6,13 @@ from tf_pegasus.utils.backend import load_backend
 
 
 def attach_stub(package, file, light=()):
-    """Gives a package the names that its `.pyi` file imports, each imported at first use.
+    """Makes the names that a package's `.pyi` file imports available, each imported at first use.
 
     Args:
         package: str, the package's `__name__`.
-        file: str, its `__file__`; the `.pyi` file is beside it.
-        light: names that need neither TensorFlow nor Keras. Before any other name is
-            imported, `load_backend` is called.
+        file: str, the package's `__file__`; the `.pyi` file is beside it.
+        light: names that need neither TensorFlow nor Keras. `load_backend` is called before
+            any other name is imported.
 
     Returns:
         The package's `__getattr__`, `__dir__` and `__all__`.

@@ -1,11 +1,11 @@
-"""Rounding batches and lengths up to few sizes, so that few programs are ever compiled."""
+"""Buckets: few shapes of batches and lengths, so that few programs are compiled."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import tensorflow as tf
 
-# Every pair of a batch and a length is a program to compile and a request to warm up.
+# Every pair of a batch and a length needs a compiled program and a warm-up request.
 SERVING_BATCHES = (1, 2, 4, 8, 16)
 SHORTEST = 16
 _POWERS = tuple(2**n for n in range(24))
@@ -13,14 +13,14 @@ _POWERS = tuple(2**n for n in range(24))
 
 @dataclass(frozen=True)
 class Buckets:
-    """Sizes that batches and sources are padded to.
+    """The sizes to which batches and sources are padded.
 
     Attributes:
         batch: tuple of int, ascending, in documents.
         length: tuple of int, ascending, in tokens.
 
     Raises:
-        ValueError, TypeError: they are not ascending, or not positive ints.
+        ValueError, TypeError: if the sizes are not ascending, or not positive ints.
     """
 
     batch: tuple[int, ...]
@@ -37,8 +37,10 @@ class Buckets:
 
     @classmethod
     def many(cls, longest: int) -> "Buckets":
-        """Buckets that fit closely: batches up to a power of two, lengths up to a power of two or
-        to one and a half times one, at most `longest`."""
+        """Returns closely spaced buckets, up to `longest`.
+
+        Batches are powers of two; lengths are powers of two, or 1.5 times a power of two.
+        """
         lengths = sorted({*_POWERS[4:], *(3 * power for power in _POWERS[3:])})
         return cls(_POWERS, (*(length for length in lengths if length < longest), longest))
 
@@ -49,11 +51,12 @@ class Buckets:
         batch: Sequence[int] | None = None,
         length: Sequence[int] | None = None,
     ) -> "Buckets":
-        """The buckets asked for, by default five batches, and an eighth, a quarter, half and all
-        of `longest` tokens.
+        """Returns the given buckets.
+
+        They default to five batches, and to an eighth, a quarter, half and all of `longest` tokens.
 
         Raises:
-            ValueError: a length is above `longest`.
+            ValueError: if a length is above `longest`.
         """
         if length is None:
             parts = {max(min(SHORTEST, longest), longest // n) for n in (8, 4, 2, 1)}
@@ -61,18 +64,18 @@ class Buckets:
         buckets = cls(tuple(SERVING_BATCHES if batch is None else batch), tuple(length))
         if buckets.longest > longest:
             raise ValueError(
-                f"length_buckets={buckets.length!r} must not go above the model's {longest} tokens"
+                f"length_buckets={buckets.length!r} must not exceed the model's {longest} tokens"
             )
         return buckets
 
     @property
     def most(self) -> int:
-        """int, the largest batch that is computed at a time."""
+        """int, the largest batch."""
         return self.batch[-1]
 
     @property
     def longest(self) -> int:
-        """int, the most tokens of a document that are read."""
+        """int, the longest source in tokens."""
         return self.length[-1]
 
     def pad(
@@ -80,14 +83,14 @@ class Buckets:
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Pads ids and mask to the smallest bucket that holds them.
 
-        Added rows have an all-zero mask, which the searches do not work on.
+        Added rows have an all-zero mask, and the searches skip them.
 
         Args:
             input_ids, attention_mask: int32 `(batch, length)`, at most `most` and `longest`.
             pad_token_id: int.
 
         Returns:
-            Both, padded.
+            Both tensors, padded.
         """
         rows, columns = tf.unstack(tf.shape(input_ids))
         padding = [

@@ -10,9 +10,9 @@ _COLOR = re.compile(r"\x1b\[[0-9;]*m")
 
 @contextlib.contextmanager
 def without_color():
-    """Takes colors out of what is written to `sys.stdout`, if `NO_COLOR` is set.
+    """Removes colors from the output to `sys.stdout`, if `NO_COLOR` is set.
 
-    For libraries that do not look at it, such as Keras' progress bar. See https://no-color.org.
+    For libraries that ignore it, such as Keras' progress bar. See https://no-color.org.
     """
     if os.environ.get("NO_COLOR"):
         with contextlib.redirect_stdout(_Plain(sys.stdout)):
@@ -22,7 +22,7 @@ def without_color():
 
 
 class _Plain:
-    """A text stream that leaves out the codes of colors."""
+    """A text stream that drops color codes."""
 
     def __init__(self, stream):
         self._stream = stream

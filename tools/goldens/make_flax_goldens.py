@@ -1,4 +1,4 @@
-"""Makes goldens of `transformers`' Flax PEGASUS (4.34.1): its file, and its cached decoding.
+"""Makes goldens of `transformers`' Flax PEGASUS (4.34.1): its weight file and cached decoding.
 
 Run after `make_output_goldens.py`:
 
@@ -23,7 +23,7 @@ MAX_LENGTH = 16
 
 
 def flax_params(model, state):
-    """The PyTorch weights under Flax' names: what `transformers` does where torch is there."""
+    """Returns the PyTorch weights with Flax names, as `transformers` converts them with PyTorch."""
     params = {}
     for path in flatten_dict(model.params):
         *stem, leaf = path

@@ -1,6 +1,6 @@
 """Makes the goldens from Hugging Face's PyTorch PEGASUS, on seeded tiny checkpoints.
 
-Run in a scratch environment, never in the project's own:
+Run in a separate environment, not in the project's:
 
     python -m venv reference
     reference/bin/pip install torch "transformers==4.57.*" safetensors numpy
@@ -92,12 +92,12 @@ def make_model(settings, seed, eos_bias):
                 parameter.add_(torch.randn_like(parameter) * 0.2)
             elif "embed_positions" not in name:
                 parameter.normal_(0, 0.05 if name.endswith("bias") else 0.4)
-        # The output projection is the embedding: small, lest a token predict itself for ever.
+        # The output projection is the embedding: small, so that tokens do not repeat forever.
         model.model.shared.weight.normal_(0, 0.05)
         model.model.shared.weight[0] = 0
         model.model.decoder.layer_norm.weight.mul_(8)
         model.final_logits_bias.normal_(0, 0.5)
-        # As often the best token as makes hypotheses end at different lengths.
+        # Often enough the best token that hypotheses end at different lengths.
         model.final_logits_bias[0, 1] = eos_bias
     return model
 

@@ -1,7 +1,7 @@
 """Makes the goldens of diverse beam search from transformers 4.50.3, PyTorch.
 
-(4.34 counts the prompt where it asks whether to stop, and 4.57 searches groups with code of the
-hub.) Run in a scratch environment, after make_goldens.py:
+(4.34 includes the prompt's length in its stopping rule, and 4.57 runs code from the hub to search
+groups.) Run in a separate environment, after make_goldens.py:
 
     python -m venv reference
     reference/bin/pip install torch "transformers==4.50.3" safetensors numpy

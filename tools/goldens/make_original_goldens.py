@@ -1,6 +1,6 @@
-"""Makes a checkpoint with the authors' own TF1 graph, and what that graph computes.
+"""Makes a checkpoint with the authors' TF1 graph, and goldens of the graph's outputs.
 
-Run beside a checkout of google-research/pegasus, in the environment of
+Run with a checkout of google-research/pegasus, in the environment of
 `make_tensorflow_goldens.py`:
 
     PYTHONPATH=path/to/pegasus reference-tf/bin/python tools/goldens/make_original_goldens.py
@@ -28,7 +28,7 @@ SIZES = {
 
 
 def layer_norm(inputs, begin_norm_axis, center=True, scale=True):
-    """`tf.contrib.layers.layer_norm`, which TensorFlow 2 does not have any more."""
+    """Replaces `tf.contrib.layers.layer_norm`, which TensorFlow 2 does not have."""
     with tf.variable_scope(None, default_name="LayerNorm"):
         shape = inputs.shape[-1:]
         beta = tf.get_variable("beta", shape, initializer=tf.zeros_initializer())
@@ -38,7 +38,7 @@ def layer_norm(inputs, begin_norm_axis, center=True, scale=True):
 
 
 def load_authors():
-    """Imports their model, with the TensorFlow 1 that it expects."""
+    """Imports the authors' model, with the TensorFlow 1 API that it expects."""
     contrib = types.ModuleType("tensorflow.contrib")
     contrib.layers = types.ModuleType("tensorflow.contrib.layers")
     contrib.layers.layer_norm = layer_norm
@@ -72,10 +72,10 @@ def main():
         for variable in tf.trainable_variables():
             value = session.run(variable)
             noise = random.normal(0, 0.3, value.shape)
-            # An output as its own embedding's copy would say the same word for ever.
+            # With larger embeddings, each output would repeat its input forever.
             scale = 0.3 if "embeddings" in variable.name else 1.0
             variable.load(scale * value + noise * (scale if value.ndim > 1 else 1), session)
-        # As in a real checkpoint, beside what the model needs.
+        # A variable of the optimizer, which real checkpoints also contain.
         extra = tf.get_variable("embeddings/weights/Adafactor_vr", [5])
         session.run(extra.initializer)
         GOLDENS.mkdir(exist_ok=True)

@@ -1,8 +1,8 @@
 """Makes goldens of every output of Hugging Face's PyTorch PEGASUS.
 
-Run in the scratch environment of `make_goldens.py`, after it. It also makes the checkpoint
-`tiny-formats`, whose weights this and the scripts for TensorFlow and Flax write in every
-format that they know:
+Run in the environment of `make_goldens.py`, after it. It also makes the checkpoint `tiny-formats`,
+whose weights this script and those for TensorFlow and Flax write in every format that they
+support:
 
     reference/bin/python tools/goldens/make_output_goldens.py
 """
@@ -35,7 +35,7 @@ SHARD_SIZE = "12KB"
 
 
 def make_formats():
-    """Writes one checkpoint as PyTorch can: safetensors, zip, legacy, both in shards."""
+    """Writes one checkpoint in PyTorch's formats: safetensors, zip, legacy, and shards of both."""
     SHARED.update({name: FORMATS_SETTINGS[name] for name in SHARED if name in FORMATS_SETTINGS})
     extra = {name: value for name, value in FORMATS_SETTINGS.items() if name not in SHARED}
     model = make_model(extra, seed=7, eos_bias=0.0)
@@ -91,7 +91,7 @@ def random_inputs(config, seed):
 
 
 def stacked(outputs, prefix):
-    """The outputs' tensors by name, those of the layers in one array."""
+    """Returns the outputs' tensors by name, with those of all layers in one array."""
     arrays = {}
     for name, value in outputs.items():
         if name == "past_key_values":

@@ -1,6 +1,6 @@
-"""Makes the goldens of what `generate` returns of every step, from transformers 4.57.
+"""Makes goldens of the per-step outputs of `generate`, from transformers 4.57.
 
-Run in a scratch environment as make_goldens.py, and after it.
+Run in the environment of make_goldens.py, after it.
 """
 
 from pathlib import Path
@@ -50,7 +50,7 @@ def main():
         for field in STEPS:
             for step, layers in enumerate(out[field]):
                 for layer, value in enumerate(layers):
-                    # The first step runs the whole prompt: its last position is ours.
+                    # The first step runs the whole prompt; its last position is compared with ours.
                     last = (slice(None),) * (value.dim() - 2) + (slice(-1, None),)
                     arrays[f"{name}:{field}:{step}:{layer}"] = value[last].numpy()
     arrays = {

@@ -1,4 +1,4 @@
-"""Makes goldens of what only `transformers`' TensorFlow PEGASUS (4.34.1) has.
+"""Makes goldens of the outputs that only `transformers`' TensorFlow PEGASUS (4.34.1) has.
 
 Run after `make_output_goldens.py`:
 

@@ -1,6 +1,6 @@
 """Makes goldens of Hugging Face's PEGASUS tokenizers, slow and fast, on the texts of the tests.
 
-Run in the scratch environment of `make_goldens.py`, with sentencepiece 0.2.1 and protobuf:
+Run in the environment of `make_goldens.py`, with sentencepiece 0.2.1 and protobuf:
 
     PYTHONPATH=tests reference/bin/python tools/goldens/make_tokenizer_goldens.py
 """
@@ -40,9 +40,9 @@ def pair_cases(tokenizer):
             options = {"truncation": strategy, "max_length": 7}
             try:
                 ids = tokenizer(first, second, **options)["input_ids"]
-            except Exception:  # where the reference implementation refuses, ours may too
+            except Exception:  # ours may raise if the reference implementation does
                 continue
-            # It logs an error, and leaves the ids alone, where one text cannot be cut enough.
+            # It logs an error and returns the ids unchanged if one text cannot be truncated enough.
             if len(ids) <= 7:
                 cases.append([first, second, options, ids])
     cases += [[first, second, {}, tokenizer(first, second)["input_ids"]] for first, second in PAIRS]
@@ -93,7 +93,7 @@ def main():
     with tempfile.TemporaryDirectory() as directory:
         PegasusTokenizer(str(VOCABULARY)).save_pretrained(directory)
         fast = PegasusTokenizerFast.from_pretrained(directory)
-        # Only what it shares: on odd Unicode the library differs from sentencepiece.
+        # Only texts on which they agree: for odd Unicode the library differs from sentencepiece.
         goldens["fast"] = {"ids": fast(TEXTS)["input_ids"]}
     named = PegasusTokenizer(str(VOCABULARY), additional_special_tokens=["<new>"])
     goldens["additional"] = {

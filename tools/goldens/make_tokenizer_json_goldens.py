@@ -1,7 +1,7 @@
-"""Makes goldens of the tokenizer files that transformers 5 writes, and the ids they must give.
+"""Makes goldens of the tokenizer files that transformers 5 writes, and of their ids.
 
-Run first in a scratch environment with transformers 4.57 and sentencepiece 0.2.1 (its slow
-tokenizer gives the ids), then in one with transformers 5 (no PyTorch needed):
+Run first in an environment with transformers 4.57 and sentencepiece 0.2.1 (its slow tokenizer
+returns the ids), then in one with transformers 5 (without PyTorch):
 
     PYTHONPATH=tests four/bin/python tools/goldens/make_tokenizer_json_goldens.py SCRATCH
     PYTHONPATH=tests five/bin/python tools/goldens/make_tokenizer_json_goldens.py SCRATCH
@@ -59,7 +59,7 @@ def train(path):
 
 
 def first(scratch):
-    """With transformers 4: the vocabulary, its slow tokenizer's files, and the ids."""
+    """Runs with transformers 4: writes the vocabulary, the slow tokenizer's files, and the ids."""
     vocabulary = scratch / "plain" / "spiece.model"
     vocabulary.parent.mkdir(parents=True, exist_ok=True)
     train(vocabulary)
@@ -76,7 +76,7 @@ def first(scratch):
 
 
 def second(scratch):
-    """With transformers 5: what it makes of the two, mask tokens swapped in the second."""
+    """Runs with transformers 5: converts both, the second with swapped mask tokens."""
     for name in ("plain", "added"):
         tokenizer = PegasusTokenizer.from_pretrained(scratch / name)
         tokenizer.save_pretrained(GOLDENS / f"tokenizer-transformers5-{name}")

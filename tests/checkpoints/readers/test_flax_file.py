@@ -22,9 +22,9 @@ from tf_pegasus.checkpoints.readers.weight_file import DamagedFileError
         b"",
     ],
 )
-def test_msgpack_files_that_make_no_sense(tmp_path, content):
+def test_invalid_msgpack_files(tmp_path, content):
     (tmp_path / "flax_model.msgpack").write_bytes(content)
-    with pytest.raises(DamagedFileError, match="damaged or no msgpack file"):
+    with pytest.raises(DamagedFileError, match="damaged or not a msgpack file"):
         find_source(tmp_path).open()
 
 

@@ -5,7 +5,7 @@ from tf_pegasus.checkpoints.loading import find_source
 from tf_pegasus.checkpoints.readers.weight_file import DamagedFileError
 
 
-def test_h5_files_that_lead_elsewhere_are_refused(tmp_path):
+def test_h5_files_with_links_are_refused(tmp_path):
     import h5py
 
     secret = tmp_path / "secret.h5"

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 
-def test_what_has_no_place_in_the_authors_model_is_named(golden, model, tmp_path):
+def test_weights_that_the_authors_model_cannot_hold_are_named(golden, model, tmp_path):
     with pytest.raises(ValueError, match="final_logits_bias is not zero: the authors' model adds"):
         golden.model.save_pretrained(tmp_path, weights_format="original")
     embeddings = model.get_input_embeddings().embeddings
@@ -14,7 +14,7 @@ def test_what_has_no_place_in_the_authors_model_is_named(golden, model, tmp_path
     assert not list(tmp_path.glob("model.ckpt*"))
 
 
-def test_the_authors_names_are_written(model, tmp_path):
+def test_authors_names_are_written(model, tmp_path):
     with pytest.warns(UserWarning, match="the authors' code has no position_embedding_type='hugg"):
         model.save_pretrained(tmp_path, weights_format="original")
     names = {name for name, _ in tf.train.list_variables(str(tmp_path / "model.ckpt-0"))}

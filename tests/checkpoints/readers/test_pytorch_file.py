@@ -11,7 +11,7 @@ from tf_pegasus.checkpoints.readers.weight_file import DamagedFileError
 
 
 class _Executes:
-    """What a hostile pickle would run when it is read."""
+    """An object whose pickle runs a command when it is unpickled."""
 
     def __init__(self, command):
         self.command = command
@@ -32,7 +32,7 @@ def open_bin(directory, pickled):
 
 @pytest.mark.parametrize("legacy", [False, True])
 @pytest.mark.parametrize("protocol", range(2, 6))
-def test_a_pickle_that_runs_a_command_is_refused_by_name(tmp_path, protocol, legacy):
+def test_pickle_that_runs_a_command_is_refused(tmp_path, protocol, legacy):
     mark = tmp_path / "executed"
     pickled = pickle.dumps({"weight": _Executes(f"touch {mark}")}, protocol)
     if legacy:
@@ -80,19 +80,19 @@ def test_symbols_that_do_not_rebuild_tensors_are_refused(tmp_path, module, name)
         (b"(i__main__\nX\n.", "refuses the pickle instruction INST"),
         (b"\x80\x02}2.", "refuses the pickle instruction DUP"),
         (b"\x80\x02\x82\x01.", "refuses the pickle instruction EXT1"),
-        (b"\x80\x04\x8e" + struct.pack("<Q", 2**62) + b"x.", "makes no sense"),
-        (b"\x80\x02r\xff\xff\xff\x7f.", "makes no sense"),
-        (b"\x80\x02}q\x01.", "holds no state dict"),
-        (b"", "makes no sense"),
-        (b"\x80\x02}", "makes no sense"),
+        (b"\x80\x04\x8e" + struct.pack("<Q", 2**62) + b"x.", "its pickle is invalid"),
+        (b"\x80\x02r\xff\xff\xff\x7f.", "its pickle is invalid"),
+        (b"\x80\x02}q\x01.", "contains no state dict"),
+        (b"", "its pickle is invalid"),
+        (b"\x80\x02}", "its pickle is invalid"),
     ],
 )
-def test_pickles_that_are_no_state_dict(tmp_path, pickled, message):
+def test_pickles_that_are_not_state_dicts(tmp_path, pickled, message):
     with pytest.raises(DamagedFileError, match=message):
         open_bin(tmp_path, pickled)
 
 
-def test_tuples_that_take_for_ever_to_hash_or_print(tmp_path):
+def test_tuples_that_take_forever_to_hash_or_print(tmp_path):
     # ((((), ()), ((), ())), …): 2^60 leaves, of 60 objects.
     nested = b")" + b"".join(b"q%c0h%c\x86" % (1, 1) for _ in range(0))
     nested = b")q\x01" + b"".join(b"h\x01h\x01\x86q\x01" for _ in range(60))
@@ -126,11 +126,11 @@ def _tensor_pickle(shape, strides, offset=0, size=4, key=b"0"):
         ({"shape": [5], "strides": [1]}, "larger than its storage"),
         ({"shape": [2], "strides": [10]}, "larger than its storage"),
         ({"shape": [4], "strides": [1], "offset": 1}, "larger than its storage"),
-        ({"shape": [-4], "strides": [1]}, "is no count"),
-        ({"shape": [4], "strides": [-1]}, "is no count"),
+        ({"shape": [-4], "strides": [1]}, "is not a count"),
+        ({"shape": [4], "strides": [-1]}, "is not a count"),
         ({"shape": [4], "strides": []}, "strides"),
         ({"shape": [1] * 9, "strides": [1] * 9}, "strides"),
-        ({"shape": [4], "strides": [1], "size": -1}, "is no count"),
+        ({"shape": [4], "strides": [1], "size": -1}, "is not a count"),
         ({"shape": [4], "strides": [1], "size": 2**60}, "instead of"),
         ({"shape": [4], "strides": [1], "key": b"/"}, "There is no item|no item named"),
     ],
@@ -143,14 +143,14 @@ def test_tensors_that_reach_outside_their_storage(tmp_path, options, message):
         find_source(tmp_path).open().read("w")
 
 
-def test_a_strided_tensor_reads_as_it_should(tmp_path):
+def test_strided_tensor_is_read_correctly(tmp_path):
     with zipfile.ZipFile(tmp_path / "pytorch_model.bin", "w") as archive:
         archive.writestr("archive/data.pkl", _tensor_pickle([2, 2], [1, 2]))
         archive.writestr("archive/data/0", np.arange(4, dtype="float32").tobytes())
     np.testing.assert_array_equal(find_source(tmp_path).open().read("w"), [[0, 2], [1, 3]])
 
 
-def test_an_archive_that_unpacks_to_more_is_refused(tmp_path):
+def test_archive_with_compressed_data_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "pytorch_model.bin", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("archive/data.pkl", b"\x80\x02}." + bytes(10**7))
     with pytest.raises(DamagedFileError, match="is compressed"):

@@ -7,14 +7,14 @@ from tf_pegasus.checkpoints.readers.weight_file import DamagedFileError
 
 
 @pytest.mark.parametrize("name", ["../secret.safetensors", "/etc/passwd", "a/b.safetensors", ".."])
-def test_an_index_that_leads_out_of_its_directory_is_refused(model, tmp_path, name):
+def test_index_with_paths_outside_its_directory_is_refused(model, tmp_path, name):
     index = {"weight_map": {"model.shared.weight": name}}
     (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
-    with pytest.raises(DamagedFileError, match="shards must lie beside their index"):
+    with pytest.raises(DamagedFileError, match="shards must be beside their index"):
         find_source(tmp_path).open()
 
 
-def test_indices_that_make_no_sense(tmp_path):
+def test_invalid_indices(tmp_path):
     index = tmp_path / "model.safetensors.index.json"
     for content in ("{}", '{"weight_map": []}', '{"weight_map": {}}'):
         index.write_text(content)

@@ -1,4 +1,4 @@
-"""`flax_model.msgpack`: weights as the Flax classes of `transformers` saved them."""
+"""`flax_model.msgpack`: weights in the format of the Flax classes of `transformers`."""
 
 import math
 from pathlib import Path
@@ -13,17 +13,17 @@ from tf_pegasus.utils.extras import require
 
 _NDARRAY = 1
 _CHUNKED = "__msgpack_chunked_array__"
-# Flax splits larger arrays: an extension's length has 32 bits.
+# Flax splits larger arrays, because the length of an extension has 32 bits.
 _CHUNK_BYTES = 2**30
 _MAX_DEPTH = 16
 _MAX_NAME = 1024
 
 
 class FlaxFile(WeightFile):
-    """Reads one msgpack file. It is indexed first, so that not all of it is in memory."""
+    """Reads one msgpack file, which is indexed first, so that it is never in memory as a whole."""
 
     kind = "msgpack"
-    # What msgpack raises on nonsense, besides its own exceptions, which are added below.
+    # Exceptions of msgpack for invalid data; its own exceptions are added below.
     unreadable: tuple[type[Exception], ...] = (
         *(ValueError, TypeError, KeyError, IndexError, AttributeError, OSError),
         *(OverflowError, MemoryError, RecursionError, BufferError),
@@ -40,7 +40,7 @@ class FlaxFile(WeightFile):
             unpacker = self._unpacker(file)
             self._index_map(unpacker, peeked, [])
             if unpacker.tell() != self._size:
-                raise DamagedFileError("something follows the weights")
+                raise DamagedFileError("there is data after the weights")
 
     def _unpacker(self, file):
         return self._msgpack.Unpacker(
@@ -51,16 +51,16 @@ class FlaxFile(WeightFile):
         )
 
     def _index_map(self, unpacker, peeked, path):
-        """Notes where each array is, down the nested maps."""
+        """Records the position of each array in the nested maps."""
         if len(path) > _MAX_DEPTH:
-            raise DamagedFileError("its maps are nested too deep")
+            raise DamagedFileError("its maps are nested too deeply")
         count = unpacker.read_map_header()
         if count > self._size:
-            raise DamagedFileError("it is cut short")
+            raise DamagedFileError("it is truncated")
         for _ in range(count):
             key = unpacker.unpack()
             if not isinstance(key, str) or len(key) > _MAX_NAME:
-                raise DamagedFileError("a key is no name")
+                raise DamagedFileError("a key is not a name")
             place = unpacker.tell()
             peeked.seek(place)
             first = peeked.read(1)
@@ -80,7 +80,7 @@ class FlaxFile(WeightFile):
         return unpacker.read_map_header() > 0 and unpacker.unpack() == _CHUNKED
 
     def _array(self, file, place):
-        """Shape, dtype and bytes of the array at `place`, whole or in chunks."""
+        """Returns shape, dtype and bytes of the array at `place`, which may be chunked."""
         file.seek(place)
         value = self._unpacker(file).unpack()
         if isinstance(value, dict) and value.get(_CHUNKED) is True:
@@ -92,7 +92,7 @@ class FlaxFile(WeightFile):
 
     def _decoded(self, value):
         if not isinstance(value, self._msgpack.ExtType) or value.code != _NDARRAY:
-            raise DamagedFileError("a value is no array")
+            raise DamagedFileError("a value is not an array")
         shape, dtype, content = self._msgpack.unpackb(value.data, raw=True)
         return _checked(shape, dtype.decode("ascii"), content)
 
@@ -115,14 +115,14 @@ def _checked(shape, dtype, content):
         raise DamagedFileError(f"an array has the dtype {dtype:.20}")
     shape = tuple(shape)
     if len(shape) > 8 or any(not isinstance(size, int) or size < 0 for size in shape):
-        raise DamagedFileError("an array has an impossible shape")
+        raise DamagedFileError("an array has an invalid shape")
     if math.prod(shape) * np.dtype(dtype).itemsize != len(content):
         raise DamagedFileError(f"an array of the shape {shape} has {len(content)} bytes")
     return shape, dtype, content
 
 
 def write_flax(path: str | Path, tensors: dict[str, np.ndarray]) -> None:
-    """Writes what `FlaxPegasusForConditionalGeneration` of `transformers` loads."""
+    """Writes a file that `FlaxPegasusForConditionalGeneration` of `transformers` loads."""
     msgpack = require("msgpack", "convert")
     tree: dict[str, Any] = {}
     for name, array in tensors.items():

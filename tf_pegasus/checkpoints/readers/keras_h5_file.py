@@ -1,4 +1,4 @@
-"""`tf_model.h5`: weights as the TensorFlow classes of `transformers` saved them (Keras 2)."""
+"""`tf_model.h5`: weights in the format of `transformers`' TensorFlow classes (Keras 2)."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,7 @@ import numpy as np
 from tf_pegasus.checkpoints.names import LOGITS_BIAS, from_keras_path, to_tensorflow_path
 from tf_pegasus.checkpoints.readers.weight_file import FLOAT_DTYPES, DamagedFileError, WeightFile
 
-# A Keras 2 reader takes at most this many bytes of names from one HDF5 attribute.
+# The most bytes of names that Keras 2 reads from one HDF5 attribute.
 _ATTRIBUTE_LIMIT = 64512
 
 
@@ -25,7 +25,7 @@ class KerasH5File(WeightFile):
     def _index(self):
         with h5py.File(self.paths[0], "r") as file:
             for place, dataset in self._datasets(file):
-                # The top group has the layer's name, the rest is the weight's.
+                # The top group is the layer's name, the remaining path the weight's.
                 weight = place.split("/", 1)[-1]
                 name, transposed = from_keras_path(weight.replace("/", "."))
                 if str(dataset.dtype) not in FLOAT_DTYPES:
@@ -34,13 +34,13 @@ class KerasH5File(WeightFile):
 
     def _datasets(self, group, prefix=""):
         for key in group:
-            # A link could lead out of the file.
+            # A link could point outside of the file.
             if not isinstance(group.get(key, getlink=True), h5py.HardLink):
                 raise DamagedFileError(f"{prefix}{key} is a link")
             item = group[key]
             if isinstance(item, h5py.Group):
                 if prefix.count("/") > 16:
-                    raise DamagedFileError("its groups are nested too deep")
+                    raise DamagedFileError("its groups are nested too deeply")
                 yield from self._datasets(item, f"{prefix}{key}/")
             elif isinstance(item, h5py.Dataset):
                 stored = item.id.get_storage_size()
@@ -54,7 +54,7 @@ class KerasH5File(WeightFile):
 
 
 def write_keras_h5(path: str | Path, tensors: dict[str, np.ndarray]) -> None:
-    """Writes what `TFPegasusForConditionalGeneration` of `transformers` loads."""
+    """Writes a file that `TFPegasusForConditionalGeneration` of `transformers` loads."""
     groups: dict[str, dict[str, np.ndarray]] = {"model": {}}
     for name, array in tensors.items():
         if name == LOGITS_BIAS:
@@ -63,7 +63,7 @@ def write_keras_h5(path: str | Path, tensors: dict[str, np.ndarray]) -> None:
             place, transposed = to_tensorflow_path(name, array.shape)
             groups["model"][place] = array.T if transposed else array
     size = sum(array.size * max(4, array.dtype.itemsize) for array in tensors.values())
-    # And what HDF5 writes beside the arrays, at most.
+    # Plus an upper bound of what HDF5 writes besides the arrays.
     _reserve(path, size + 2**16 + 2**12 * len(tensors))
     with h5py.File(path, "w") as file:
         file.attrs["backend"] = "tensorflow"
@@ -73,23 +73,23 @@ def write_keras_h5(path: str | Path, tensors: dict[str, np.ndarray]) -> None:
             group = file.create_group(layer)
             _write_names(group, list(weights))
             for place, array in weights.items():
-                # HDF5 knows no bfloat16.
+                # HDF5 has no bfloat16.
                 exact = array.astype("float32") if array.dtype == "bfloat16" else array
                 group.create_dataset(place, data=np.ascontiguousarray(exact))
         file.create_group("top_level_model_weights").attrs["weight_names"] = np.zeros(0)
 
 
 def _reserve(path, size):
-    """Raises OSError where a disk has no room for a file of that many bytes.
+    """Raises OSError if the disk has no room for a file of that many bytes.
 
-    HDF5 cannot close a file that it cannot write: it crashes the process later.
+    HDF5 cannot close a file that it cannot write, and crashes the process later.
     """
     with open(path, "wb") as file:
         os.posix_fallocate(file.fileno(), 0, size)
 
 
 def _write_names(group, names):
-    """Writes the attribute `weight_names`, in pieces where HDF5 would refuse it whole."""
+    """Writes the attribute `weight_names`, in pieces if HDF5 would refuse it as a whole."""
     encoded = [name.encode() for name in names]
     width = max(map(len, encoded), default=1)
     per_piece = max(1, _ATTRIBUTE_LIMIT // width)

@@ -1,7 +1,7 @@
 """The authors' TF1 checkpoints: `model.ckpt-N.index` and `model.ckpt-N.data-*`.
 
-Their model differs from Hugging Face's in the position formula, the layer norms' epsilon,
-in having no biases in attention, and in the length penalty; see `original_config`.
+The authors' model differs from Hugging Face's in the position formula, the epsilon of layer norms,
+its lack of attention biases, and the length penalty; see `original_config`.
 """
 
 import re
@@ -25,16 +25,16 @@ _PROJECTION = re.compile(r"_proj\.weight$")
 
 
 class _Zeros(NamedTuple):
-    """What their model lacks."""
+    """Stands for a weight that the authors' model lacks."""
 
     shape: tuple[int, ...]
 
 
 class OriginalCheckpoint(WeightFile):
-    """Reads one checkpoint, by its prefix; what their model lacks reads as zeros."""
+    """Reads one checkpoint, by its prefix; weights that their model lacks are read as zeros."""
 
     kind = "original"
-    # What TensorFlow's reader raises on nonsense.
+    # Exceptions of TensorFlow's reader for invalid data.
     unreadable = (
         *(tf.errors.OpError, ValueError, TypeError, IndexError, KeyError),
         *(RuntimeError, MemoryError, OverflowError),
@@ -73,20 +73,20 @@ class OriginalCheckpoint(WeightFile):
             return np.zeros(place.shape, "float32")
         value = self._reader.get_tensor(place)
         if place == "embeddings/weights":
-            # They feed a zero vector as the decoder's start, where we embed pad.
+            # The authors' decoder starts with a zero vector, ours with the embedding of pad.
             value = value.copy()
             value[0] = 0
         return value
 
 
 def write_original(prefix: str | Path, tensors: dict[str, np.ndarray]) -> None:
-    """Writes a checkpoint under the authors' names, in float32.
+    """Writes a checkpoint with the authors' names, in float32.
 
-    Attention biases, which their model does not have, are folded into the weights; see
+    Attention biases, which their model does not have, are folded into other weights; see
     `fold_attention_biases`.
 
     Raises:
-        ValueError: a weight has no place in their model; the message says which, and why.
+        ValueError: if their model cannot hold a weight; the message names it and the reason.
     """
     start = tensors.get(SHARED_EMBEDDING)
     if start is not None and np.any(start[0]):
@@ -94,7 +94,7 @@ def write_original(prefix: str | Path, tensors: dict[str, np.ndarray]) -> None:
         raise ValueError(
             f"{SHARED_EMBEDDING}[0], the embedding of pad and of the decoder's start, is not "
             f"zero (up to {largest:.2g}): the authors' model starts its decoder with a zero "
-            "vector, so that weights_format='original' cannot hold this one"
+            "vector, so weights_format='original' cannot hold this model"
         )
     named = {}
     for name, array in fold_attention_biases(tensors).items():
@@ -104,8 +104,8 @@ def write_original(prefix: str | Path, tensors: dict[str, np.ndarray]) -> None:
             named[theirs] = np.ascontiguousarray(exact.T if transposed else exact)
         elif np.any(array):
             raise ValueError(
-                f"{name} is not zero: the authors' model adds nothing to its logits, so that "
-                "weights_format='original' cannot hold this one"
+                f"{name} is not zero: the authors' model adds nothing to its logits, so "
+                "weights_format='original' cannot hold this model"
             )
     tf.raw_ops.SaveV2(
         prefix=str(prefix),

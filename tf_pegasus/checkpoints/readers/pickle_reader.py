@@ -1,8 +1,8 @@
-"""Reads the pickles inside PyTorch files without executing anything from them.
+"""Reads the pickles inside PyTorch files without executing anything in them.
 
-A pickle is a program. This interprets the few instructions that a state dict consists of,
-with a table of the few symbols that rebuild tensors; everything else is refused by name.
-Nothing is imported, no object of a class named in the file is ever made.
+A pickle is a program. This module interprets the few instructions that state dicts consist of,
+with a table of the few symbols that rebuild tensors, and refuses everything else by name. It
+imports nothing, and never creates an object of a class that the file names.
 """
 
 import pickletools
@@ -25,14 +25,14 @@ STORAGE_DTYPES = {
 
 
 class Symbol(NamedTuple):
-    """A name in the pickle, looked up nowhere."""
+    """A name in the pickle, which is never imported."""
 
     module: str
     name: str
 
 
 class Storage(NamedTuple):
-    """A persistent id: where a tensor's numbers are."""
+    """A persistent id, which refers to the numbers of a tensor."""
 
     dtype: str
     key: str
@@ -40,7 +40,7 @@ class Storage(NamedTuple):
 
 
 class StoredTensor(NamedTuple):
-    """A tensor, not read yet: sizes and strides are in elements."""
+    """A tensor that is not read yet; sizes and strides are in elements."""
 
     storage: Storage
     offset: int
@@ -68,14 +68,14 @@ _RECALL = {"BINGET", "LONG_BINGET"}
 
 
 class _LimitedFile:
-    """A file that refuses to read past its end, before it makes room for what is not there."""
+    """A file that refuses to read past its end, before memory is allocated for the data."""
 
     def __init__(self, file, size):
         self._file, self._size = file, size
 
     def read(self, count):
         if count > self._size - self._file.tell():
-            raise ValueError("it is cut short")
+            raise ValueError("it is truncated")
         return self._file.read(count)
 
     def readline(self):
@@ -86,18 +86,18 @@ class _LimitedFile:
 
 
 def read_pickle(file: BinaryIO, size: int) -> Any:
-    """Reads one pickle from `file`, which is left behind its end.
+    """Reads one pickle from `file`, whose position is then after the pickle.
 
     Args:
         file: binary file.
         size: int, the file's length in bytes.
 
     Returns:
-        Its value, of dicts, lists, tuples, str, numbers and `StoredTensor`s.
+        The value, consisting of dicts, lists, tuples, str, numbers and `StoredTensor`s.
 
     Raises:
-        DamagedFileError: it is no pickle of a state dict; a forbidden symbol or instruction
-            is named.
+        DamagedFileError: if it is not the pickle of a state dict; the message names a forbidden
+            symbol or instruction.
     """
     machine = _Machine()
     try:
@@ -108,7 +108,7 @@ def read_pickle(file: BinaryIO, size: int) -> Any:
         if isinstance(error, DamagedFileError):
             raise
         why = f"{type(error).__name__}: {error}"
-        raise DamagedFileError(f"its pickle makes no sense ({why})") from error
+        raise DamagedFileError(f"its pickle is invalid ({why})") from error
     return machine.result()
 
 
@@ -118,7 +118,7 @@ class _Machine:
 
     def result(self):
         if len(self._stack) != 1:
-            raise DamagedFileError("its pickle makes no sense")
+            raise DamagedFileError("its pickle is invalid")
         return self._stack[0]
 
     def run(self, name, argument):
@@ -157,7 +157,7 @@ class _Machine:
             arguments = stack.pop()
             stack.append(_rebuilt(stack.pop(), arguments))
         elif name == "BUILD":
-            # Attributes of the dict (`_metadata`): nothing that a weight depends on.
+            # Attributes of the dict (`_metadata`), on which no weight depends.
             stack.pop()
         elif name in ("APPEND", "APPENDS"):
             items = [stack.pop()] if name == "APPEND" else self._pop_to_mark()
@@ -171,7 +171,9 @@ class _Machine:
             for key, value in zip(items[::2], items[1::2], strict=True):
                 _expect(stack[-1], dict)[_expect(key, (str, int))] = value
         elif name not in ("PROTO", "FRAME", "STOP"):
-            raise DamagedFileError(f"refuses the pickle instruction {name}: no state dict has it")
+            raise DamagedFileError(
+                f"refuses the pickle instruction {name}: state dicts do not have it"
+            )
 
     def _pop_to_mark(self):
         items = []
@@ -187,7 +189,7 @@ def _expect(value, kind):
 
 
 def _allowed(module, name):
-    # Anything but strings may be built so that comparing or printing it takes for ever.
+    # Other objects could be built so that comparing or printing them takes forever.
     symbol = Symbol(_expect(module, str), _expect(name, str))
     if symbol not in _ALLOWED:
         raise DamagedFileError(
@@ -200,7 +202,7 @@ def _allowed(module, name):
 def _storage(persistent_id):
     kind, symbol, key, _, size = _expect(persistent_id, tuple)[:5]
     if kind != "storage" or not isinstance(symbol, Symbol) or symbol not in _STORAGES:
-        raise DamagedFileError("its pickle refers to something that is no storage of numbers")
+        raise DamagedFileError("its pickle refers to something that is not a storage of numbers")
     return Storage(_STORAGES[symbol], str(_expect(key, (str, int))), _count(size))
 
 
@@ -227,19 +229,19 @@ def _rebuilt(symbol, arguments):
 
 def _count(value):
     if isinstance(value, bool) or _expect(value, int) < 0:
-        raise ValueError(f"{value} is no count")
+        raise ValueError(f"{value} is not a count")
     return value
 
 
 def _checked_tensor(tensor):
-    """Raises unless all elements lie inside the storage."""
+    """Raises ValueError unless all elements are inside the storage."""
     size, last = 1, tensor.offset
     if len(tensor.shape) != len(tensor.strides) or len(tensor.shape) > 8:
         raise ValueError(f"a tensor has the shape {tensor.shape} and strides {tensor.strides}")
     for count, stride in zip(tensor.shape, tensor.strides, strict=True):
         size *= count
         last += max(count - 1, 0) * stride
-    # The first: else strides of 0 would make a little storage look like any size.
+    # The size is checked first, because strides of 0 would make a small storage look large.
     if size > tensor.storage.size or (size and last >= tensor.storage.size):
         raise ValueError(f"a tensor of the shape {tensor.shape} is larger than its storage")
     return tensor

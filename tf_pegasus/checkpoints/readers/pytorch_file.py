@@ -1,4 +1,4 @@
-"""`pytorch_model.bin`, the zip and the legacy form, read and written without PyTorch."""
+"""`pytorch_model.bin`, in the zip and the legacy format, read and written without PyTorch."""
 
 import pickle
 import struct
@@ -16,10 +16,10 @@ _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 
 
 class PytorchFile(WeightFile):
-    """Reads one `torch.save`d state dict."""
+    """Reads one state dict that `torch.save` wrote."""
 
     kind = "bin"
-    # What reading a zip archive or unpacking numbers raises on nonsense.
+    # Exceptions for invalid zip archives and numbers.
     unreadable = (
         *(zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError),
         *(ValueError, KeyError, IndexError, OverflowError, MemoryError, struct.error),
@@ -32,10 +32,10 @@ class PytorchFile(WeightFile):
         is_zip = zipfile.is_zipfile(self.paths[0])
         state = self._open_zip() if is_zip else self._open_legacy()
         if not isinstance(state, dict) or not state:
-            raise DamagedFileError("it holds no state dict")
+            raise DamagedFileError("it contains no state dict")
         for stored, tensor in state.items():
             if not isinstance(stored, str) or not isinstance(tensor, StoredTensor):
-                raise DamagedFileError(f"{stored!s:.100} is no tensor")
+                raise DamagedFileError(f"{stored!s:.100} is not a tensor")
             self.add(with_model_prefix(stored), tensor.shape, tensor.storage.dtype, tensor)
 
     def _load(self, place):
@@ -43,7 +43,7 @@ class PytorchFile(WeightFile):
         size = place.storage.size * dtype.itemsize
         content = self._read_storage(place.storage.key, size)
         if len(content) != size:
-            raise DamagedFileError("its numbers are cut short")
+            raise DamagedFileError("its numbers are truncated")
         flat = np.frombuffer(content, dtype)[place.offset :]
         strides = [stride * dtype.itemsize for stride in place.strides]
         # The bounds were checked when the pickle was read.
@@ -68,7 +68,7 @@ class PytorchFile(WeightFile):
 
     def _entry(self, archive, name):
         info = archive.getinfo(name)
-        # PyTorch stores; what is compressed may unpack to any size.
+        # PyTorch does not compress, and compressed data may decompress to any size.
         if info.compress_type != zipfile.ZIP_STORED:
             raise DamagedFileError(f"{name} is compressed")
         if info.file_size > self.paths[0].stat().st_size:
@@ -82,7 +82,7 @@ class PytorchFile(WeightFile):
                 raise DamagedFileError(f"{info.file_size} bytes instead of {size}")
             return archive.read(info)
 
-    # Legacy: pickles, then for each storage its size and its bytes
+    # Legacy: pickles, then the size and the bytes of each storage
 
     def _open_legacy(self):
         length = self.paths[0].stat().st_size
@@ -92,7 +92,7 @@ class PytorchFile(WeightFile):
             read_pickle(file, length)  # protocol version
             system = read_pickle(file, length)
             if not isinstance(system, dict) or system.get("little_endian") is not True:
-                raise DamagedFileError("its numbers are not said to be little-endian")
+                raise DamagedFileError("its numbers are not marked as little-endian")
             state = read_pickle(file, length)
             keys = read_pickle(file, length)
             if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
@@ -104,7 +104,7 @@ class PytorchFile(WeightFile):
                 (size,) = struct.unpack("<q", file.read(8))
                 width = np.dtype(dtypes.get(key, "uint8")).itemsize
                 if size < 0 or file.tell() + size * width > length:
-                    raise DamagedFileError("it is cut short")
+                    raise DamagedFileError("it is truncated")
                 self._places[key] = (file.tell(), size * width)
                 file.seek(size * width, 1)
         self._read_storage = self._read_legacy_storage
@@ -133,7 +133,7 @@ def write_pytorch(path: str | Path, tensors: dict[str, np.ndarray]) -> None:
 
 
 def _state_dict_pickle(tensors):
-    # By hand: the library's pickler insists on importing what it names.
+    # Written by hand, because the library's pickler imports the classes that it names.
     ordered_dict = b"ccollections\nOrderedDict\n" + pickle.EMPTY_TUPLE + pickle.REDUCE
     parts = [pickle.PROTO + b"\x02", ordered_dict, pickle.MARK]
     for index, (name, array) in enumerate(tensors.items()):

@@ -1,4 +1,4 @@
-"""`model.safetensors`: our own format, and Hugging Face's."""
+"""`model.safetensors`: the default format of this package and of Hugging Face."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ class SafetensorsFile(WeightFile):
 
     def _index(self):
         with safe_open(self.paths[0], framework="np") as file:
-            for stored in file.keys():  # noqa: SIM118 (no mapping)
+            for stored in file.keys():  # noqa: SIM118 (not a mapping)
                 part = file.get_slice(stored)
                 dtype = part.get_dtype()
                 if dtype not in _DTYPES:
@@ -44,11 +44,11 @@ class SafetensorsFile(WeightFile):
                 self.add(name, part.get_shape(), _DTYPES[dtype], stored)
 
     def _load(self, place):
-        # Opened anew each time: pages of a mapped file stay in memory until it is closed.
+        # Opened each time, because the pages of a mapped file stay in memory until it is closed.
         with safe_open(self.paths[0], framework="np") as file:
             return file.get_tensor(place)
 
 
 def write_safetensors(path: str | Path, tensors: dict[str, np.ndarray]) -> None:
-    """Writes tensors by name; the metadata is what PyTorch's loader insists on."""
+    """Writes tensors by name, with the metadata that PyTorch's loader requires."""
     save_file(tensors, path, metadata={"format": "pt"})

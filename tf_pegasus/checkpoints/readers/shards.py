@@ -1,4 +1,4 @@
-"""Weights in several files, and the index that tells which is where."""
+"""Weights in several files, with an index of the files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,11 +8,11 @@ from tf_pegasus.utils.files import read_json_object
 
 
 def shard_paths(index_path: str | Path) -> list[Path]:
-    """Reads `….index.json`: the shards' paths, all beside it.
+    """Reads `….index.json` and returns the shards' paths, which are all beside it.
 
     Raises:
-        DamagedFileError: no such index, or one that names files elsewhere.
-        FileNotFoundError: a shard is missing.
+        DamagedFileError: if the index is invalid, or names files elsewhere.
+        FileNotFoundError: if a shard is missing.
     """
     index_path = Path(index_path)
     weight_map = read_json_object(index_path).get("weight_map")
@@ -20,10 +20,10 @@ def shard_paths(index_path: str | Path) -> list[Path]:
         raise DamagedFileError(f"{str(index_path)!r} has no weight_map")
     names = sorted({str(name) for name in weight_map.values()})
     for name in names:
-        # Or else an index could make us read any file of the machine.
+        # Otherwise an index could name any file of the machine.
         if name != Path(name).name or name in ("", ".", ".."):
             raise DamagedFileError(
-                f"{str(index_path)!r} names {name!r}: shards must lie beside their index"
+                f"{str(index_path)!r} names {name!r}: shards must be beside their index"
             )
         if not (index_path.parent / name).is_file():
             raise FileNotFoundError(f"{str(index_path)!r} names {name!r}, which is missing")
@@ -31,7 +31,7 @@ def shard_paths(index_path: str | Path) -> list[Path]:
 
 
 class ShardedWeights(WeightFile):
-    """Several files of one format as one."""
+    """Several files of one format, read as one."""
 
     def __init__(self, files: Sequence[WeightFile]):
         self.kind = files[0].kind

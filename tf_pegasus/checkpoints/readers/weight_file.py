@@ -1,4 +1,4 @@
-"""What every reader of weights looks like from outside."""
+"""The common interface of all readers of weights."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,11 +15,11 @@ class TensorInfo(NamedTuple):
 
 
 class DamagedFileError(ValueError):
-    """A file that is truncated, no such file at all, or refused because it is not safe."""
+    """Raised for a file that is truncated, of another format, or refused as unsafe."""
 
 
 class _Stored(NamedTuple):
-    """Where a file has a tensor, and whether Hugging Face's layout is its transpose."""
+    """The location of a tensor in a file, and whether Hugging Face's layout is its transpose."""
 
     place: Any
     transposed: bool
@@ -28,18 +28,17 @@ class _Stored(NamedTuple):
 class WeightFile:
     """Weights on disk, read one at a time.
 
-    Subclasses implement `_index`, which calls `add` for each tensor, and `_load`. Both may
-    raise `DamagedFileError` with nothing but the reason, and what `unreadable` lists.
+    Subclasses implement `_index`, which calls `add` for each tensor, and `_load`. Both may raise
+    the exceptions in `unreadable`, or `DamagedFileError` with only the reason as its message.
 
     Attributes:
-        kind: str, the format's name, as `save_pretrained(weights_format=…)` has it.
+        kind: str, the format's name, see `save_pretrained(weights_format=…)`.
         paths: list of `Path`, the files.
         tensors: dict from Hugging Face name to `TensorInfo`, in Hugging Face's layout.
-        unreadable: the exceptions by which the format's library says that a file makes no
-            sense.
+        unreadable: exceptions that the format's library raises for invalid files.
 
     Raises:
-        DamagedFileError: the files are damaged, or none of this kind.
+        DamagedFileError: if the files are damaged, or of another format.
     """
 
     kind: str
@@ -69,7 +68,7 @@ class WeightFile:
         """Returns one tensor in Hugging Face's layout.
 
         Raises:
-            DamagedFileError: its bytes are missing or make no sense.
+            DamagedFileError: if its bytes are missing or invalid.
         """
         stored = self._stored[name]
         try:
@@ -81,30 +80,30 @@ class WeightFile:
     def add(
         self, name: str, shape: Iterable[int], dtype: Any, place: Any, transposed: bool = False
     ) -> None:
-        """Registers a tensor stored as `shape`; `transposed` where Hugging Face's differs.
+        """Registers a tensor stored as `shape`; `transposed` if Hugging Face's layout differs.
 
         Raises:
-            DamagedFileError: the file has this tensor already.
+            DamagedFileError: if the file contains this tensor already.
         """
         if name in self.tensors:
-            raise DamagedFileError(f"it holds {name} twice")
+            raise DamagedFileError(f"it contains {name} twice")
         shape = tuple(int(size) for size in shape)
         self.tensors[name] = TensorInfo(shape[::-1] if transposed else shape, str(np.dtype(dtype)))
         self._stored[name] = _Stored(place, transposed)
 
     def label(self) -> str:
-        """How messages call it."""
+        """Returns the name of the file for messages."""
         return repr(str(self.paths[0]))
 
     def damaged(self, why: object) -> DamagedFileError:
         """Returns the error for a damaged file."""
-        return DamagedFileError(f"{self.label()} is damaged or no {self.kind} file: {why}")
+        return DamagedFileError(f"{self.label()} is damaged or not a {self.kind} file: {why}")
 
 
 def _reason(error):
     if isinstance(error, DamagedFileError):
         return str(error)
-    # Some say nothing at all.
+    # Some exceptions have no message.
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
