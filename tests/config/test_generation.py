@@ -42,12 +42,6 @@ def test_options_of_a_model_configuration():
     assert options.extra == {"decoder_start_token_id": 0, "eos_token_id": 1, "pad_token_id": 0}
 
 
-def test_infinite_values_are_refused():
-    # A logit of minus infinity divided by it would be NaN.
-    with pytest.raises(ValueError, match="temperature=inf must be above 0 and finite"):
-        GenerationConfig(temperature=float("inf"))
-
-
 def test_unknown_options_survive_saving_and_loading(tmp_path):
     config = GenerationConfig.from_dict({"num_beams": 8, "max_length": 64, "top_h": 50})
     config.save_pretrained(tmp_path)
@@ -75,3 +69,27 @@ def test_a_missing_or_damaged_generation_config_is_refused(tmp_path):
     (tmp_path / "generation_config.json").write_text("{")
     with pytest.raises(ValueError, match="not valid JSON"):
         GenerationConfig.from_pretrained(tmp_path)
+
+
+@pytest.mark.parametrize("name", GenerationConfig.number_names())
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 1e6, -1e6, 1e-30])
+def test_numbers_that_would_leave_float32_are_refused(name, value):
+    options = {"num_beams": 2, "num_beam_groups": 2} if name == "diversity_penalty" else {}
+    harmless = {"length_penalty", "diversity_penalty", "top_p", "typical_p"}
+    if value == 1e-30 and name in harmless:
+        GenerationConfig(**options, **{name: value})
+        return
+    with pytest.raises(ValueError, match=f"{name}="):
+        GenerationConfig(**options, **{name: value})
+
+
+def test_numbers_are_split_from_what_makes_a_program():
+    assert GenerationConfig.number_names() == (
+        *("diversity_penalty", "temperature", "top_p", "typical_p"),
+        *("repetition_penalty", "length_penalty"),
+    )
+    a = GenerationConfig(do_sample=True, temperature=0.7, length_penalty=0.3)
+    b = GenerationConfig(do_sample=True, temperature=1.7, length_penalty=2.0)
+    c = GenerationConfig(do_sample=True, top_p=0.5)
+    assert a.split_numbers()[0] == b.split_numbers()[0] != c.split_numbers()[0]
+    assert a.split_numbers()[1] == (0.0, 0.7, 1.0, 1.0, 1.0, 0.3)

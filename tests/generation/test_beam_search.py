@@ -143,7 +143,6 @@ def test_groups_avoid_the_tokens_of_earlier_groups():
     assert_found(found, [(np.log(0.2), [2, 4, EOS]), (np.log(0.04), [3, EOS])])
 
 
-@pytest.mark.xfail(strict=True, reason="the eos of earlier groups counts in the last step")
 def test_groups_avoid_the_tokens_earlier_groups_continue_with():
     # As in `transformers`: the first group continues with 2, also in the last step.
     found = search(

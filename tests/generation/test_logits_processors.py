@@ -1,5 +1,6 @@
 """Each processor and warper compared with values computed by hand and in plain Python."""
 
+import functools
 import math
 
 import numpy as np
@@ -357,10 +358,58 @@ def test_options_choose_their_processors(rows, options, expected):
     ids=str,
 )
 def test_only_sampling_has_warpers(options, count):
-    assert len(logits_warpers(GenerationConfig(**options))) == count
+    config = GenerationConfig(**options)
+    assert len(logits_warpers(config, functools.partial(getattr, config))) == count
 
 
 def test_sampling_with_beams_keeps_at_least_two_tokens():
     options = {"do_sample": True, "num_beams": 2, "top_k": 1, "top_p": 0.01}
-    for warp in logits_warpers(GenerationConfig(**options)):
+    config = GenerationConfig(**options)
+    for warp in logits_warpers(config, functools.partial(getattr, config)):
         assert kept(warp, scores_of([3.0, 9.0, 1.0])) == [[0, 1]]
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("size", [3, 12])
+def test_long_ngrams_are_compared_in_a_loop(size, jit_compile):
+    tokens = [*range(size), 30, *range(size - 1)]
+    padded = np.zeros((2, 40), "int32")
+    padded[0, : len(tokens)] = tokens
+    padded[1, : len(tokens)] = [*tokens[1:], 31]
+    for process in (
+        no_repeat_ngram(size),
+        no_ngram_of_source(size, tf.constant(padded[:1, :size]), 2),
+    ):
+        run = tf.function(process, jit_compile=jit_compile)
+        scores = run(tf.constant(padded), tf.constant(len(tokens)), tf.zeros((2, 40)))
+        forbidden = np.isinf(scores)
+        assert np.flatnonzero(forbidden[0]).tolist() == [size - 1]
+        assert not forbidden[1].any()
+
+
+def test_huge_options_cost_no_huge_programs():
+    config = GenerationConfig(
+        max_length=16,
+        no_repeat_ngram_size=3000,
+        encoder_no_repeat_ngram_size=3000,
+        bad_words_ids=[[i % 50, (i // 50) % 50, i % 7] for i in range(100_000)],
+    )
+    processors = logits_processors(config, EOS, 1, tf.zeros((1, 4000), tf.int32), 1, 16)
+
+    @tf.function
+    def run(sequences, length, scores):
+        for process in processors:
+            scores = process(sequences, length, scores)
+        return scores
+
+    graph = run.get_concrete_function(
+        tf.TensorSpec((1, 16), tf.int32), tf.TensorSpec((), tf.int32), tf.TensorSpec((1, 60))
+    ).graph
+    assert len(graph.get_operations()) < 200
+    sequences = np.zeros((1, 16), "int32")
+    sequences[0, :4] = [9, 9, 5, 3]
+    scores = run(tf.constant(sequences), tf.constant(4), tf.zeros((1, 60)))
+    words = {tuple(word) for word in config.bad_words_ids}
+    expected = [token for token in range(60) if (5, 3, token) in words]
+    assert np.flatnonzero(np.isinf(scores[0])).tolist() == expected
+    assert expected

@@ -178,3 +178,11 @@ def test_masks_of_every_dtype_agree(config, source, target, dtype):
         source["input_ids"], mask.astype(dtype), target, decoder_attention_mask=ones.astype(dtype)
     )
     np.testing.assert_array_equal(found[0], expected[0])
+
+
+@pytest.mark.parametrize("index", [2**32 + 5, -(2**32) + 5, 2**63 - 1])
+def test_large_ids_become_no_small_ones(index, model):
+    ids = np.array([[5, index]])
+    assert abs(int(as_ids("ids", ids)[0, 1])) >= 2**31 - 1
+    with pytest.raises(ValueError, match=r"input_ids holds ids outside \[0, 60\)"):
+        model.generate(ids)

@@ -1,7 +1,7 @@
 """The options of `generate`, stored in `generation_config.json`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from tf_pegasus.config.base import (
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 GENERATION_CONFIG_FILE = "generation_config.json"
 LENGTH_PENALTY_TYPES = ("length", "gnmt")
+# With values outside this range, scores could fall below those of unfilled entries.
+LENGTH_PENALTIES = (-2.0, 10.0)
+# Beyond these, scores times or divided by an option would leave float32.
+_SMALLEST, _LARGEST = 1e-4, 1e4
 # The options that request per-step outputs.
 OUTPUT_FLAGS = ("output_scores", "output_logits", "output_attentions", "output_hidden_states")
 
@@ -75,14 +79,14 @@ class GenerationConfig(Options):
     do_sample: bool = flag(False)
     num_beams: int = integer(1, least=1)
     num_beam_groups: int = integer(1, least=1)
-    diversity_penalty: float = number(0.0, least=0)
+    diversity_penalty: float = number(0.0, least=0, most=_LARGEST)
     num_return_sequences: int = integer(1, least=1)
-    temperature: float = number(1.0, above=0)
+    temperature: float = number(1.0, least=_SMALLEST, most=_LARGEST)
     top_k: int = integer(50, least=0)
     top_p: float = number(1.0, above=0, most=1)
     typical_p: float = number(1.0, above=0, most=1)
-    repetition_penalty: float = number(1.0, above=0)
-    length_penalty: float = number(1.0)
+    repetition_penalty: float = number(1.0, least=_SMALLEST, most=_LARGEST)
+    length_penalty: float = number(1.0, least=LENGTH_PENALTIES[0], most=LENGTH_PENALTIES[1])
     length_penalty_type: str = choice("length", LENGTH_PENALTY_TYPES)
     early_stopping: bool | str = choice(False, (True, False, "never"))
     no_repeat_ngram_size: int = integer(0, least=0)
@@ -160,6 +164,27 @@ class GenerationConfig(Options):
         """
         check_names(options, self.option_names(), "generation option")
         return replace(self, **{name: v for name, v in options.items() if v is not None})
+
+    @classmethod
+    def number_names(cls) -> tuple[str, ...]:
+        """Names of the options that are floats."""
+        return tuple(field.name for field in fields(cls) if field.type is float)
+
+    def split_numbers(self) -> tuple[Self, tuple[float, ...]]:
+        """Separates the floats, whose values need no program of their own.
+
+        Returns:
+            A copy whose floats have a fixed value each, that of the default if they have it and
+            another one if not; and the floats in the order of `number_names`. A program that is
+            traced with the copy, and takes the floats as inputs, serves all values.
+        """
+        names = self.number_names()
+        defaults = {field.name: field.default for field in fields(self)}
+        # The length penalty changes no step of a search, only a number in it.
+        switches: dict[str, Any] = {n: 0.5 for n in names if getattr(self, n) != defaults[n]} | {
+            "length_penalty": defaults["length_penalty"]
+        }
+        return replace(self, **switches), tuple(float(getattr(self, name)) for name in names)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], **overrides: Any) -> Self:

@@ -165,7 +165,7 @@ class _BeamSearch:
             return None
         tokens = tf.concat(chosen, axis=1)
         counts = tf.reduce_sum(tf.one_hot(tokens, vocab_size), axis=1, keepdims=True)
-        return self.options.diversity_penalty * counts
+        return self.decoding.value_of("diversity_penalty") * counts
 
     def _reported_scores(self, logits, scores, sequences, length):
         parts = []
@@ -189,11 +189,13 @@ class _BeamSearch:
             )
         )
         last_tokens = tf.gather(candidates.sequences, length, axis=2)
-        stops = last_tokens == self.eos
+        is_eos = last_tokens == self.eos
+        stops = is_eos
         if not self.follows_authors:
             stops |= length + 1 == self.decoding.last_length
-        # At most half of the 2 * beams candidates end in eos, so enough remain to continue.
-        open_scores = candidates.scores + tf.where(stops, NEVER, 0.0)
+        # At most half of the 2 * beams candidates end in eos, so enough remain to continue. This
+        # holds in the last step too, where later groups avoid the tokens of these hypotheses.
+        open_scores = candidates.scores + tf.where(is_eos, NEVER, 0.0)
         open_scores, chosen = tf.math.top_k(open_scores, self.beams)
         open_scores = self._of_used_beams(open_scores, NEVER)
         running = candidates.select(chosen)._replace(scores=open_scores)

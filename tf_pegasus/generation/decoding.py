@@ -44,14 +44,12 @@ class Decoding:
         self.model = model
         self.decoder = model.get_decoder()
         self.options = options
-        runtime = runtime or RuntimeOptions()
-        self.has_runtime_beams = runtime.num_beams is not None
-        self.num_beams = options.num_beams if runtime.num_beams is None else runtime.num_beams
+        self.runtime = runtime or RuntimeOptions()
+        self.has_runtime_beams = self.runtime.num_beams is not None
+        self.num_beams = self.value_of("num_beams")
         # Outputs are always `options.max_length` wide, but end here.
-        self.last_length = options.max_length if runtime.max_length is None else runtime.max_length
-        self.length_penalty = (
-            options.length_penalty if runtime.length_penalty is None else runtime.length_penalty
-        )
+        self.last_length = self.value_of("max_length")
+        self.length_penalty = self.value_of("length_penalty")
         self.prompt = prompt
         self.prompt_length = prompt.shape[1]
         self.seed = seed
@@ -81,7 +79,13 @@ class Decoding:
         )
         if prefix_allowed_tokens_fn is not None:
             self.processors.append(allow_only(prefix_allowed_tokens_fn, self.group_size))
-        self.warpers = logits_warpers(options)
+        self.warpers = logits_warpers(options, self.value_of)
+
+    def value_of(self, name):
+        """An option's value: a scalar tensor if it is a runtime option, else the value of
+        `options`."""
+        value = getattr(self.runtime, name)
+        return getattr(self.options, name) if value is None else value
 
     @property
     def steps(self):
@@ -166,7 +170,7 @@ class Decoding:
         if self.options.repetition_penalty != 1.0:
             # The only processor whose effect depends on the sign of the scores: as in
             # `transformers`, it sees logits without beams and log-probabilities with beams.
-            penalize = penalize_repetition(self.options.repetition_penalty)
+            penalize = penalize_repetition(self.value_of("repetition_penalty"))
             if self.is_beam_search:
                 processors = [penalize, *processors]
             else:
@@ -188,8 +192,9 @@ class Decoding:
         """
         processed = scores.values - scores.normalizer
         if not self.is_beam_search:
-            penalty = self.options.repetition_penalty
-            processors = [penalize_repetition(penalty)] if penalty != 1.0 else []
+            processors = []
+            if self.options.repetition_penalty != 1.0:
+                processors = [penalize_repetition(self.value_of("repetition_penalty"))]
             processed = self._processed(processors + self.processors, sequences, length, logits)
         return self.warped(sequences, length, processed)
 
@@ -245,12 +250,19 @@ class RuntimeOptions(NamedTuple):
     Fields:
         num_beams: int32, at most `num_beams` of the options; 1 is greedy search.
         max_length: int32, at most `max_length` of the options.
-        length_penalty: float32.
+        length_penalty, temperature, top_p, typical_p, repetition_penalty, diversity_penalty:
+            float32. Those that `options` leave at their defaults have no effect, except for the
+            length penalty.
     """
 
     num_beams: tf.Tensor | None = None
     max_length: tf.Tensor | None = None
     length_penalty: tf.Tensor | None = None
+    temperature: tf.Tensor | None = None
+    top_p: tf.Tensor | None = None
+    typical_p: tf.Tensor | None = None
+    repetition_penalty: tf.Tensor | None = None
+    diversity_penalty: tf.Tensor | None = None
 
 
 class Scores(NamedTuple):

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tf_pegasus.config.generation import OUTPUT_FLAGS, GenerationConfig
 from tf_pegasus.config.model import PegasusConfig
 from tf_pegasus.generation.beam_search import beam_search
-from tf_pegasus.generation.decoding import Decoding
+from tf_pegasus.generation.decoding import Decoding, RuntimeOptions
 from tf_pegasus.generation.engines import ENGINES
 from tf_pegasus.generation.generate_output import GenerateOutput, as_output, tensors_of
 from tf_pegasus.generation.greedy import greedy_or_sampled
@@ -100,9 +100,9 @@ class GenerationMixin:
         if not settings.return_dict_in_generate:
             # Outputs that are not returned need not be recorded.
             settings = settings.updated(**dict.fromkeys(OUTPUT_FLAGS, False))
-        arguments = (settings, prefix_allowed_tokens_fn)
+        seed = _seed(seed, settings)
         if not tf.executing_eagerly():
-            tensors = self._search(ids, mask, prompt, _seed(seed, settings), *arguments)
+            tensors = self._search(ids, mask, prompt, seed, settings, prefix_allowed_tokens_fn)
             output = as_output(tensors, settings, prompt.shape[1])
         else:
             batch, length = ids.shape
@@ -111,8 +111,9 @@ class GenerationMixin:
             padded_prompt = tf.pad(prompt, [[0, padded[0].shape[0] - batch], [0, 0]])
             if engine == "auto":
                 engine = self._best_engine(prefix_allowed_tokens_fn)
-            program = self._program(engine, prompt.shape[1], *arguments)
-            tensors = program(*padded, padded_prompt, _seed(seed, settings))
+            fixed, numbers = settings.split_numbers()
+            program = self._program(engine, prompt.shape[1], fixed, prefix_allowed_tokens_fn)
+            tensors = program(*padded, padded_prompt, seed, tf.constant(numbers, tf.float32))
             output = as_output(tensors, settings, prompt.shape[1], batch, length)
             output["sequences"] = self._cut(output.sequences)
         return output if settings.return_dict_in_generate else output.sequences
@@ -228,10 +229,15 @@ class GenerationMixin:
         return tensors_of(decoding, *search(decoding))
 
     def _program(self, engine, prompt_length, options, prefix_allowed_tokens_fn=None):
-        """Returns the search as a function of tensors, traced once for each set of options."""
+        """Returns the search as a function of tensors, traced once for each set of options.
 
-        def search(ids, mask, prompt, seed):
-            return self._search(ids, mask, prompt, seed, options, prefix_allowed_tokens_fn)
+        Options that are floats are its last input, see `GenerationConfig.split_numbers`.
+        """
+        names = options.number_names()
+
+        def search(ids, mask, prompt, seed, numbers):
+            runtime = RuntimeOptions(**dict(zip(names, tf.unstack(numbers), strict=True)))
+            return self._search(ids, mask, prompt, seed, options, prefix_allowed_tokens_fn, runtime)
 
         if engine == "eager":
             return search
@@ -245,6 +251,7 @@ class GenerationMixin:
                     matrix,
                     tf.TensorSpec((None, prompt_length), tf.int32),
                     tf.TensorSpec((2,), tf.int32),
+                    tf.TensorSpec((len(names),), tf.float32),
                 ),
                 jit_compile=engine == "xla",
                 autograph=False,

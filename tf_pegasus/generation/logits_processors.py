@@ -6,11 +6,14 @@ are float32 `(rows, vocab_size)`: log-probabilities, as changed by earlier proce
 """
 
 import math
+from collections import defaultdict
 
 import numpy as np
 import tensorflow as tf
 
 FORBIDDEN = -math.inf
+# Longer n-grams are compared in a loop, so that programs stay small.
+_UNROLLED = 8
 
 
 def logits_processors(options, eos_token_id, prompt_length, source_ids, beams, last_length):
@@ -51,21 +54,26 @@ def logits_processors(options, eos_token_id, prompt_length, source_ids, beams, l
     return processors
 
 
-def logits_warpers(options):
-    """Returns the processors that shape the sampling distribution, in `transformers`' order."""
+def logits_warpers(options, value_of):
+    """Returns the processors that shape the sampling distribution, in `transformers`' order.
+
+    Args:
+        options: `GenerationConfig`.
+        value_of: function from the name of an option to its value, a float or scalar tensor.
+    """
     if not options.do_sample:
         return []
     # Beam search needs at least two candidates.
     least = 2 if options.num_beams > 1 else 1
     warpers = []
     if options.temperature != 1.0:
-        warpers.append(divide_by_temperature(options.temperature))
+        warpers.append(divide_by_temperature(value_of("temperature")))
     if options.top_k > 0:
         warpers.append(keep_top_k(max(options.top_k, least)))
     if options.top_p < 1.0:
-        warpers.append(keep_top_p(options.top_p, least))
+        warpers.append(keep_top_p(value_of("top_p"), least))
     if options.typical_p < 1.0:
-        warpers.append(keep_typical(options.typical_p, least))
+        warpers.append(keep_typical(value_of("typical_p"), least))
     return warpers
 
 
@@ -110,6 +118,9 @@ def no_ngram_of_source(size, source_ids, beams):
     texts = tf.repeat(source_ids, beams, axis=0)  # (rows, source_length)
 
     def process(sequences, length, scores):
+        if size > sequences.shape[1]:
+            # No output is long enough to hold the n-gram.
+            return scores
         return _forbid_completions(sequences, length, scores, size, texts, True)
 
     return process
@@ -124,13 +135,27 @@ def _forbid_completions(sequences, length, scores, size, texts, counts):
         texts: int32 `(rows, n)`, the texts that contain the n-grams.
         counts: bool `(n - size + 1,)`, which of their n-grams are considered.
     """
-    windows = tf.shape(texts)[1] - size + 1
+    windows = tf.maximum(tf.shape(texts)[1] - size + 1, 0)
     rows = tf.shape(sequences)[0]
-    matches = tf.broadcast_to(counts, (rows, tf.maximum(windows, 0)))
-    for offset in range(size - 1):
+
+    def compare(offset, matches):
         position = tf.maximum(length - (size - 1) + offset, 0)
         token = tf.gather(sequences, position, axis=1)
-        matches &= texts[:, offset : offset + windows] == token[:, None]
+        return matches & (tf.slice(texts, [0, offset], [rows, windows]) == token[:, None])
+
+    matches = tf.broadcast_to(counts, (rows, windows))
+    if size <= _UNROLLED:
+        for offset in range(size - 1):
+            matches = compare(offset, matches)
+    else:
+        _, matches = tf.while_loop(
+            lambda offset, matches: offset < size - 1,
+            lambda offset, matches: (
+                offset + 1,
+                tf.ensure_shape(compare(offset, matches), matches.shape),
+            ),
+            (tf.constant(0), matches),
+        )
     matches &= length >= size - 1
     lasts = texts[:, size - 1 :]
     indices = tf.broadcast_to(tf.range(rows)[:, None], tf.shape(lasts))
@@ -140,16 +165,28 @@ def _forbid_completions(sequences, length, scores, size, texts, counts):
 
 def forbid_words(words):
     """Forbids the last token of each word (a tuple of ids) if its other tokens precede it."""
+    by_length = defaultdict(list)
+    for word in words:
+        by_length[len(word)].append(word)
+    single = forbid_tokens([word[0] for word in by_length.pop(1, [])])
+    tables = {size: np.array(same, "int32") for size, same in sorted(by_length.items())}
 
     def process(sequences, length, scores):
-        tokens = tf.range(scores.shape[1])
-        for word in words:
-            *prefix, last = word
-            forbidden = tf.broadcast_to(length >= len(word), (tf.shape(sequences)[0],))
-            for offset, token in enumerate(prefix):
-                position = tf.maximum(length - len(prefix) + offset, 0)
-                forbidden &= tf.gather(sequences, position, axis=1) == token
-            scores = tf.where(forbidden[:, None] & (tokens == last), FORBIDDEN, scores)
+        rows, vocab_size = tf.shape(sequences)[0], scores.shape[1]
+        scores = single(sequences, length, scores)
+        for size, table in tables.items():
+            if size > sequences.shape[1]:
+                # No output is long enough to hold the word.
+                continue
+            positions = tf.maximum(length - size + 1 + tf.range(size - 1), 0)
+            ending = tf.gather(sequences, positions, axis=1)  # (rows, size - 1)
+            matches = tf.reduce_all(ending[:, None] == table[:, :-1], axis=2) & (length >= size)
+            lasts = tf.broadcast_to(table[:, -1], tf.shape(matches))
+            indices = tf.broadcast_to(tf.range(rows)[:, None], tf.shape(matches))
+            counts = tf.scatter_nd(
+                tf.stack([indices, lasts], axis=-1), tf.cast(matches, tf.int32), (rows, vocab_size)
+            )
+            scores = tf.where(counts > 0, FORBIDDEN, scores)
         return scores
 
     return process
@@ -169,9 +206,9 @@ def forbid_tokens(tokens, at=None):
     """Forbids some tokens: everywhere, or only at the position `at`."""
 
     def process(sequences, length, scores):
-        forbidden = tf.reduce_any(
-            tf.range(scores.shape[1])[:, None] == tf.constant(tokens)[None, :], axis=1
-        )
+        is_forbidden = np.zeros(scores.shape[1], bool)
+        is_forbidden[list(tokens)] = True
+        forbidden = tf.constant(is_forbidden)
         if at is not None:
             forbidden &= length == at
         return tf.where(forbidden, FORBIDDEN, scores)

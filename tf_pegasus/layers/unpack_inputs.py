@@ -99,7 +99,8 @@ def as_ids(name: str, ids: TensorLike | None) -> tf.Tensor:
         raise ValueError(f"{name} must have the shape (batch, length), got {tuple(ids.shape)}")
     if not ids.dtype.is_integer:
         raise ValueError(f"{name} must hold integers, got {ids.dtype.name}")
-    return tf.cast(ids, tf.int32)
+    # Saturating: what does not fit must not become another id.
+    return tf.saturate_cast(ids, tf.int32)
 
 
 def check_no_strings(name: str, value: Any) -> None:

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tf_pegasus.config.generation import OUTPUT_FLAGS
+from tf_pegasus.config.generation import LENGTH_PENALTIES, OUTPUT_FLAGS
 from tf_pegasus.generation.decoding import RuntimeOptions
 from tf_pegasus.serving.parts import in_parts
 from tf_pegasus.tokenizers.in_graph_tokenizer import TFPegasusTokenizer
@@ -14,9 +14,7 @@ _ADJUSTABLE = {
     "max_length": tf.TensorSpec((), tf.int32),
     "length_penalty": tf.TensorSpec((), tf.float32),
 }
-# With values outside this range, scores could fall below those of unfilled entries.
-LENGTH_PENALTIES = (-2.0, 10.0)
-# Lower scores mark entries of the result that have no hypothesis.
+# Scores below belong to places that no hypothesis has filled.
 _UNFILLED = -1e8
 
 
