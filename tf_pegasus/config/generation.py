@@ -167,20 +167,20 @@ class GenerationConfig(Options):
 
     @classmethod
     def number_names(cls) -> tuple[str, ...]:
-        """Names of the options that are floats."""
+        """Returns the names of the float options."""
         return tuple(field.name for field in fields(cls) if field.type is float)
 
     def split_numbers(self) -> tuple[Self, tuple[float, ...]]:
-        """Separates the floats, whose values need no program of their own.
+        """Separates the float options, whose values do not need separate programs.
 
         Returns:
-            A copy whose floats have a fixed value each, that of the default if they have it and
-            another one if not; and the floats in the order of `number_names`. A program that is
-            traced with the copy, and takes the floats as inputs, serves all values.
+            A tuple of a copy and the floats in the order of `number_names`. Each float of the copy
+            has one of two values: its default if it has that, otherwise a fixed other value. A
+            program that is traced with the copy and takes the floats as inputs serves all values.
         """
         names = self.number_names()
         defaults = {field.name: field.default for field in fields(self)}
-        # The length penalty changes no step of a search, only a number in it.
+        # The length penalty changes only a number in the search, never its steps.
         switches: dict[str, Any] = {n: 0.5 for n in names if getattr(self, n) != defaults[n]} | {
             "length_penalty": defaults["length_penalty"]
         }

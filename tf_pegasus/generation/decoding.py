@@ -82,8 +82,7 @@ class Decoding:
         self.warpers = logits_warpers(options, self.value_of)
 
     def value_of(self, name):
-        """An option's value: a scalar tensor if it is a runtime option, else the value of
-        `options`."""
+        """Returns an option's value, a scalar tensor for runtime options."""
         value = getattr(self.runtime, name)
         return getattr(self.options, name) if value is None else value
 

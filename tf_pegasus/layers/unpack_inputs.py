@@ -99,7 +99,7 @@ def as_ids(name: str, ids: TensorLike | None) -> tf.Tensor:
         raise ValueError(f"{name} must have the shape (batch, length), got {tuple(ids.shape)}")
     if not ids.dtype.is_integer:
         raise ValueError(f"{name} must hold integers, got {ids.dtype.name}")
-    # Saturating: what does not fit must not become another id.
+    # Saturating, so that a value out of range does not become another id.
     return tf.saturate_cast(ids, tf.int32)
 
 
