@@ -6,6 +6,9 @@ with `tensorflow-serving-api`'s, which have the same names. Names and numbers ar
 """
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, wrappers_pb2
+from google.protobuf.message import DecodeError
+
+from tf_pegasus.serving.errors import ServingError
 
 _FIELD = descriptor_pb2.FieldDescriptorProto
 _SERVING, _TENSORFLOW = "tensorflow.serving", "tensorflow"
@@ -141,3 +144,15 @@ GetModelStatusResponse = _message(f"{_SERVING}.GetModelStatusResponse")
 MODEL_STATES = {
     number: name for name, number in _ENUMS[f"{_SERVING}.ModelVersionStatus.State"].items()
 }
+
+
+def parsed(message, content):
+    """Bytes as a message.
+
+    Raises:
+        ServingError: they are none.
+    """
+    try:
+        return message.FromString(content)
+    except DecodeError as error:
+        raise ServingError(f"the answer is no {message.DESCRIPTOR.name}: {error}") from error
