@@ -1,6 +1,7 @@
 """Servers on the loopback that do not end by themselves: they send until the client has gone."""
 
 import itertools
+import select
 import socket
 import struct
 import threading
@@ -125,20 +126,15 @@ ENDLESS_HTTP = {
     "dripped trailers": answering(CHUNKED + b"0\r\n", endless(b"X: a\r\n")),
     "dripped 100-Continue": answering(endless(b"HTTP/1.1 100 Continue\r\n\r\n")),
     "flood of 100-Continue": flood(b"HTTP/1.1 100 Continue\r\n\r\n" * 1000),
-    "never read": lambda connection: time.sleep(0.2) or _until_gone(connection, reads=False),
+    "never read": lambda connection: _until_gone(connection),
 }
 
 
-def _until_gone(connection, reads=True):
-    while True:
-        if reads:
-            _some(connection)
-        else:
-            # Of a client that has gone; peeking leaves what it sent where it is.
-            connection.settimeout(None)
-            time.sleep(0.05)
-            if not connection.recv(1, socket.MSG_PEEK):
-                return
+def _until_gone(connection):
+    """Waits for the client to go, and reads nothing."""
+    poll = select.poll()
+    poll.register(connection, select.POLLRDHUP)
+    poll.poll()
 
 
 def _some(connection):

@@ -138,16 +138,15 @@ def test_nothing_is_left_of_calls_that_time_out(protocol):
     else:
         talk, prefix = ENDLESS_GRPC["dripped message"], ""
     # The server's own threads and sockets end when the client's do.
-    with tcp_server(talk) as address:
-        with Client(f"{prefix}{address}", timeout=0.2, concurrency=10, batch_size=1) as client:
-            tried(lambda: client.summarize(["x"]))
-            # The pool's threads, and those of gRPC that stay as long as the process.
-            tried(lambda: client.summarize(["x"] * 10))
-            before = resources_settled()
-            for _ in range(5):
-                error, _ = tried(lambda: client.summarize(["x"] * 10))
-                assert isinstance(error, TimeoutError), error
-            wait_for(lambda: all(a <= b + 2 for a, b in zip(resources(), before, strict=True)))
+    options = {"timeout": 0.2, "concurrency": 10, "batch_size": 1}
+    with tcp_server(talk) as address, Client(f"{prefix}{address}", **options) as client:
+        # Starts the client's threads, and those of gRPC that stay as long as the process.
+        tried(lambda: client.summarize(["x"] * 10))
+        before = resources_settled()
+        for _ in range(5):
+            error, _ = tried(lambda: client.summarize(["x"] * 10))
+            assert isinstance(error, TimeoutError), error
+        wait_for(lambda: all(a <= b for a, b in zip(resources(), before, strict=True)))
 
 
 def resources():

@@ -47,7 +47,7 @@ def checked_http_headers(headers):
         TypeError, ValueError: the message has the header's name, never its value.
     """
     return _checked(
-        headers, str.strip, r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", r"([\x21-\x7e\x80-\xff][\t -\xff]*)?"
+        headers, str, r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", r"([\x21-\x7e\x80-\xff][\t -\xff]*)?"
     )
 
 
