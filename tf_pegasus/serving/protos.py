@@ -9,6 +9,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, wr
 from google.protobuf.message import DecodeError
 
 from tf_pegasus.serving.errors import ServingError
+from tf_pegasus.serving.wire import check_fields
 
 _FIELD = descriptor_pb2.FieldDescriptorProto
 _SERVING, _TENSORFLOW = "tensorflow.serving", "tensorflow"
@@ -150,9 +151,10 @@ def parsed(message, content):
     """Bytes as a message.
 
     Raises:
-        ServingError: they are none.
+        ServingError: they are none, or would take too much memory.
     """
     try:
+        check_fields(message.DESCRIPTOR, content)
         return message.FromString(content)
-    except DecodeError as error:
+    except (DecodeError, ValueError) as error:
         raise ServingError(f"the answer is no {message.DESCRIPTOR.name}: {error}") from error
