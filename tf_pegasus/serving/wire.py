@@ -25,8 +25,6 @@ def check_fields(descriptor, content):
         fields = kind.fields_by_number
         while place < end:
             left -= 1
-            if left < 0:
-                raise ValueError(f"it has more than {MAX_FIELDS} fields")
             key, place = _varint(content, place)
             wire_type = key & 7
             if wire_type == 0:
@@ -44,6 +42,8 @@ def check_fields(descriptor, content):
                 elif field is not None and field.cpp_type not in _BYTES_AND_FLOATS:
                     left -= length // _PACKED
                 place += length
+            if left < 0:
+                raise ValueError(f"it has more than {MAX_FIELDS} fields")
 
 
 def _varint(content, place):
