@@ -219,7 +219,7 @@ def test_valid_addresses(address):
 
 
 def test_import_needs_no_extra():
-    names = ("tensorflow_serving", "tenacity", "grpc", "requests", "apache_beam")
+    names = ("tensorflow_serving", "tenacity", "grpc", "urllib3", "apache_beam")
     code = (
         "import sys\n"
         f"for name in {names}: sys.modules[name] = None\n"

@@ -52,10 +52,15 @@ class Client:
         concurrency: int, number of requests in flight at a time.
         max_text_bytes: int, size limit of a text; longer ones raise an error.
         credentials: `grpc.ChannelCredentials`, for gRPC over TLS.
-        headers: dict of str, sent with each request, for example for authorization.
+        headers: dict of str, sent with each request, for example for authorization. Their values
+            never appear in messages or logs.
+        follow_redirects: bool, for REST: whether to follow redirects to other paths of the same
+            scheme, host and port. No request ever goes to another origin, or through a proxy of
+            the environment.
 
     Raises:
-        ValueError: if an argument is out of range, or the address is invalid.
+        ValueError: if an argument is out of range, the address is invalid, or a header cannot be
+            sent.
         ImportError: if the extra `serving` is not installed.
     """
 
@@ -71,6 +76,7 @@ class Client:
         max_text_bytes=MAX_SENT_BYTES,
         credentials=None,
         headers=None,
+        follow_redirects=False,
     ):
         for name, value, least in (
             ("retries", retries, 0),
@@ -80,8 +86,8 @@ class Client:
         ):
             if not isinstance(value, int) or value < least:
                 raise ValueError(f"{name}={value!r} must be an int of at least {least}")
-        if not timeout > 0:
-            raise ValueError(f"timeout={timeout!r} must be greater than 0")
+        if not 0 < timeout < float("inf"):
+            raise ValueError(f"timeout={timeout!r} must be greater than 0 and finite")
         self._tenacity = require("tenacity", EXTRA)
         self._timeout = timeout
         self._retries = retries
@@ -90,8 +96,10 @@ class Client:
         if re.match("https?:", address, re.IGNORECASE):
             if credentials is not None:
                 raise ValueError("credentials are for gRPC; for REST use an https address")
-            self._transport = RestTransport(address, model, version, headers)
+            self._transport = RestTransport(address, model, version, headers, follow_redirects)
         else:
+            if follow_redirects:
+                raise ValueError("follow_redirects is for REST: gRPC has no redirects")
             self._transport = GrpcTransport(address, model, version, credentials, headers)
         self._pool = ThreadPoolExecutor(concurrency, "tf_pegasus_client")
 
@@ -128,7 +136,8 @@ class Client:
         if len(texts) == 0:
             return []
         outputs = self.predict(signature, {"text": texts}, **options)
-        parts = (_of(outputs, name, signature) for name in ("summary", "score", "truncated"))
+        kinds = {"summary": "O", "score": "if", "truncated": "b"}
+        parts = (_of(outputs, name, signature, kind, 1) for name, kind in kinds.items())
         return list(itertools.starmap(_summary, zip(*parts, strict=True)))
 
     def summarize_n(self, texts, signature="summarize_n", **options):
@@ -139,10 +148,16 @@ class Client:
         if len(texts) == 0:
             return []
         outputs = self.predict(signature, {"text": texts}, **options)
-        parts = (_of(outputs, name, signature) for name in ("summaries", "scores", "truncated"))
+        summaries = _of(outputs, "summaries", signature, "O", 2)
+        scores = _of(outputs, "scores", signature, "if", 2)
+        truncated = _of(outputs, "truncated", signature, "b", 1)
+        if summaries.shape != scores.shape:
+            raise ServingError(
+                f"{signature}: summaries have the shape {summaries.shape}, scores {scores.shape}"
+            )
         return [
-            [_summary(text, score, truncated) for text, score in zip(best, scores, strict=True)]
-            for best, scores, truncated in zip(*parts, strict=True)
+            [_summary(text, score, is_cut) for text, score in zip(*best, strict=True)]
+            for *best, is_cut in zip(summaries, scores, truncated, strict=True)
         ]
 
     def score(self, documents, summaries):
@@ -151,7 +166,7 @@ class Client:
         Raises the errors of `summarize`.
         """
         outputs = self.predict("score", {"document": documents, "summary": summaries})
-        return _of(outputs, "log_probability", "score").astype(np.float32)
+        return _of(outputs, "log_probability", "score", "if", 1).astype(np.float32)
 
     def encode(self, texts):
         """Returns the mean encoder state of each text, as float32 `(n, d_model)`.
@@ -159,7 +174,7 @@ class Client:
         Raises the errors of `summarize`.
         """
         outputs = self.predict("encode", {"text": texts})
-        return _of(outputs, "states", "encode").astype(np.float32)
+        return _of(outputs, "states", "encode", "if", 2).astype(np.float32)
 
     def states(self):
         """Returns a dict from the model's versions to their states, such as `"AVAILABLE"`.
@@ -205,12 +220,7 @@ class Client:
                 requests,
             )
         )
-        try:
-            return {
-                name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]
-            }
-        except (KeyError, ValueError) as error:
-            raise ServingError(f"{signature}: answers have different shapes: {error}") from error
+        return _joined(answers, signature)
 
     def _array(self, name, value):
         """Returns rows as an array, with texts checked and encoded as bytes."""
@@ -256,10 +266,35 @@ class Client:
         return attempts(lambda: call(max(deadline - time.monotonic(), 1e-3)))
 
 
-def _of(outputs, name, signature):
+def _joined(answers, signature):
+    """The outputs of all requests in one.
+
+    Raises:
+        ServingError: they are not alike.
+    """
+    joined = {}
+    for name in answers[0]:
+        arrays = [answer.get(name) for answer in answers]
+        # Of JSON, a number without a point is an integer.
+        kinds = {
+            None if a is None else "number" if a.dtype.kind in "if" else a.dtype for a in arrays
+        }
+        if len(kinds) > 1 or len({a.shape[1:] for a in arrays}) > 1:
+            raise ServingError(f"{signature}: answers do not fit together: {name} differs")
+        joined[name] = np.concatenate(arrays)
+    return joined
+
+
+def _of(outputs, name, signature, kinds, rank):
+    """An output that must be there, of one of some kinds of dtype."""
     if name not in outputs:
         raise ServingError(f"{signature}: the answer has no {name}, only {sorted(outputs)}")
-    return outputs[name]
+    value = outputs[name]
+    if value.ndim != rank or value.dtype.kind not in kinds:
+        raise ServingError(
+            f"{signature}: {name} is {value.dtype} of the shape {value.shape}, which makes no sense"
+        )
+    return value
 
 
 def _summary(text, score, truncated):

@@ -6,6 +6,10 @@ those of `tensorflow-serving-api`, which have the same names. Names and field nu
 """
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, wrappers_pb2
+from google.protobuf.message import DecodeError
+
+from tf_pegasus.serving.errors import ServingError
+from tf_pegasus.serving.wire import check_fields
 
 _FIELD = descriptor_pb2.FieldDescriptorProto
 _SERVING, _TENSORFLOW = "tensorflow.serving", "tensorflow"
@@ -141,3 +145,16 @@ GetModelStatusResponse = _message(f"{_SERVING}.GetModelStatusResponse")
 MODEL_STATES = {
     number: name for name, number in _ENUMS[f"{_SERVING}.ModelVersionStatus.State"].items()
 }
+
+
+def parsed(message, content):
+    """Bytes as a message.
+
+    Raises:
+        ServingError: they are none, or would take too much memory.
+    """
+    try:
+        check_fields(message.DESCRIPTOR, content)
+        return message.FromString(content)
+    except (DecodeError, ValueError) as error:
+        raise ServingError(f"the answer is no {message.DESCRIPTOR.name}: {error}") from error

@@ -1,8 +1,12 @@
 """Converts between numpy arrays and TensorFlow's `TensorProto`, without `tensorflow`."""
 
+import math
+
 import numpy as np
 
-# For each dtype: its number in `tensorflow.DataType`, and the field that holds its values.
+# No output of a signature has more than 3 dimensions; numpy holds 64.
+_MAX_RANK = 8
+# Of each type: its number (`tensorflow.DataType`), the field that holds its values one by one.
 _TYPES = {
     np.dtype("float32"): (1, "float_val"),
     np.dtype("float64"): (2, "double_val"),
@@ -38,24 +42,72 @@ def write_tensor(proto, array):
         getattr(proto, field).extend(array.ravel().tolist())
 
 
-def read_tensor(proto):
+def read_tensor(proto, limit=2**31):
     """Returns the numpy array of a `TensorProto`, as `tf.make_ndarray` does.
 
+    Args:
+        proto: a `TensorProto`, of any descriptor pool.
+        limit: int, bytes that the array may take. A few bytes can stand for any number.
+
     Raises:
-        ValueError: if the values do not fit the shape, or the type is not one of those above.
+        ValueError: its values do not fit its shape, it has a type that no signature has, or it is
+            larger than `limit`.
     """
     if proto.dtype not in _DTYPES:
         raise ValueError(f"tensors of type {proto.dtype} are not supported")
     dtype, field = _DTYPES[proto.dtype]
-    shape = [dim.size for dim in proto.tensor_shape.dim]
-    if min(shape, default=0) < 0:
-        raise ValueError(f"the shape {shape} is not fully defined")
+    shape = _checked_shape(proto.tensor_shape, dtype, limit)
+    size = math.prod(shape)
     if proto.tensor_content:
-        values = np.frombuffer(proto.tensor_content, dtype.newbyteorder("<")).astype(dtype)
-    else:
-        values = np.array(getattr(proto, field), dtype)
-        size = int(np.prod(shape))
-        if 0 < len(values) < size:
-            # The last value is repeated for those that follow.
-            values = np.concatenate([values, np.repeat(values[-1:], size - len(values))])
-    return values.reshape(shape)
+        content = proto.tensor_content
+        if dtype.kind == "O" or len(content) != size * dtype.itemsize:
+            raise ValueError(f"{len(content)} bytes of {dtype} do not fit the shape {shape}")
+        stored = np.dtype("uint8") if dtype.kind == "b" else dtype.newbyteorder("<")
+        return np.frombuffer(content, stored).astype(dtype).reshape(shape)
+    values = getattr(proto, field)
+    if len(values) > size or (size and not values):
+        raise ValueError(f"{len(values)} values in {field} do not fit the shape {shape}")
+    repeated = size - len(values)
+    if dtype.kind == "O" and values and sum(map(len, values)) + repeated * len(values[-1]) > limit:
+        raise ValueError(f"the strings have more than {limit} bytes")
+    array = np.empty(size, dtype)
+    array[: len(values)] = values
+    if repeated:
+        # The last value stands for all that follow.
+        array[len(values) :] = values[-1]
+    return array.reshape(shape)
+
+
+def read_tensors(protos, limit):
+    """Returns a dict of arrays from a mapping of `TensorProto`, see `read_tensor`.
+
+    Args:
+        protos: mapping from str to `TensorProto`.
+        limit: int, bytes that the arrays may take together.
+    """
+    arrays = {}
+    for name, proto in protos.items():
+        try:
+            arrays[name] = read_tensor(proto, limit)
+        except ValueError as error:
+            raise ValueError(f"{name!r:.80}: {error}") from error
+        # At least as much as an empty array takes.
+        limit -= arrays[name].nbytes + 128
+        if arrays[name].dtype == object:
+            limit -= sum(map(len, arrays[name].ravel()))
+    return arrays
+
+
+def _checked_shape(proto, dtype, limit):
+    """The sizes of a shape, or ValueError if it has none or is too large."""
+    if proto.unknown_rank:
+        raise ValueError("the shape is not known")
+    if len(proto.dim) > _MAX_RANK:
+        raise ValueError(f"the shape has {len(proto.dim)} dimensions, more than {_MAX_RANK}")
+    shape = [dim.size for dim in proto.dim]
+    if min(shape, default=0) < 0:
+        raise ValueError(f"the shape {shape} is not known")
+    # Dimensions beside a 0 as well: numpy multiplies them.
+    if math.prod(max(size, 1) for size in shape) * dtype.itemsize > limit:
+        raise ValueError(f"the shape {shape} of {dtype} has more than {limit} bytes")
+    return shape
