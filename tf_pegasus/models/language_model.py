@@ -4,6 +4,7 @@ import keras
 
 from tf_pegasus.layers.unpack_inputs import check_no_strings, gather_inputs
 from tf_pegasus.models.losses import masked_cross_entropy
+from tf_pegasus.utils.forks import check_not_forked
 
 
 class LanguageModelMixin:
@@ -35,7 +36,9 @@ class LanguageModelMixin:
 
         Raises:
             TypeError: texts were given.
+            RuntimeError: it would hang, see `tf_pegasus.utils.forks`.
         """
+        check_not_forked("fit")
         check_no_strings("x", x)
         check_no_strings("y", y)
         return super().fit(x, y, *args, **kwargs)
