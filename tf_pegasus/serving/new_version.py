@@ -11,7 +11,7 @@ from tf_pegasus.utils.locks import LockedError, locked
 
 # What `new_directory_atomically` names the directory that a version is written in, and what an
 # export puts there.
-_LEFTOVER = re.compile(rf"\.([1-9]\d*)\.{RANDOM}")
+_LEFTOVER = re.compile(rf"\.([1-9]\d*)\.(?:lock|{RANDOM})")
 _CONTENTS = {"assets", "assets.extra", "fingerprint.pb", "saved_model.pb", "variables"}
 
 
@@ -66,15 +66,20 @@ def _locked(directory, number):
 
 
 def _remove_leftovers(directory, own_number):
-    """Removes the directories of exports that were killed, which nobody has a lock for."""
+    """Removes what exports that were killed left: directories, and locks that nobody has."""
+    found = {}
     for path in directory.iterdir():
-        match = _LEFTOVER.fullmatch(path.name)
-        if match is None or not _is_ours(path):
-            continue
-        if int(match[1]) == own_number:
-            remove(path)
-        else:
-            with contextlib.suppress(LockedError), _locked(directory, int(match[1])):
+        if match := _LEFTOVER.fullmatch(path.name):
+            found.setdefault(int(match[1]), []).append(path)
+    for number, paths in found.items():
+        with contextlib.ExitStack() as stack:
+            if number != own_number:
+                try:
+                    # Which goes at the end.
+                    stack.enter_context(_locked(directory, number))
+                except LockedError:
+                    continue
+            for path in filter(_is_ours, paths):
                 remove(path)
 
 

@@ -43,8 +43,9 @@ def locked(path: StrPath, what: str) -> Iterator[None]:
         )
         yield
     finally:
-        with contextlib.suppress(FileNotFoundError):
-            _holder_file(path).unlink()
+        # Before the release: whoever opened the file meanwhile sees that it has no name any more.
+        for file in (_holder_file(path), path):
+            file.unlink(missing_ok=True)
         lock.release()
 
 
