@@ -1,5 +1,8 @@
 """Each test fails if a new TensorFlow or Keras has changed what `compat` relies on."""
 
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -75,3 +78,12 @@ def test_the_tokenizer_in_the_graph_survives_a_new_seed(vocab_file):
     before = tokenizer.tokenize(["a small program"]).to_list()
     keras.utils.set_random_seed(7)
     assert tokenizer.tokenize(["a small program"]).to_list() == before
+
+
+def test_tensorflow_runs_once_something_was_computed():
+    code = (
+        "import tf_pegasus.models, tensorflow as tf; from tf_pegasus.utils.compat import is_running"
+        "; before = is_running(); tf.constant(1); print(before, is_running())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False True\n"

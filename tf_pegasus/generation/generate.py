@@ -17,6 +17,7 @@ from tf_pegasus.generation.program_cache import ProgramCache
 from tf_pegasus.layers.dense import PegasusDense
 from tf_pegasus.layers.embeddings import check_ids
 from tf_pegasus.layers.unpack_inputs import TensorLike, as_ids, gather_inputs
+from tf_pegasus.utils.forks import check_not_forked
 from tf_pegasus.utils.shapes import Buckets
 
 
@@ -78,6 +79,7 @@ class GenerationMixin:
             ValueError: if an option or input is out of range; the message names it.
             TypeError: if an option is unknown.
         """
+        check_not_forked("generate")
         if engine not in ("auto", *ENGINES):
             raise ValueError(f"engine={engine!r} must be one of auto, {', '.join(ENGINES)}")
         if prefix_allowed_tokens_fn is not None and engine == "xla":

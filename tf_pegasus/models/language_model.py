@@ -4,6 +4,7 @@ import keras
 
 from tf_pegasus.layers.unpack_inputs import check_no_strings, gather_inputs
 from tf_pegasus.models.losses import masked_cross_entropy
+from tf_pegasus.utils.forks import check_not_forked
 
 
 class LanguageModelMixin:
@@ -37,7 +38,9 @@ class LanguageModelMixin:
 
         Raises:
             TypeError: if `x` or `y` are texts.
+            RuntimeError: if the call would hang, see `tf_pegasus.utils.forks`.
         """
+        check_not_forked("fit")
         check_no_strings("x", x)
         check_no_strings("y", y)
         return super().fit(x, y, *args, **kwargs)

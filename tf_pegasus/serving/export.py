@@ -8,14 +8,15 @@ from pathlib import Path
 import tensorflow as tf
 
 from tf_pegasus.serving.deployment import batching_parameters
-from tf_pegasus.serving.manifest import EXTRA, MANIFEST_FILE, checksums, versions
+from tf_pegasus.serving.manifest import EXTRA, MANIFEST_FILE, checksums
+from tf_pegasus.serving.new_version import new_version
 from tf_pegasus.serving.options import EXPORT_ENGINES, MAX_TEXT_BYTES
 from tf_pegasus.serving.signatures import ServedSummarizer
 from tf_pegasus.serving.warmup import is_available, write_warmup_requests
 from tf_pegasus.serving.weights import weights_of, with_weights
 from tf_pegasus.summarizer import Summarizer
 from tf_pegasus.utils.extras import require
-from tf_pegasus.utils.files import new_directory_atomically, write_json_atomically
+from tf_pegasus.utils.files import write_json_atomically
 from tf_pegasus.utils.shapes import Buckets
 from tf_pegasus.version import __version__
 
@@ -63,7 +64,8 @@ def export_saved_model(
         engine: `"xla"` (compiles at the first request of each bucket; TF Serving needs
             `--xla_cpu_compilation_enabled=true`), `"graph"` (runs everywhere) or `"both"`:
             graph, and `serving_default_xla`, `summarize_n_xla`, `generate_ids_xla`.
-        version: int, at least 1; defaults to the latest version plus one.
+        version: int, at least 1; defaults to the latest version plus one, versions that are being
+            written included.
         weights: `"float32"`, `"bfloat16"`, `"int8"`, or None to keep the model's precision.
         batch_buckets: ints, ascending; by default 1, 2, 4, 8, 16.
         length_buckets: ints, ascending, in tokens; by default an eighth, a quarter, half and
@@ -82,6 +84,7 @@ def export_saved_model(
 
     Raises:
         FileExistsError: if the version exists.
+        LockedError: if another export is writing this version.
         ValueError, TypeError: if an option is unknown or out of range.
         ImportError: if `warmup=True` and `tensorflow-serving-api` is not installed.
     """
@@ -99,13 +102,12 @@ def export_saved_model(
                 "pip install 'tf-pegasus[serving]'",
                 stacklevel=2,
             )
-    path = Path(directory) / str(_version(directory, version))
     buckets = Buckets.few(summarizer.max_source_length, batch_buckets, length_buckets)
     settings = _settings(summarizer.model, adjustable, options)
     summarizer = Summarizer(with_weights(summarizer.model, weights), summarizer.tokenizer)
     engines = EXPORT_ENGINES[engine]
     served = ServedSummarizer(summarizer, buckets, engines, settings, adjustable, max_text_bytes)
-    with new_directory_atomically(path) as temporary:
+    with new_version(directory, version) as (path, temporary):
         _save(served, summarizer, temporary)
         extra = temporary / EXTRA
         extra.mkdir()
@@ -132,15 +134,6 @@ def export_saved_model(
         }
         write_json_atomically(temporary / MANIFEST_FILE, manifest)
     return path
-
-
-def _version(directory, version):
-    """Returns the number of the version to write."""
-    if version is None:
-        return max(versions(directory), default=0) + 1
-    if not isinstance(version, int) or version < 1:
-        raise ValueError(f"version={version!r} must be an int of at least 1")
-    return version
 
 
 def _settings(model, adjustable, options):

@@ -24,11 +24,10 @@ from tf_pegasus.tokenizers.sentencepiece_tokenizer import PegasusTokenizer
 from tf_pegasus.tokenizers.tokenizer_files import VOCAB_FILE
 from tf_pegasus.tokenizers.vocabulary import train_vocabulary
 from tf_pegasus.training.callbacks import Resume, SaveBest
+from tf_pegasus.training.divergence import StopAtDivergence
 from tf_pegasus.training.optimizers import create_optimizer
-from tf_pegasus.utils.files import read_json_object, write_json_atomically
+from tf_pegasus.training.run_directory import RunDirectory
 from tf_pegasus.utils.terminal import without_color
-
-ARGUMENTS_FILE = "arguments.json"
 
 
 def train(arguments):
@@ -43,14 +42,19 @@ def train(arguments):
     Raises:
         ValueError: if an argument or the data is invalid, or `output_dir` belongs to another run.
         FileNotFoundError: if a file is missing.
+        LockedError: if another training uses `output_dir`.
+        DivergedError: if a loss becomes NaN or infinite.
     """
     output = Path(arguments.output_dir)
+    with RunDirectory(output, _identity(arguments)) as directory:
+        return _train(arguments, output, directory)
+
+
+def _train(arguments, output, directory):
     records = [list(read_records(f)) for f in (arguments.train_file, arguments.validation_file)]
-    state = output / "training"
-    _check_output(output, state / ARGUMENTS_FILE, arguments)
     keras.utils.set_random_seed(arguments.seed)
 
-    tokenizer = _tokenizer(arguments, records[0], output)
+    tokenizer = _tokenizer(arguments, records[0], directory)
     limits = (arguments.max_source_length, arguments.max_target_length)
     train_examples, validation_examples = (Examples(r, tokenizer, *limits) for r in records)
     per_epoch = steps_per_epoch(train_examples, arguments.batch_size)
@@ -69,10 +73,10 @@ def train(arguments):
         jit_compile=False,
     )
     # All arguments have been checked by now: nothing was written before.
-    state.mkdir(parents=True, exist_ok=True)
-    write_json_atomically(state / ARGUMENTS_FILE, _identity(arguments))
-    resume = Resume(model, state / "checkpoint")
+    directory.start()
+    resume = Resume(model, directory.checkpoint)
     intervals_done = resume.restore()
+    directory.cut_log(intervals_done)
 
     def save():
         model.save_pretrained(output, dtype=arguments.weights_dtype)
@@ -102,7 +106,8 @@ def train(arguments):
             # The last interval may exceed total_steps, where the cosine schedule has a rate of 0.
             epochs=math.ceil(total_steps / interval),
             callbacks=[
-                keras.callbacks.CSVLogger(str(state / "log.csv"), append=True),
+                StopAtDivergence(interval, resume.best, output),
+                keras.callbacks.CSVLogger(str(directory.log), append=True),
                 SaveBest(save, resume.best),
                 resume.callback(),
             ],
@@ -118,25 +123,11 @@ def _identity(arguments):
     return {name: value for name, value in asdict(arguments).items() if name != "output_dir"}
 
 
-def _check_output(output, arguments_file, arguments):
-    """Raises ValueError unless `output` is new, empty, or holds a run with these arguments."""
-    if arguments_file.is_file():
-        found, wanted = read_json_object(arguments_file), _identity(arguments)
-        changed = [name for name in wanted if found.get(name) != wanted[name]]
-        if changed:
-            raise ValueError(
-                f"output_dir={str(output)!r} holds a run with other arguments "
-                f"({changed[0]}={found.get(changed[0])!r} there): repeat them to resume it, or "
-                "give another directory"
-            )
-    elif output.exists() and any(output.iterdir()):
-        raise ValueError(f"output_dir={str(output)!r} is not empty, and not a training run")
-
-
-def _tokenizer(arguments, records, output):
+def _tokenizer(arguments, records, directory):
     length = {"model_max_length": arguments.max_source_length}
-    if has_tokenizer(output):
-        return load_tokenizer(output, **length)
+    # Before the first checkpoint its files may be there in part.
+    if directory.has_checkpoint and has_tokenizer(directory.path):
+        return load_tokenizer(directory.path, **length)
     if arguments.model:
         return load_tokenizer(model_location(arguments.model), **length)
     if arguments.vocab_file:

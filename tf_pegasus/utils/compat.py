@@ -11,6 +11,21 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tf_pegasus.utils.forks import watch_forks
+
+
+def is_running() -> bool:
+    """Whether TensorFlow has run anything, and so has started its threads.
+
+    Relies on `tensorflow.python.eager.context._context`, seen in TensorFlow 2.20 and 2.21.
+    """
+    from tensorflow.python.eager import context
+
+    return context._context is not None and bool(context._context._initialized)
+
+
+watch_forks(is_running)
+
 
 def is_in_xla_context() -> bool:
     """Returns whether the graph being built will be compiled by XLA as a whole.

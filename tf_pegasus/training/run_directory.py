@@ -1,0 +1,144 @@
+"""The directory of a training run: whose it is, who works in it, and what a kill left there."""
+
+import contextlib
+import csv
+import io
+import re
+from pathlib import Path
+
+import tensorflow as tf
+
+from tf_pegasus.utils.files import (
+    read_json_object,
+    write_json_atomically,
+    write_text_atomically,
+)
+from tf_pegasus.utils.leftovers import RANDOM, remove_matching
+from tf_pegasus.utils.locks import is_lock_file, locked
+
+ARGUMENTS_FILE = "arguments.json"
+LOG_FILE = "log.csv"
+LOCK_FILE = "lock"
+# Of files that appear whole or not at all, and of the directory that weights are written in.
+_MODEL_LEFTOVERS = (rf"\.[\w.-]+\.(json|model)\.{RANDOM}", rf"\.saving-{RANDOM}")
+_STATE_LEFTOVERS = (rf"\.({re.escape(ARGUMENTS_FILE)}|{re.escape(LOG_FILE)})\.{RANDOM}",)
+
+
+class RunDirectory(contextlib.ExitStack):
+    """Context manager of a run's directory, which one training at a time works in.
+
+    Nothing is written, not even the lock, before `start`.
+
+    Args:
+        path: `Path`, the model's; the run's own files lie in `training` below it.
+        arguments: dict, what a resumed run must have in common with the one it resumes.
+
+    Attributes:
+        state: `Path` of the run's own files.
+        checkpoint: `Path` of the directory of what resuming needs.
+        log: `Path` of the table of losses.
+
+    Raises:
+        ValueError: it holds something else, or a run with other arguments.
+        LockedError: another training works in it.
+    """
+
+    def __init__(self, path, arguments):
+        super().__init__()
+        self.path = path
+        self.state = path / "training"
+        self.checkpoint = self.state / "checkpoint"
+        self.log = self.state / LOG_FILE
+        self._arguments = arguments
+        self._is_locked = False
+
+    def __enter__(self):
+        super().__enter__()
+        try:
+            if self.state.is_dir():
+                self._lock()
+            self._check()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    @property
+    def has_checkpoint(self):
+        """bool, whether there is something to resume."""
+        return tf.train.latest_checkpoint(self.checkpoint) is not None
+
+    def start(self):
+        """Makes the directory a run's, and removes what a killed one left half-written."""
+        self.state.mkdir(parents=True, exist_ok=True)
+        self._lock()
+        # Again: somebody may have been here since.
+        self._check()
+        remove_matching(self.path, _MODEL_LEFTOVERS)
+        remove_matching(self.state, _STATE_LEFTOVERS)
+        self._remove_old_checkpoints()
+        write_json_atomically(self.state / ARGUMENTS_FILE, self._arguments)
+
+    def cut_log(self, intervals):
+        """Takes the rows out of the table of losses that will be written again.
+
+        Args:
+            intervals: int, how many are done for good.
+        """
+        if not self.log.is_file():
+            return
+        # Without the last line if a kill left half of it.
+        whole, _, _ = self.log.read_bytes().decode("utf-8", "replace").rpartition("\n")
+        header, *rows = list(csv.reader(whole.splitlines())) or [[]]
+        kept = {}
+        for row in rows:
+            if len(row) == len(header) and row[0].isdecimal() and int(row[0]) < intervals:
+                kept[int(row[0])] = row
+        text = io.StringIO(newline="")
+        if kept:
+            csv.writer(text).writerows([header, *(kept[number] for number in sorted(kept))])
+        write_text_atomically(self.log, text.getvalue())
+
+    def _remove_old_checkpoints(self):
+        """Removes all checkpoints, whole or not, but the last one that was finished."""
+        if not self.checkpoint.is_dir():
+            return
+        last = Path(tf.train.latest_checkpoint(self.checkpoint) or "ckpt-0").name
+        others = (
+            rf"(?!{last}\.(index|data-\d+-of-\d+)$)ckpt-\d+(_temp|\..*)",
+            r"checkpoint\.tmp\w*",
+        )
+        remove_matching(self.checkpoint, others)
+
+    def _lock(self):
+        if not self._is_locked:
+            self.enter_context(locked(self.state / LOCK_FILE, f"output_dir={str(self.path)!r}"))
+            self._is_locked = True
+
+    def _check(self):
+        """Raises unless it is new, empty, or holds a run with these arguments."""
+        file = self.state / ARGUMENTS_FILE
+        if file.is_file():
+            found, wanted = read_json_object(file), self._arguments
+            changed = [name for name in wanted if found.get(name) != wanted[name]]
+            if changed:
+                raise ValueError(
+                    f"output_dir={str(self.path)!r} holds a run with other arguments "
+                    f"({changed[0]}={found.get(changed[0])!r} there): repeat them to resume it, "
+                    "or give another directory"
+                )
+        elif self.path.exists() and not self._is_just_made():
+            raise ValueError(
+                f"output_dir={str(self.path)!r} has something in it that is no training run"
+            )
+
+    def _is_just_made(self):
+        """Whether it is empty, or a training was killed before it wrote its arguments."""
+        if not all(path == self.state for path in self.path.iterdir()):
+            return False
+        names = [path.name for path in self.state.iterdir()] if self.state.is_dir() else []
+        return all(
+            is_lock_file(name, LOCK_FILE)
+            or any(re.fullmatch(pattern, name) for pattern in _STATE_LEFTOVERS)
+            for name in names
+        )
