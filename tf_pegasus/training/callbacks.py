@@ -1,5 +1,7 @@
 """Keras callbacks: saving the best weights, and resuming after a kill."""
 
+from pathlib import Path
+
 import keras
 import tensorflow as tf
 
@@ -47,7 +49,7 @@ class Resume:
         """Reads the last checkpoint, if there is one; returns how many intervals are done.
 
         Raises:
-            ValueError: the checkpoint belongs to another model.
+            ValueError: the checkpoint belongs to another model, or is damaged.
         """
         latest = self._manager.latest_checkpoint
         if latest is None:
@@ -56,6 +58,12 @@ class Resume:
             self._checkpoint.restore(latest).assert_consumed()
         except (AssertionError, ValueError) as error:
             raise ValueError(f"{latest!r} is a checkpoint of another model: {error}") from error
+        # All that TensorFlow raises about its files; of what is short that is an IndexError.
+        except (tf.errors.OpError, LookupError, OSError, RuntimeError) as error:
+            raise ValueError(
+                f"{latest!r} is damaged ({error}): put its files back, or remove "
+                f"{str(Path(latest).parent)!r} to start again"
+            ) from error
         return int(self.intervals_done)
 
     def callback(self):
