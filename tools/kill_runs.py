@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 TRAINING = (
-    *("--vocab-size", "60", "--d-model", "16", "--layers", "1", "--heads", "2", "--ffn-dim", "16"),
+    *("--vocab-size", "38", "--d-model", "16", "--layers", "1", "--heads", "2", "--ffn-dim", "16"),
     *("--max-source-length", "32", "--max-target-length", "8", "--batch-size", "8"),
     *("--eval-steps", "5", "--optimizer", "adamw", "--learning-rate", "0.003"),
 )

@@ -185,32 +185,6 @@ def test_a_loss_that_is_no_number(arguments, process, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_damaged_checkpoint(arguments, process, tmp_path):
-    """However its files are damaged, the error is one line that says where."""
-    process(*arguments, "--epochs", "1", check=True)
-    checkpoint = tmp_path / "run" / "training" / "checkpoint"
-    whole = {path: path.read_bytes() for path in checkpoint.iterdir()}
-    damages = {
-        "short": lambda content: content[: len(content) // 2],
-        "flipped": lambda content: bytes(255 - byte for byte in content),
-        "empty": lambda content: b"",
-        "gone": None,
-    }
-    assert len(whole) == 3
-    for path, content in whole.items():
-        for name, damage in damages.items():
-            path.unlink() if damage is None else path.write_bytes(damage(content))
-            code = "import sys; from tf_pegasus.cli.main import main\nsys.exit(main(sys.argv[1:]))"
-            done = process(*arguments, "--epochs", "1", code=code)
-            case = (path.name, name, done.stdout, done.stderr)
-            assert done.returncode == 1, case
-            assert done.stderr.count("\n") == 1, case
-            assert str(checkpoint) in done.stderr, case
-            for other, right in whole.items():
-                other.write_bytes(right)
-
-
-@pytest.mark.slow
 def test_two_at_once(arguments, process, tmp_path):
     command = [sys.executable, "-m", "tf_pegasus", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as first:

@@ -30,8 +30,8 @@ def test_is_frozen_and_hashable():
 
 
 def test_rows_per_source():
-    assert GenerationConfig(num_beams=4, num_return_sequences=2).rows_a_source == 4
-    assert GenerationConfig(do_sample=True, num_return_sequences=3).rows_a_source == 3
+    assert GenerationConfig(num_beams=4, num_return_sequences=2).rows_per_source == 4
+    assert GenerationConfig(do_sample=True, num_return_sequences=3).rows_per_source == 3
 
 
 def test_options_of_a_model_configuration():

@@ -111,7 +111,7 @@ class GenerationConfig(Options):
         self.validate()
 
     @property
-    def rows_a_source(self) -> int:
+    def rows_per_source(self) -> int:
         """int, number of hypotheses per source.
 
         It is the number of beams or, without beams, the number of returned sequences.

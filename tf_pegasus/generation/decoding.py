@@ -54,7 +54,7 @@ class Decoding:
         self.prompt_length = prompt.shape[1]
         self.seed = seed
         self.is_beam_search = options.num_beams > 1
-        self.beams = options.rows_a_source
+        self.beams = options.rows_per_source
         self.batch = tf.shape(input_ids)[0]
         self.attention_mask = attention_mask
         # Rows without any token, such as padding of the batch, are skipped.

@@ -84,7 +84,7 @@ def as_output(tensors, options, prompt_length, batch=None, source_length=None):
     tensors = dict(tensors)
     steps = tensors.pop("steps")
     steps = options.max_length - prompt_length if batch is None else int(steps)
-    rows = None if batch is None else batch * options.rows_a_source
+    rows = None if batch is None else batch * options.rows_per_source
     outputs = None if batch is None else batch * options.num_return_sequences
     values = {
         "sequences": tensors["sequences"][:outputs],

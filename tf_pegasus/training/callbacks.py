@@ -1,5 +1,7 @@
 """Keras callbacks that save the best weights and checkpoints to resume from."""
 
+from pathlib import Path
+
 import keras
 import tensorflow as tf
 
@@ -48,8 +50,12 @@ class Resume:
     def restore(self):
         """Reads the last checkpoint, if there is one; returns the number of finished intervals.
 
-        Raises:
-            ValueError: if the checkpoint belongs to another model.
+                Raises:
+        <<<<<<< HEAD
+                    ValueError: if the checkpoint belongs to another model.
+        =======
+                    ValueError: the checkpoint belongs to another model, or is damaged.
+        >>>>>>> runs
         """
         latest = self._manager.latest_checkpoint
         if latest is None:
@@ -58,6 +64,12 @@ class Resume:
             self._checkpoint.restore(latest).assert_consumed()
         except (AssertionError, ValueError) as error:
             raise ValueError(f"{latest!r} is a checkpoint of another model: {error}") from error
+        # All that TensorFlow raises about its files; of what is short that is an IndexError.
+        except (tf.errors.OpError, LookupError, OSError, RuntimeError) as error:
+            raise ValueError(
+                f"{latest!r} is damaged ({error}): put its files back, or remove "
+                f"{str(Path(latest).parent)!r} to start again"
+            ) from error
         return int(self.intervals_done)
 
     def callback(self):

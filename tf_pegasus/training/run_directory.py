@@ -66,7 +66,7 @@ class RunDirectory(contextlib.ExitStack):
     @property
     def has_checkpoint(self):
         """bool, whether there is something to resume."""
-        return tf.train.latest_checkpoint(self.checkpoint) is not None
+        return self._last_checkpoint() is not None
 
     def start(self):
         """Makes the directory a run's, and removes what a killed one left half-written."""
@@ -99,13 +99,33 @@ class RunDirectory(contextlib.ExitStack):
             csv.writer(text).writerows([header, *(kept[number] for number in sorted(kept))])
         write_text_atomically(self.log, text.getvalue())
 
+    def _last_checkpoint(self):
+        """The name of the checkpoint that was finished last, None where there is none.
+
+        TensorFlow replaces the file that names it, which is whole or damaged, never half-written.
+        """
+        file = self.checkpoint / "checkpoint"
+        if not file.is_file():
+            return None
+        try:
+            state = tf.train.get_checkpoint_state(str(self.checkpoint))
+        except ValueError:
+            state = None
+        name = Path(state.model_checkpoint_path).name if state else ""
+        if not name or not (self.checkpoint / f"{name}.index").is_file():
+            raise ValueError(
+                f"{str(file)!r} is damaged, or the checkpoint that it names is missing: put the "
+                f"files back, or remove {str(self.checkpoint)!r} to start again"
+            )
+        return name
+
     def _remove_old_checkpoints(self):
         """Removes all checkpoints, whole or not, but the last one that was finished."""
         if not self.checkpoint.is_dir():
             return
-        last = Path(tf.train.latest_checkpoint(self.checkpoint) or "ckpt-0").name
+        last = self._last_checkpoint() or "ckpt-0"
         others = (
-            rf"(?!{last}\.(index|data-\d+-of-\d+)$)ckpt-\d+(_temp|\..*)",
+            rf"(?!{re.escape(last)}\.(index|data-\d+-of-\d+)$)ckpt-\d+(_temp|\..*)",
             r"checkpoint\.tmp\w*",
         )
         remove_matching(self.checkpoint, others)
