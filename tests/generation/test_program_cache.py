@@ -1,3 +1,6 @@
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 
 from tf_pegasus.generation.program_cache import ProgramCache
@@ -20,6 +23,22 @@ def test_least_recently_used_program_is_dropped():
     assert made == ["a", "b", "c", "b"]
     cache.clear()
     assert len(cache) == 0
+
+
+def test_threads_may_share_a_cache():
+    cache = ProgramCache(2)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+
+    def get(number):
+        return [cache.get((number + i) % 5, object) is not None for i in range(20000)]
+
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            assert all(all(found) for found in pool.map(get, range(8)))
+    finally:
+        sys.setswitchinterval(interval)
+    assert len(cache) == 2
 
 
 def test_a_model_keeps_a_bounded_number_of_programs(model, batch):

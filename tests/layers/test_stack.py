@@ -1,3 +1,4 @@
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -66,3 +67,18 @@ def test_a_functional_model_of_one_stack_trains(config, source, side):
     history = model.fit(source["input_ids"], np.ones((3, 2)), epochs=5, verbose=0).history["loss"]
     assert history[-1] < history[0]
     assert model.predict(source["input_ids"], verbose=0).shape == (3, 2)
+
+
+def test_weight_files_keep_the_names_of_earlier_versions(model, tmp_path):
+    model.save_weights(tmp_path / "a.weights.h5")
+    layers = set()
+    with h5py.File(tmp_path / "a.weights.h5") as file:
+        file.visit(lambda path: layers.add(path) if path.endswith("q_proj") else None)
+    stack = "layers/tf_pegasus_model"
+    assert layers == {
+        f"{stack}/encoder/layers/pegasus_encoder_layer/self_attn/q_proj",
+        f"{stack}/decoder/layers/pegasus_decoder_layer/self_attn/q_proj",
+        f"{stack}/decoder/layers/pegasus_decoder_layer/encoder_attn/q_proj",
+        f"{stack}/decoder/layers/pegasus_decoder_layer_1/self_attn/q_proj",
+        f"{stack}/decoder/layers/pegasus_decoder_layer_1/encoder_attn/q_proj",
+    }

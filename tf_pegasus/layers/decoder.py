@@ -13,6 +13,7 @@ from tf_pegasus.layers.kv_cache import (
     StaticLayerCache,
     past_length,
 )
+from tf_pegasus.layers.layer import PegasusDecoderLayer
 from tf_pegasus.layers.outputs import TFBaseModelOutputWithPastAndCrossAttentions
 from tf_pegasus.layers.stack import PegasusStack, padding_mask
 from tf_pegasus.layers.unpack_inputs import TensorLike, as_embeddings, unpack_inputs
@@ -61,7 +62,7 @@ class TFPegasusDecoder(PegasusStack):
         >>> decoder(input_ids, encoder_hidden_states=states).last_hidden_state
     """
 
-    side = "decoder"
+    layer_class = PegasusDecoderLayer
 
     @unpack_inputs
     def call(

@@ -5,6 +5,7 @@ import functools
 import keras
 
 from tf_pegasus.layers.kv_cache import GrowingCache
+from tf_pegasus.layers.layer import PegasusEncoderLayer
 from tf_pegasus.layers.outputs import TFBaseModelOutput
 from tf_pegasus.layers.stack import PegasusStack, padding_mask
 from tf_pegasus.layers.unpack_inputs import TensorLike, unpack_inputs
@@ -24,7 +25,7 @@ class TFPegasusEncoder(PegasusStack):
         >>> encoder(input_ids, attention_mask).last_hidden_state
     """
 
-    side = "encoder"
+    layer_class = PegasusEncoderLayer
 
     @unpack_inputs
     def call(

@@ -57,14 +57,18 @@ class PegasusLayer(keras.layers.Layer):
     Self-attention, cross-attention (in the decoder) and a feed-forward block, each after a layer
     norm and with a residual connection.
 
+    Subclasses say which `side` of the model they belong to.
+
     Args:
         config: `PegasusConfig`.
-        side: `"encoder"` or `"decoder"`.
         **kwargs: arguments of `keras.layers.Layer`.
     """
 
-    def __init__(self, config, side, **kwargs):
+    side: str = ""  # "encoder" or "decoder"
+
+    def __init__(self, config, **kwargs):
         super().__init__(autocast=False, **kwargs)
+        side = self.side
         attention = {
             "embed_dim": config.d_model,
             "num_heads": getattr(config, f"{side}_attention_heads"),
@@ -158,6 +162,22 @@ class PegasusLayer(keras.layers.Layer):
         )
         hidden_states += self.dropout(fed, training=training)
         return LayerOutput(hidden_states, attentions, cross_attentions, cache, memory)
+
+
+# Keras names the layers of a list by their class in `.weights.h5` and `.keras` files: files that
+# were saved with other names for these two classes no longer load.
+
+
+class PegasusEncoderLayer(PegasusLayer):
+    """A layer of the encoder."""
+
+    side = "encoder"
+
+
+class PegasusDecoderLayer(PegasusLayer):
+    """A layer of the decoder, with cross-attention."""
+
+    side = "decoder"
 
 
 class LayerDrop(keras.layers.Layer):

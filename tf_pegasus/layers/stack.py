@@ -18,7 +18,7 @@ from tf_pegasus.layers.unpack_inputs import as_embeddings, as_ids
 class PegasusStack(keras.layers.Layer):
     """Embeds ids and runs the layers and the final layer normalization.
 
-    Subclasses define the `side` of the model.
+    Subclasses define the `layer_class`.
 
     Stacks that share an embedding still share it after saving and loading as `.keras`. Only
     `keras.models.clone_model`, which clones layer by layer, gives each its own copy: clone a
@@ -30,7 +30,7 @@ class PegasusStack(keras.layers.Layer):
         **kwargs: arguments of `keras.layers.Layer`.
     """
 
-    side: str = ""  # "encoder" or "decoder"
+    layer_class: type[PegasusLayer]
 
     def __init__(self, config, embed_tokens=None, **kwargs):
         super().__init__(autocast=False, **kwargs)
@@ -40,11 +40,12 @@ class PegasusStack(keras.layers.Layer):
         self.embed_positions = self._position_embedding()
         self.embed_scale = math.sqrt(config.d_model) if config.scale_embedding else 1.0
         self.dropout = residual_dropout(config)
+        side = self.layer_class.side
         self.layers = [
-            PegasusLayer(config, self.side, dtype=self.dtype_policy, name=f"layers_{i}")
-            for i in range(getattr(config, f"{self.side}_layers"))
+            self.layer_class(config, dtype=self.dtype_policy, name=f"layers_{i}")
+            for i in range(getattr(config, f"{side}_layers"))
         ]
-        self.layerdrop = LayerDrop(getattr(config, f"{self.side}_layerdrop"), dtype="float32")
+        self.layerdrop = LayerDrop(getattr(config, f"{side}_layerdrop"), dtype="float32")
         self.layer_norm = layer_norm(config, "layer_norm")
         self.gradient_checkpointing = False
         for layer in (self.embed_tokens, *self.layers):

@@ -50,8 +50,8 @@ class Resume:
     def restore(self):
         """Reads the last checkpoint, if there is one; returns the number of finished intervals.
 
-            Raises:
-        ValueError: if the checkpoint belongs to another model, or is damaged.
+        Raises:
+            ValueError: if the checkpoint belongs to another model, or is damaged.
         """
         latest = self._manager.latest_checkpoint
         if latest is None:
