@@ -94,3 +94,20 @@ def test_adapters_are_used_after_an_earlier_generation(model, batch):
     random = np.random.default_rng(0)
     dense.lora_kernel_b.assign(50 * random.normal(size=dense.lora_kernel_b.shape))
     assert not np.allclose(model.generate(ids, **options).sequences_scores, before)
+
+
+@pytest.mark.parametrize("compiles_again", [False, True])
+def test_adapters_after_training_learn_or_are_refused(model, batch, compiles_again):
+    model.compile(keras.optimizers.SGD(0.1), jit_compile=False)
+    model.fit(batch, verbose=0)
+    dense = model.get_decoder().layers[1].feed_forward.fc2
+    dense.enable_lora(2)
+    kernel = np.array(dense._kernel)
+    if compiles_again:
+        model.compile(keras.optimizers.SGD(0.1), jit_compile=False)
+        model.fit(batch, verbose=0)
+        assert np.any(dense.lora_kernel_b)
+    else:
+        with pytest.raises(Exception, match="optimizer"):
+            model.fit(batch, verbose=0)
+    np.testing.assert_array_equal(dense._kernel, kernel)

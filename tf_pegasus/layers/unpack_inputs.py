@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import tensorflow as tf
 
-# A tensor, numpy array or nested list; as the first argument also a dict or list of inputs.
+# A tensor or a numpy array; the first argument may also be a dict, list or tuple of the inputs.
 TensorLike: TypeAlias = Any
 
 # Arguments that default to the values of the configuration.

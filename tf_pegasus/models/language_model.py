@@ -2,6 +2,7 @@
 
 import keras
 
+from tf_pegasus.layers.dense import PegasusDense
 from tf_pegasus.layers.unpack_inputs import check_no_strings, gather_inputs
 from tf_pegasus.models.losses import masked_cross_entropy
 from tf_pegasus.utils.forks import check_not_forked
@@ -12,6 +13,9 @@ class LanguageModelMixin:
 
     For a model with `logits` and a `call` that is decorated with `unpack_inputs`.
     """
+
+    # `PegasusDense.structure_changes` when the training step was last traced.
+    traced_changes: int | None = None
 
     def with_logits(self, output_class, outputs, labels, return_dict, training):
         """Builds the output with logits and loss from the output of the bare model.
@@ -44,6 +48,14 @@ class LanguageModelMixin:
         check_no_strings("x", x)
         check_no_strings("y", y)
         return super().fit(x, y, *args, **kwargs)
+
+    def make_train_function(self, force=False):
+        # A function that was traced before a layer was quantized or got an adapter would continue
+        # to train the old weights.
+        changes = PegasusDense.structure_changes
+        force = force or changes != self.traced_changes
+        self.traced_changes = changes
+        return super().make_train_function(force)
 
     def train_step(self, data):
         return super().train_step(self._with_labels_inside(data))
