@@ -24,7 +24,8 @@ class ServedSummarizer:
     """The signatures of a SavedModel, and the tokenizer and searches that they share.
 
     No row fails its batch: texts that are too long are cut, blank ones have empty summaries,
-    bytes that are not UTF-8 are read as unknown characters.
+    bytes that are not UTF-8 are read as unknown characters, and the spelling of a special token
+    as any text.
 
     Args:
         summarizer: `Summarizer`.
@@ -49,7 +50,10 @@ class ServedSummarizer:
         )
         self._is_adjustable = is_adjustable
         self._max_text_bytes = max_text_bytes
-        self.tokenizer = TFPegasusTokenizer.from_tokenizer(summarizer.tokenizer)
+        # Whoever sends a text must not bring in ids that mean something else to the model.
+        self.tokenizer = TFPegasusTokenizer.from_tokenizer(
+            summarizer.tokenizer, special_tokens_in_text="escape"
+        )
         self._searches = {engine: self._search(engine == "xla") for engine in engines}
         self.signatures = self._all_signatures(engines)
 

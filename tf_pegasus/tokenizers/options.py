@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
-from tf_pegasus.config.base import Options, check_names, flag, integer, text, texts
+from tf_pegasus.config.base import Options, check_names, choice, flag, integer, text, texts
 
 TOKENIZER_CONFIG_FILE = "tokenizer_config.json"
 
@@ -18,13 +18,18 @@ class TokenizerOptions(Options):
 
     Attributes:
         pad_token, eos_token, unk_token, mask_token, mask_token_sent: str, spellings of the
-            special tokens. A text that contains one gets its id, as in `transformers`.
+            special tokens.
         additional_special_tokens: list of str, further special tokens; those that are none
             yet get ids behind the vocabulary.
         offset: int, how many ids are reserved; 103 in the released models, 0 for none.
         newline_token: str or None. With `"<n>"`, a line break goes in as that piece and
             comes out as a line break again, as in the authors' code; by default it is
             white space like any other, as in `transformers`.
+        special_tokens_in_text: `"keep"`: where a text spells a special token, such as `</s>`
+            or `<mask_1>`, it gets the token's id, as in `transformers`; `"escape"`: the
+            spelling is tokenized like any text, so that who writes a text cannot bring in
+            ids that mean something else to the model. Added tokens that are not special get
+            their ids in both.
         model_max_length: int or None, where truncation cuts (in tokens, eos included).
         clean_up_tokenization_spaces: bool, the default of `decode`.
         extra: dict of the further keys of a file.
@@ -42,6 +47,7 @@ class TokenizerOptions(Options):
     additional_special_tokens: tuple[str, ...] | None = texts()
     offset: int = integer(103, least=0)
     newline_token: str | None = text(None, optional=True)
+    special_tokens_in_text: str = choice("keep", ("keep", "escape"))
     model_max_length: int | None = integer(None, least=1, optional=True)
     clean_up_tokenization_spaces: bool = flag(False)
     extra: dict = field(default_factory=dict, hash=False)
