@@ -28,6 +28,7 @@ _MAX_SELF_TEST_BYTES = 100_000
 
 _Model = sentencepiece_model_pb2.ModelProto
 _Kind = _Model.SentencePiece
+_BPE = sentencepiece_model_pb2.TrainerSpec.BPE
 BYTE_PIECES = {f"<0x{byte:02X}>" for byte in range(256)}
 # Digests of models that have passed: the layer of a tokenizer has the tokenizer's.
 _passed: deque[bytes] = deque(maxlen=16)
@@ -121,6 +122,8 @@ def _check_pieces(model):
     if unknown != 1:
         raise ValueError(f"{unknown} of its pieces are of the type UNKNOWN, one must be")
     _check_bytes(texts, kinds, model.trainer_spec.byte_fallback)
+    if _Kind.UNUSED in kinds and model.trainer_spec.model_type == _BPE:
+        raise ValueError("pieces of the type UNUSED are none that tensorflow-text's BPE can read")
     is_reserved = [kind in _RESERVED for kind in kinds]
     for spelled in (
         list(itertools.compress(texts, is_reserved)),
