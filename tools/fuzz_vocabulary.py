@@ -146,7 +146,7 @@ def _charsmap(proto, source):
     if len(blob) < 2000:
         spec.precompiled_charsmap = source.randbytes(source.randrange(5000))
         return "map of nonsense"
-    size = min(int.from_bytes(blob[:4], "little"), len(blob) - 4)
+    size = min(int.from_bytes(blob[:4], "little"), len(blob) - 4) // 4 * 4
     kind = source.choice(MAPS)
     places = [4 + 4 * source.randrange(max(size // 4, 1)) for _ in range(source.choice((9, 3000)))]
     if kind in ("unit", "units"):
