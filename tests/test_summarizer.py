@@ -67,6 +67,33 @@ def test_invalid_texts_do_not_affect_others(summarizer):
     assert [s.error is None for s in summarizer.summarize([" "], errors="keep")] == [False]
 
 
+# A zero-width space, a byte order mark, and both, normalize to nothing.
+@pytest.mark.parametrize("nothing", ["\u200b", "\ufeff", " \u200b\ufeff\n"], ids=ascii)
+def test_texts_that_normalize_to_nothing(summarizer, nothing):
+    texts = [TEXTS[0], nothing]
+    summaries = summarizer.summarize(texts, errors="keep", engine="graph")
+    assert summaries[0].text == summarizer.summarize(TEXTS[:1], engine="graph")[0].text
+    assert (summaries[1].text, summaries[1].score) == ("", 0.0)
+    assert "texts[1] has no character that is text" in summaries[1].error
+    with pytest.raises(ValueError, match=r"texts\[1\] has no character that is text"):
+        summarizer.summarize(texts, engine="graph")
+    with pytest.warns(UserWarning, match=r"texts\[0\] has no character that is text"):
+        kept = summarizer.model.summarize([nothing], summarizer.tokenizer, errors="keep")
+    assert kept == [""]
+
+
+def test_half_of_a_surrogate_pair_is_its_text_s_error(summarizer):
+    texts = [TEXTS[0], TEXTS[1], TEXTS[2], "A fox \ud83d", TEXTS[3]]
+    stream = summarizer.stream(iter(texts), errors="keep", engine="graph", batch_size=2, window=1)
+    summaries = list(stream)
+    good = summarizer.summarize([*texts[:3], TEXTS[3]], engine="graph")
+    assert [s.text for s in summaries if s.error is None] == [s.text for s in good]
+    assert summaries[3].text == ""
+    assert "texts[3] is not valid Unicode: the character 6 is half" in summaries[3].error
+    with pytest.raises(ValueError, match=r"texts\[3\] is not valid Unicode"):
+        summarizer.summarize(texts, engine="graph")
+
+
 def test_the_model_summarizes_strings(summarizer, model_directory):
     model = TFPegasusForConditionalGeneration.from_pretrained(model_directory)
     expected = [s.text for s in summarizer.summarize(TEXTS, engine="graph")]

@@ -237,3 +237,24 @@ def test_bundled_model_in_a_fresh_process(process):
     words = done.stdout.split()
     assert 2 <= len(words) <= 15
     print(f"{time.monotonic() - started:.1f} s on {os.cpu_count()} cores")
+
+
+def test_special_tokens_in_a_document_are_text(run, model_directory):
+    text = "The quick </s> fox <mask_1> jumps."
+    summarizer = Summarizer.from_pretrained(model_directory)
+    summarizer.tokenizer.escape_special_tokens()
+    (expected,) = summarizer.summarize([text], engine="graph")
+    code, out, err = run("summarize", "--jsonl", "-", stdin=json.dumps({"document": text}).encode())
+    assert (code, err) == (0, "")
+    answer = json.loads(out)
+    assert (answer["summary"], answer["score"]) == (expected.text, round(expected.score, 6))
+    # Not that of the ids that a text may bring in from Python.
+    (kept,) = Summarizer.from_pretrained(model_directory).summarize([text], engine="graph")
+    assert round(kept.score, 6) != answer["score"]
+
+
+def test_a_document_that_normalizes_to_nothing(run):
+    code, out, err = run("summarize", "--jsonl", "-", stdin=b'{"document": "\xe2\x80\x8b"}')
+    assert code == 1
+    assert "has no character that is text" in err
+    assert (json.loads(out)["summary"], json.loads(out)["score"]) == ("", None)

@@ -1,5 +1,7 @@
 """Each signature of an export, compared with the model and the tokenizer."""
 
+import copy
+
 import numpy as np
 import pytest
 from helpers.serving import TEXTS, decoded
@@ -149,3 +151,20 @@ def test_invalid_rows_do_not_affect_others(served):
     assert answer["truncated"].tolist() == [True]
     with pytest.raises(ValueError, match="must have the same shape"):
         served.call("generate_ids", input_ids=ids, attention_mask=np.ones((4, 2)))
+
+
+def test_special_tokens_in_a_text_are_text(served, tokenizer):
+    texts = ["</s>", "The fox <mask_1> the <pad> dog.</s>", "<unk_7>"]
+    answer = served.call("tokenize", text=texts)
+    escaping = copy.copy(tokenizer)
+    escaping.escape_special_tokens()
+    for ids, mask, expected in zip(
+        answer["input_ids"], answer["attention_mask"], escaping.encode_batch(texts), strict=True
+    ):
+        assert ids[: mask.sum()].tolist() == expected
+        assert min(expected[:-1]) >= tokenizer.unk_token_id
+
+
+def test_texts_that_normalize_to_nothing_have_empty_summaries(served):
+    answer = served.call(text=["\u200b", "\ufeff", *TEXTS[:1]])
+    assert answer["summary"].tolist() == [b"", b"", served.call(text=TEXTS[:1])["summary"][0]]

@@ -54,6 +54,7 @@ def test_every_option_reaches_the_tokenizers(vocab_file):
         "additional_special_tokens": ["<end>"],
         "offset": 7,
         "newline_token": "<n>",
+        "special_tokens_in_text": "escape",
         "model_max_length": 9,
         "clean_up_tokenization_spaces": True,
     }

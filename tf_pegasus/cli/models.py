@@ -7,6 +7,8 @@ from tf_pegasus.utils.backend import load_backend
 def load_summarizer(arguments):
     """Loads the `Summarizer` that `--model` and `--revision` name.
 
+    It reads special tokens that a document spells as text.
+
     Raises:
         FileNotFoundError, ValueError, ImportError: see `Summarizer.from_pretrained`.
     """
@@ -14,7 +16,11 @@ def load_summarizer(arguments):
     load_backend()
     from tf_pegasus.summarizer import Summarizer
 
-    return Summarizer.from_pretrained(model_location(arguments.model), revision=arguments.revision)
+    summarizer = Summarizer.from_pretrained(
+        model_location(arguments.model), revision=arguments.revision
+    )
+    summarizer.tokenizer.escape_special_tokens()
+    return summarizer
 
 
 def check_model(arguments):

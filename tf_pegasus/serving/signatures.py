@@ -22,7 +22,8 @@ class ServedSummarizer:
     """The signatures of a SavedModel, with the tokenizer and the searches that they share.
 
     No row fails its batch: long texts are truncated, blank ones have empty summaries, bytes that
-    are not valid UTF-8 become unknown characters.
+    are not valid UTF-8 become unknown characters, and
+    spellings of special tokens are tokenized like any text.
 
     Args:
         summarizer: `Summarizer`.
@@ -47,7 +48,10 @@ class ServedSummarizer:
         )
         self._is_adjustable = is_adjustable
         self._max_text_bytes = max_text_bytes
-        self.tokenizer = TFPegasusTokenizer.from_tokenizer(summarizer.tokenizer)
+        # Whoever sends a text must not bring in ids that mean something else to the model.
+        self.tokenizer = TFPegasusTokenizer.from_tokenizer(
+            summarizer.tokenizer, special_tokens_in_text="escape"
+        )
         self._searches = {engine: self._search(engine == "xla") for engine in engines}
         self.signatures = self._all_signatures(engines)
 

@@ -54,8 +54,9 @@ def summarize_texts(
         engine: see `generate`.
         progress: function that is called with the number of texts of each finished batch, or
             None.
-        errors: `"raise"`, or `"keep"`: a text that is blank or not a str gets a `Summary` with
-            an `error`, and the other texts are summarized.
+        errors: `"raise"`, or `"keep"`: a text that is blank, not a str or not valid Unicode gets a
+            `Summary` with an `error`, and the other texts are summarized. Texts that normalize to
+            nothing, such as a zero-width space, are blank.
         window: int, number of batches that are read ahead and sorted by length together; None
             reads all texts.
         **options: see `generate`, such as `num_beams`.
@@ -90,13 +91,19 @@ def summarize_texts(
 def _stream(model, tokenizer, texts, batch_size, window, progress, errors, options):
     read = 0
     for ahead in windows(texts, batch_size * window):
-        problems = [_problem(text, read + i) for i, text in enumerate(ahead)]
-        bad = [problem for problem in problems if problem is not None]
+        problems = {i: _problem(text, read + i) for i, text in enumerate(ahead)}
+        good = [i for i, problem in problems.items() if problem is None]
+        rows = dict(zip(good, tokenizer.encode_batch([ahead[i] for i in good]), strict=True))
+        # Eos alone is nothing to read.
+        for i in [i for i, row in rows.items() if len(row) < 2]:
+            del rows[i]
+            problems[i] = ValueError(
+                f"texts[{read + i}] has no character that is text, there is nothing to summarize"
+            )
+        bad = [problem for problem in problems.values() if problem is not None]
         if bad and errors == "raise":
             raise bad[0]
-        summaries = [Summary("", 0.0, 0, str(problem)) for problem in problems]
-        good = [i for i, problem in enumerate(problems) if problem is None]
-        rows = dict(zip(good, tokenizer.encode_batch([ahead[i] for i in good]), strict=True))
+        summaries = [Summary("", 0.0, 0, str(problem)) for problem in problems.values()]
         lengths = {i: len(row) for i, row in rows.items()}
         for batch in batches_by_length(lengths, batch_size):
             results = _generate(model, tokenizer, [rows[i] for i in batch], options)
@@ -129,4 +136,11 @@ def _problem(text, number):
         return TypeError(f"texts[{number}] must be a str, got {type(text).__name__}")
     if not text.strip():
         return ValueError(f"texts[{number}] is blank, there is nothing to summarize")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        return ValueError(
+            f"texts[{number}] is not valid Unicode: the character {error.start} is half of a "
+            f"surrogate pair, {text[error.start]!r}"
+        )
     return None

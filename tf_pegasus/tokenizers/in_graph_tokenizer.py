@@ -12,7 +12,13 @@ import tensorflow as tf
 from tf_pegasus.tokenizers.loading import load_tokenizer
 from tf_pegasus.tokenizers.options import TokenizerOptions
 from tf_pegasus.tokenizers.sentencepiece_tokenizer import PegasusTokenizer
-from tf_pegasus.tokenizers.special_tokens import special_tokens, splitting_pattern
+from tf_pegasus.tokenizers.special_tokens import (
+    found_in_text,
+    special_tokens,
+    splitting_pattern,
+)
+from tf_pegasus.tokenizers.unknown_runs import byte_fallback_twin
+from tf_pegasus.tokenizers.vocabulary_check import check_vocabulary
 from tf_pegasus.utils.compat import sentencepiece_tokenizer
 
 # A byte that no UTF-8 text contains.
@@ -38,6 +44,9 @@ class TFPegasusTokenizer(keras.layers.Layer):
         **kwargs: see `TokenizerOptions` (all but `additional_special_tokens` and
             `clean_up_tokenization_spaces`); and arguments of `keras.layers.Layer`.
 
+    Raises:
+        ValueError: `model_proto` is no sentencepiece model, or an option is out of range.
+
     Example:
         >>> tokenizer = TFPegasusTokenizer.from_pretrained(path)
         >>> inputs = tokenizer(tf.constant(["A text.", "Another text."]))
@@ -56,9 +65,8 @@ class TFPegasusTokenizer(keras.layers.Layer):
     ):
         options = TokenizerOptions(**{n: kwargs.pop(n) for n in _OPTIONS if n in kwargs})
         super().__init__(**kwargs)
-        if isinstance(model_proto, str):
-            model_proto = base64.b64decode(model_proto)
-        self.model_proto = model_proto
+        self.model_proto = _decoded(model_proto) if isinstance(model_proto, str) else model_proto
+        check_vocabulary(self.model_proto, "model_proto")
         self.token_config = {
             **{name: getattr(options, name) for name in _OPTIONS},
             "added_tokens": dict(added_tokens or {}),
@@ -71,13 +79,25 @@ class TFPegasusTokenizer(keras.layers.Layer):
         self.offset = options.offset
         self.special_tokens = special_tokens(options)
         self.added_tokens = self.token_config["added_tokens"]
-        spelled = {**self.special_tokens.ids, **self.added_tokens}
+        spelled = found_in_text(
+            self.special_tokens,
+            self.added_tokens,
+            special_added_tokens,
+            options.special_tokens_in_text,
+        )
         # Like Python's engine, RE2 takes the first alternative that matches.
         self._splitting_pattern = splitting_pattern(spelled)
-        self._sentencepiece = sentencepiece_tokenizer(
-            model_proto, out_type=tf.int32, nbest_size=nbest_size, alpha=alpha
-        )
-        self._spelled_table = _table(list(spelled), list(spelled.values()), -1)
+        self._twin = byte_fallback_twin(self.model_proto)
+        used = self.model_proto if self._twin is None else self._twin.model_proto
+        try:
+            self._sentencepiece = sentencepiece_tokenizer(
+                used, out_type=tf.int32, nbest_size=nbest_size, alpha=alpha
+            )
+        except tf.errors.OpError as error:
+            message = f"model_proto is not a sentencepiece model: {error.message}"
+            raise ValueError(message) from error
+        if spelled:
+            self._spelled_table = _table(list(spelled), list(spelled.values()), -1)
         shown = {
             token: index
             for token, index in self.added_tokens.items()
@@ -120,13 +140,17 @@ class TFPegasusTokenizer(keras.layers.Layer):
         texts = tf.convert_to_tensor(texts, tf.string)
         if self.newline_token:
             texts = tf.strings.regex_replace(texts, "\n", re.escape(self.newline_token))
+        if self._splitting_pattern is None:
+            pieces = self._pieces(texts) + self.offset
+            eos = tf.fill([pieces.nrows(), 1], self.special_tokens.eos_token_id)
+            return tf.concat([pieces, eos], axis=1)
         # tf_text.regex_split would stop at a NUL byte.
         marked = tf.strings.regex_replace(texts, self._splitting_pattern, _MARK + rb"\1" + _MARK)
         # Alternating segments of text and special tokens: (batch, None)
         segments = tf.strings.split(marked, _MARK)
         special_ids = self._spelled_table.lookup(segments.values)
         is_special = special_ids >= 0
-        pieces = self._sentencepiece.tokenize(tf.where(is_special, "", segments.values))
+        pieces = self._pieces(tf.where(is_special, "", segments.values))
         special = tf.RaggedTensor.from_row_lengths(
             tf.boolean_mask(special_ids, is_special), tf.cast(is_special, tf.int64)
         )
@@ -135,6 +159,19 @@ class TFPegasusTokenizer(keras.layers.Layer):
         ids = segments.with_values(ids).merge_dims(1, 2)  # (batch, None)
         eos = tf.fill([ids.nrows(), 1], self.special_tokens.eos_token_id)
         return tf.concat([ids, eos], axis=1)
+
+    def _pieces(self, texts):
+        """sentencepiece ids of strings: ragged `(texts, None)`."""
+        pieces = self._sentencepiece.tokenize(texts)
+        if self._twin is None:
+            return pieces
+        # As `Twin.without_bytes`: of a run of bytes, the first becomes `<unk>`.
+        ids, rows = pieces.values, pieces.value_rowids()
+        is_byte = ids >= self._twin.first_byte_id
+        continues = is_byte[1:] & is_byte[:-1] & (rows[1:] == rows[:-1])
+        is_kept = tf.concat([tf.ones_like(is_byte[:1]), ~continues], axis=0)
+        pieces = pieces.with_values(tf.where(is_byte, self._twin.unk_id, ids))
+        return tf.ragged.boolean_mask(pieces, pieces.with_values(is_kept))
 
     def call(self, texts: Any) -> dict[str, tf.Tensor]:
         """Tokenizes texts and pads the ids.
@@ -175,7 +212,8 @@ class TFPegasusTokenizer(keras.layers.Layer):
         if not isinstance(ids, tf.RaggedTensor):
             ids = tf.RaggedTensor.from_tensor(tf.convert_to_tensor(ids))
         ids = tf.cast(ids, tf.int32)
-        vocab_size = self._sentencepiece.vocab_size() + self.offset
+        size = self._sentencepiece.vocab_size() if self._twin is None else self._twin.first_byte_id
+        vocab_size = size + self.offset
         is_text = (ids >= self.special_tokens.first_text_id) & (ids < vocab_size)
         if not self._has_shown:
             return self._text(tf.ragged.boolean_mask(ids, is_text))
@@ -227,6 +265,13 @@ class TFPegasusTokenizer(keras.layers.Layer):
             "model_proto": base64.b64encode(self.model_proto).decode("ascii"),
             **self.token_config,
         }
+
+
+def _decoded(model_proto):
+    try:
+        return base64.b64decode(model_proto, validate=True)
+    except ValueError as error:
+        raise ValueError(f"model_proto={model_proto!r:.40} must be bytes, or base64") from error
 
 
 def _table(keys, values, default):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
-from tf_pegasus.config.base import Options, check_names, flag, integer, text, texts
+from tf_pegasus.config.base import Options, check_names, choice, flag, integer, text, texts
 
 TOKENIZER_CONFIG_FILE = "tokenizer_config.json"
 
@@ -18,13 +18,17 @@ class TokenizerOptions(Options):
 
     Attributes:
         pad_token, eos_token, unk_token, mask_token, mask_token_sent: str, spellings of the
-            special tokens. As in `transformers`, their spellings in a text become their ids.
+            special tokens.
         additional_special_tokens: list of str, further special tokens; new ones get ids after
             the vocabulary.
         offset: int, number of reserved ids; 103 in the released models, 0 for none.
         newline_token: str or None. With `"<n>"`, line breaks are encoded as that piece and
             decoded as line breaks, as in the authors' code; by default a line break is white
             space like any other, as in `transformers`.
+        special_tokens_in_text: `"keep"`: the spelling of a special token in a text, such as
+            `</s>` or `<mask_1>`, becomes its id, as in `transformers`; `"escape"`: it is
+            tokenized like any text, so that authors of texts cannot inject ids that have a
+            meaning for the model. Added tokens that are not special get their ids in both cases.
         model_max_length: int or None, length of truncated texts (in tokens, including eos).
         clean_up_tokenization_spaces: bool, the default of `decode`.
         extra: dict of the other keys of a file.
@@ -42,6 +46,7 @@ class TokenizerOptions(Options):
     additional_special_tokens: tuple[str, ...] | None = texts()
     offset: int = integer(103, least=0)
     newline_token: str | None = text(None, optional=True)
+    special_tokens_in_text: str = choice("keep", ("keep", "escape"))
     model_max_length: int | None = integer(None, least=1, optional=True)
     clean_up_tokenization_spaces: bool = flag(False)
     extra: dict = field(default_factory=dict, hash=False)

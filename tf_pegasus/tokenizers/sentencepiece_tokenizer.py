@@ -1,5 +1,6 @@
 """The Python tokenizer based on sentencepiece."""
 
+import functools
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,7 +20,13 @@ from tf_pegasus.tokenizers.tokenizer_json import (
     AddedToken,
     read_tokenizer_json,
 )
+from tf_pegasus.tokenizers.unknown_runs import byte_fallback_twin
+from tf_pegasus.tokenizers.vocabulary_check import check_vocabulary, read_vocabulary
 from tf_pegasus.utils.files import write_bytes_atomically
+
+# Characters from where on it matters that a run of unknown ones takes more than linear time; a
+# second model in memory is not worth less.
+_LONG = 20_000
 
 
 class PegasusTokenizer(PegasusTokenizerBase):
@@ -53,7 +60,7 @@ class PegasusTokenizer(PegasusTokenizerBase):
         if path.suffix == ".json":
             self.model_proto, added = read_tokenizer_json(path, special_tokens(checked))
         else:
-            self.model_proto = path.read_bytes()
+            self.model_proto = read_vocabulary(path)
         self.vocab_file = str(vocab_file)
         self.offset = checked.offset
         self.sp_model_kwargs = dict(sp_model_kwargs or {})
@@ -65,7 +72,19 @@ class PegasusTokenizer(PegasusTokenizerBase):
         return len(self.sp_model) + self.offset
 
     def _text_ids(self, texts):
-        return [[piece + self.offset for piece in ids] for ids in self.sp_model.encode(texts)]
+        if max(map(len, texts), default=0) > _LONG and self._twin is not None:
+            rows = map(self._twin.without_bytes, self._twin_model.encode(texts))
+        else:
+            rows = self.sp_model.encode(texts)
+        return [[piece + self.offset for piece in ids] for ids in rows]
+
+    @functools.cached_property
+    def _twin(self):
+        return byte_fallback_twin(self.model_proto)
+
+    @functools.cached_property
+    def _twin_model(self):
+        return load_sentencepiece(self._twin.model_proto, self.vocab_file, **self.sp_model_kwargs)
 
     def _ids_text(self, ids):
         return self.sp_model.decode([index - self.offset for index in ids])
@@ -110,9 +129,10 @@ def load_sentencepiece(
     Raises:
         ValueError: if it is not such a model; the message contains `name`.
     """
+    check_vocabulary(model_proto, str(name))
     processor = sentencepiece.SentencePieceProcessor(**kwargs)
     try:
-        loaded = bool(model_proto) and processor.LoadFromSerializedProto(model_proto)
+        loaded = processor.LoadFromSerializedProto(model_proto)
     except RuntimeError as error:
         raise ValueError(f"{str(name)!r} is not a sentencepiece model: {error}") from error
     if not loaded:

@@ -7,7 +7,7 @@ follow the vocabulary.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from tf_pegasus.tokenizers.options import TokenizerOptions
@@ -68,10 +68,33 @@ def check_spelling(spelling: str) -> None:
         raise ValueError(f"a token must be a non-empty string, got {spelling!r}")
 
 
-def splitting_pattern(spellings: Iterable[str]) -> str:
+def splitting_pattern(spellings: Iterable[str]) -> str | None:
     """Returns a regular expression, for Python and RE2, that finds tokens in a text.
 
     If two tokens match at the same position, it finds the longer one.
     """
     longest_first = sorted(spellings, key=len, reverse=True)
-    return "(" + "|".join(map(re.escape, longest_first)) + ")"
+    return "(" + "|".join(map(re.escape, longest_first)) + ")" if longest_first else None
+
+
+def found_in_text(
+    table: SpecialTokens,
+    added: Mapping[str, int],
+    special_added: Iterable[str],
+    special_tokens_in_text: str,
+) -> dict[str, int]:
+    """The tokens that become their ids where a text spells them.
+
+    Args:
+        table: the special tokens.
+        added: dict from added token to id.
+        special_added: those of them that are special.
+        special_tokens_in_text: see `TokenizerOptions`.
+
+    Returns:
+        dict from spelling to id.
+    """
+    if special_tokens_in_text == "keep":
+        return {**table.ids, **added}
+    special = {*table.ids, *special_added}
+    return {token: index for token, index in added.items() if token not in special}

@@ -5,7 +5,12 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from tf_pegasus.tokenizers.special_tokens import SpecialTokens, check_spelling, splitting_pattern
+from tf_pegasus.tokenizers.special_tokens import (
+    SpecialTokens,
+    check_spelling,
+    found_in_text,
+    splitting_pattern,
+)
 from tf_pegasus.tokenizers.tokenizer_json import AddedToken
 
 
@@ -22,6 +27,7 @@ class TokenTableMixin:
     mask_token: str
     mask_token_sent: str
     special_tokens: SpecialTokens
+    special_tokens_in_text: str
 
     def _piece_id(self, token: str) -> int | None:
         """Returns the id of a piece of the vocabulary, or None for other tokens."""
@@ -168,10 +174,19 @@ class TokenTableMixin:
         """list of str: the added tokens that are special."""
         return [token for token in self._added if token in self._added_special]
 
+    def escape_special_tokens(self) -> None:
+        """From now on tokenizes as with `special_tokens_in_text="escape"`."""
+        self.special_tokens_in_text = "escape"
+        self._update_tables()
+
     def _update_tables(self):
         self._spelled = {**self.special_tokens.ids, **self._added}
         self._spellings = {index: token for token, index in self._spelled.items()}
-        self._splitting = re.compile(splitting_pattern(self._spelled))
+        self._found = found_in_text(
+            self.special_tokens, self._added, self._added_special, self.special_tokens_in_text
+        )
+        pattern = splitting_pattern(self._found)
+        self._splitting = None if pattern is None else re.compile(pattern)
         self._special_ids = frozenset(self.all_special_ids)
 
     def convert_tokens_to_ids(self, tokens: str | Sequence[str]) -> int | list[int]:

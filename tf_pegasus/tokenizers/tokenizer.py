@@ -39,6 +39,7 @@ class PegasusTokenizerBase(TokenizerFilesMixin):
 
     offset: int
     newline_token: str | None
+    special_tokens_in_text: str
     model_max_length: int | None
     clean_up_tokenization_spaces: bool
 
@@ -258,14 +259,14 @@ class PegasusTokenizerBase(TokenizerFilesMixin):
                 raise TypeError(f"a text must be a str, got {type(text).__name__}: {text!r:.80}")
             if self.newline_token:
                 text = text.replace("\n", self.newline_token)
-            for segment in self._splitting.split(text):
+            for segment in [text] if self._splitting is None else self._splitting.split(text):
                 segments.append(segment)
                 owners.append(owner)
         # One call for all segments, so that the library uses all cores.
-        text_ids = iter(self._text_ids([s for s in segments if s not in self._spelled]))
+        text_ids = iter(self._text_ids([s for s in segments if s not in self._found]))
         rows = [[] for _ in texts]
         for segment, owner in zip(segments, owners, strict=True):
-            spelled = self._spelled.get(segment)
+            spelled = self._found.get(segment)
             rows[owner] += next(text_ids) if spelled is None else [spelled]
         return rows
 

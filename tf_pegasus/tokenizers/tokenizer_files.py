@@ -62,6 +62,9 @@ class TokenizerFilesMixin(TokenTableMixin):
                 for token, index in self._spelled.items()
             },
         }
+        if config["special_tokens_in_text"] == "keep":
+            # `transformers` has no other way, and no such key.
+            del config["special_tokens_in_text"]
         write_json_atomically(directory / TOKENIZER_CONFIG_FILE, config)
         write_json_atomically(directory / SPECIAL_TOKENS_FILE, self.special_tokens_map)
         if self._added:

@@ -1,7 +1,6 @@
 """Reads `tokenizer.json`, the file of the `tokenizers` library, without the library."""
 
 import base64
-import binascii
 from pathlib import Path
 from typing import NamedTuple
 
@@ -163,7 +162,12 @@ class _FieldReader:
             or isinstance(entry[1], bool)
         ):
             raise self.damaged(field, "a piece and its score", entry)
-        return entry[0], float(entry[1])
+        # The numbers and texts of JSON that a proto has no form for.
+        try:
+            entry[0].encode("utf-8")
+            return entry[0], float(entry[1])
+        except (UnicodeEncodeError, OverflowError) as error:
+            raise self.damaged(field, "a text of Unicode and a float", entry) from error
 
     def added_token(self, entry, field):
         if not isinstance(entry, dict):
@@ -187,7 +191,7 @@ class _FieldReader:
                 continue
             try:
                 return base64.b64decode(encoded, validate=True)
-            except binascii.Error as error:
+            except ValueError as error:
                 name = f"{field}.precompiled_charsmap"
                 raise self.damaged(name, "base64", encoded) from error
         return None
