@@ -2,7 +2,7 @@
 
 import copy
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
@@ -27,6 +27,10 @@ class TFPegasusPreTrainedModel(keras.Model):
         config: `PegasusConfig` or a dict that makes one; the model keeps a copy.
         **kwargs: of `keras.Model`, such as `dtype` (a Keras dtype policy) and `name`.
     """
+
+    # What `checkpoints.expected` knows a model's weights by before it is built.
+    stack_names: ClassVar[tuple[str, ...]] = ("encoder", "decoder")
+    has_logits_bias: ClassVar[bool] = False
 
     def __init__(self, config, **kwargs):
         # The residual stream is float32 whatever the policy; sublayers cast where they compute.
@@ -57,7 +61,7 @@ class TFPegasusPreTrainedModel(keras.Model):
 
     def get_stacks(self):
         """Returns the model's stacks by side: `{"encoder": …, "decoder": …}`."""
-        return {"encoder": self.get_encoder(), "decoder": self.get_decoder()}
+        return {name: getattr(self, f"get_{name}")() for name in self.stack_names}
 
     # Embeddings
 
@@ -315,7 +319,8 @@ class TFPegasusPreTrainedModel(keras.Model):
                 `"dir/model.ckpt-1500000"`; else the name of a repository on the Hugging
                 Face hub, such as `"google/pegasus-xsum"`.
             strict: bool, whether missing and unexpected weights raise or warn; by default
-                they raise in safetensors files and warn in others.
+                they raise in safetensors files and warn in others. Weights that are NaN or
+                infinite raise where it is True, and warn by default.
             dtype: Keras dtype policy of the model; `"float32"`, `"float16"`, `"bfloat16"` or
                 such a dtype of another library; or `"auto"`, the file's where all its weights
                 have the same. By default Keras' global policy.

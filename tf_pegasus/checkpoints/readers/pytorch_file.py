@@ -129,11 +129,13 @@ class _ListedFile(io.FileIO):
 
     def __init__(self, path):
         super().__init__(path)
+        self._size = Path(path).stat().st_size
         self.is_listed = False
 
     def read(self, size=-1):
-        if not self.is_listed and not 0 <= size <= _MOST_DIRECTORY_BYTES:
-            raise DamagedFileError(f"the archive's list of files has {size} bytes")
+        asked = self._size - self.tell() if size < 0 else size
+        if not self.is_listed and asked > _MOST_DIRECTORY_BYTES:
+            raise DamagedFileError(f"the archive's list of files has {asked} bytes")
         return super().read(size)
 
 
