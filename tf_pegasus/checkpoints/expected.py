@@ -1,4 +1,4 @@
-"""The weights that a configuration asks for, and whether a file has them: before anything is built."""
+"""The weights that a configuration asks for, compared with a file before anything is built."""
 
 import math
 import warnings

@@ -5,7 +5,12 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from tf_pegasus.tokenizers.special_tokens import SpecialTokens, check_spelling, splitting_pattern
+from tf_pegasus.tokenizers.special_tokens import (
+    SpecialTokens,
+    check_added,
+    check_spelling,
+    splitting_pattern,
+)
 from tf_pegasus.tokenizers.tokenizer_json import AddedToken
 
 
@@ -46,6 +51,7 @@ class TokenTableMixin:
         for token in sorted(tokens, key=lambda token: token.token_id):
             if token.content not in self._spelled:
                 new.setdefault(token.content, token)
+        check_added(len(new))
         # All at once: each call makes the pattern anew that finds them in a text.
         self.add_tokens(list(new))
         for content, token in new.items():
