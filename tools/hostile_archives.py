@@ -56,7 +56,7 @@ def equal_hashes(items):
 
 
 def many_instructions(count):
-    return b"\x80\x02" + b"}0" * (count // 2) + b"}."
+    return b"\x80\x02}" + b"Nb" * (count // 2) + b"."
 
 
 def huge_integers(length):
