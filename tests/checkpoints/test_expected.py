@@ -86,9 +86,9 @@ def test_weights_that_are_no_floating_point_numbers(model, tmp_path):
 @pytest.mark.parametrize("dtype", [None, "bfloat16", "float16"])
 def test_weights_that_are_not_finite_are_named(model, tmp_path, value, dtype):
     kernels = [layer.feed_forward.fc1 for layer in model.get_decoder().layers]
-    before = [np.array(dense.bias) for dense in kernels]
+    before = [np.array(dense.bias.numpy()) for dense in kernels]
     for dense in kernels:
-        broken = np.array(dense.bias)
+        broken = np.array(dense.bias.numpy())
         broken[3] = value
         dense.bias.assign(broken)
     model.save_pretrained(tmp_path)
@@ -104,7 +104,7 @@ def test_weights_that_are_not_finite_are_named(model, tmp_path, value, dtype):
 
 def test_numbers_that_are_large_but_finite_are_not_reported(model, tmp_path, recwarn):
     dense = model.get_decoder().layers[0].feed_forward.fc1
-    before = np.array(dense.bias)
+    before = np.array(dense.bias.numpy())
     dense.bias.assign(np.full_like(before, 3e38))
     model.save_pretrained(tmp_path)
     dense.bias.assign(before)

@@ -76,7 +76,7 @@ def match_weights(
         ValueError: weights are missing or unexpected, or of another shape; or the model would
             be far larger than its file. The message lists them.
     """
-    _check_size(config, file, sides)
+    _check_layers(config, file, sides)
     expected = expected_weights(config, sides, has_bias)
     found = {name: _stored_name(name, file) for name in expected}
     stored_names = {name: stored for name, stored in found.items() if stored is not None}
@@ -93,6 +93,7 @@ def match_weights(
     ]
     if wrong:
         raise ValueError(f"{file.label()} does not fit: " + first_few(wrong))
+    _check_positions(config, file, sides)
     info = {
         # A bare model's file has no bias: it stays the zeros that it is when untrained.
         "missing_keys": [n for n in expected if n not in stored_names and n != LOGITS_BIAS],
@@ -111,8 +112,8 @@ def match_weights(
     return stored_names, info
 
 
-def _check_size(config, file, sides):
-    """Raises where the number of layers or of positions is out of all proportion."""
+def _check_layers(config, file, sides):
+    """Raises where there are too many layers even to list their weights."""
     for side in sides:
         name = f"{side}_layers"
         if getattr(config, name) > MOST_LAYERS:
@@ -120,8 +121,10 @@ def _check_size(config, file, sides):
                 f"{name}={getattr(config, name)} of the configuration of {file.label()} is more "
                 f"than {MOST_LAYERS}, the most layers that are loaded"
             )
-    # Positions are no weights: nothing in a file says how many there are. They take two tables
-    # of float32, one of which is float64 while it is made.
+
+
+def _check_positions(config, file, sides):
+    """Raises where the position tables, which no file has to have, are out of all proportion."""
     positions = config.max_position_embeddings
     size = 4 * positions * config.d_model * len(sides)
     if size > _FREE_BYTES + file.nbytes():
