@@ -27,6 +27,29 @@ def test_a_damaged_export_is_refused(served_directory, tmp_path):
 
         return change
 
+    def without(*names):
+        def change(path):
+            values = json.loads((path / MANIFEST_FILE).read_text())
+            for name in names:
+                del values[name]
+            (path / MANIFEST_FILE).write_text(json.dumps(values))
+
+        return change
+
+    def name_also(name, checksum="00"):
+        return lambda path: manifest(files={**files(path), name: checksum})(path)
+
+    def forget(name):
+        return lambda path: manifest(files={n: v for n, v in files(path).items() if n != name})(
+            path
+        )
+
+    def files(path):
+        return json.loads((path / MANIFEST_FILE).read_text())["files"]
+
+    def add(name):
+        return lambda path: (path / name).write_text("more")
+
     data = "variables/variables.data-00000-of-00001"
     for change, error, message in (
         (cut("assets/spiece.model"), ValueError, "assets/spiece.model in .* was damaged"),
@@ -37,8 +60,29 @@ def test_a_damaged_export_is_refused(served_directory, tmp_path):
         (remove(MANIFEST_FILE), FileNotFoundError, "no tf_pegasus.json"),
         (manifest(tensorflow="99.1.0"), ValueError, "exported with tensorflow 99.1.0"),
         (manifest(tensorflow="new"), ValueError, "tensorflow='new'"),
-        (manifest(files={"../x": "00"}), ValueError, "outside the version"),
-        (manifest(files=[]), ValueError, "lists no files"),
+        (name_also("../x"), ValueError, "outside the version"),
+        (manifest(files=[]), ValueError, r"files=\[\] must have the type dict"),
+        (manifest(files={}), ValueError, "does not name saved_model.pb"),
+        (without("files"), ValueError, "has no files"),
+        (without("generation"), ValueError, "has no generation"),
+        (without("tensorflow"), ValueError, "has no tensorflow"),
+        (manifest(generation={}), ValueError, r"has no generation\.num_beams"),
+        (manifest(generation=7), ValueError, "generation=7 must have the type dict"),
+        (
+            manifest(generation={"num_beams": "8"}),
+            ValueError,
+            "num_beams='8' must have the type",
+        ),
+        (manifest(batch_buckets=[True]), ValueError, "must have the type list of int"),
+        (manifest(signatures=None), ValueError, "signatures=None must have the type list"),
+        (
+            name_also("saved_model.pb", 7),
+            ValueError,
+            r"files\['saved_model.pb'\]=7 must have",
+        ),
+        (forget("assets/spiece.model"), ValueError, "does not name assets/spiece.model"),
+        (add("variables/other"), ValueError, "variables/other in .* is not named"),
+        (add("assets.extra/tf_serving_warmup_requests_more"), ValueError, "is not named"),
         (lambda path: shutil.rmtree(path), FileNotFoundError, "no SavedModel in"),
     ):
         path = damaged("damaged", change)

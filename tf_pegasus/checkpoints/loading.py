@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from tf_pegasus.checkpoints.expected import first_few, match_weights
 from tf_pegasus.checkpoints.formats import (
     FILE_DTYPES,
     FORMATS,
@@ -17,7 +18,7 @@ from tf_pegasus.checkpoints.formats import (
     find_weights,
 )
 from tf_pegasus.checkpoints.keywords import Keywords, dtype_policy
-from tf_pegasus.checkpoints.names import EMBEDDINGS, LOGITS_BIAS, POSITIONS, huggingface_weights
+from tf_pegasus.checkpoints.names import POSITIONS, huggingface_weights
 from tf_pegasus.checkpoints.original_config import ORIGINAL_GENERATION, original_config
 from tf_pegasus.checkpoints.readers.weight_file import WeightFile
 from tf_pegasus.config.generation import GENERATION_CONFIG_FILE, GenerationConfig
@@ -75,7 +76,7 @@ def find_source(
 
 
 def load_pretrained(
-    model_class: type, source: Source, strict: bool | None, config: Any, keywords: Keywords
+    model_class: Any, source: Source, strict: bool | None, config: Any, keywords: Keywords
 ) -> tuple[Any, dict[str, list[str]]]:
     """Builds a model from a `Source`; see `from_pretrained` for the arguments.
 
@@ -84,19 +85,22 @@ def load_pretrained(
     """
     file, config = open_with_config(source, config, keywords.config)
     dtype = dtype_policy(keywords.dtype, common_dtype(file))
-    # Variables created in this scope get their values when it ends, in order of creation: no
-    # random values are drawn first, and there is never a second copy in memory.
+    stored_names, info = match_weights(
+        config, file, strict, model_class.stack_names, model_class.has_logits_bias
+    )
     errors: list[Exception] = []
+    not_finite: list[str] = []
     with keras.StatelessScope():
         model = model_class(config, dtype=dtype)
         try:
-            info = fill(model, file, strict, errors)
+            fill(model, file, stored_names, errors, not_finite)
         except BaseException:
             for variable in model.variables:
                 set_initializer(variable, keras.initializers.Zeros())
             raise
     if errors:
         raise errors[0]
+    _report_not_finite(file, not_finite, strict)
     if hasattr(model, "generate"):
         options = _generation_config(source.directory, file.kind, config)
         model.generation_config = replace(options, **keywords.generation)
@@ -156,14 +160,13 @@ def _given_config(source, config):
 
 def _generation_config(directory, kind, config):
     file = directory / GENERATION_CONFIG_FILE
-    values = read_json_object(file) if file.is_file() else None
+    told = ORIGINAL_GENERATION if kind == "original" else {}
+    # As the authors decode, unless the files or the caller's configuration name an option.
+    if file.is_file():
+        values = {**told, **read_json_object(file)}
+        return GenerationConfig.from_file(file, values)
     if kind != "original":
-        if values is None:
-            return GenerationConfig.from_model_config(config)
-        return GenerationConfig.from_dict(values)
-    # The authors' decoding, unless the files or the caller's configuration set an option.
-    if values is not None:
-        return GenerationConfig.from_dict({**ORIGINAL_GENERATION, **values})
+        return GenerationConfig.from_model_config(config)
     options = GenerationConfig.from_model_config(config)
     told = {n: v for n, v in ORIGINAL_GENERATION.items() if n not in config.extra}
     return replace(options, **told)
@@ -176,59 +179,30 @@ def common_dtype(file: WeightFile) -> str | None:
 
 
 def fill(
-    model: Any, file: WeightFile, strict: bool | None, errors: list[Exception]
-) -> dict[str, list[str]]:
-    """Sets a file's weights as the initial values of a model's uninitialized variables.
+    model: Any,
+    file: WeightFile,
+    stored_names: Mapping[str, str],
+    errors: list[Exception],
+    not_finite: list[str],
+) -> None:
+    """Makes a file's weights the initial values of a model's uninitialized variables.
 
     Args:
         model: a model that `huggingface_weights` supports, created in a
             `keras.StatelessScope`.
         file: `WeightFile`.
-        strict: bool, whether missing and unexpected weights raise or warn; defaults to the
-            format's `strict`.
-        errors: list that collects the errors of reading, which happens when the variables are
-            initialized.
-
-    Returns:
-        dict with `missing_keys` and `unexpected_keys`.
-
-    Raises:
-        ValueError: if weights are missing or unexpected, or have another shape; the message
-            lists them.
+        stored_names: dict from the name of a weight to its name in the file, of those that the
+            file has; see `match_weights`.
+        errors: list, gets what reading raises later, when the variables are initialized.
+        not_finite: list, gets the names of weights with NaN or infinite values, likewise.
     """
-    strict = FORMATS[file.kind].strict if strict is None else strict
-    weights = {weight.name: weight for weight in huggingface_weights(model)}
-    stored_names = {name: _stored_name(name, file) for name in weights}
-    wrong = [
-        f"{name} has the shape {file.tensors[stored].shape}, the configuration needs "
-        f"{weights[name].file_shape()}"
-        for name, stored in stored_names.items()
-        if stored and file.tensors[stored].shape != weights[name].file_shape()
-    ]
-    if wrong:
-        raise ValueError(f"{file.label()} does not fit: " + _first(wrong))
-    info = {
-        # The file of a bare model has no bias, which then stays zero, as in an untrained model.
-        "missing_keys": [
-            name for name, stored in stored_names.items() if stored is None and name != LOGITS_BIAS
-        ],
-        "unexpected_keys": [name for name in file.tensors if not _is_known(name, model, weights)],
-    }
-    problems = [f"{name} is missing" for name in info["missing_keys"]]
-    problems += [f"{name} is unexpected" for name in info["unexpected_keys"]]
-    if problems:
-        message = f"{file.label()} does not match the model: " + _first(problems)
-        if strict:
-            raise ValueError(message)
-        warnings.warn(message, stacklevel=4)
-    for name, stored in stored_names.items():
-        if stored is not None:
-            reader = _reader(weights[name], file, stored, errors)
-            set_initializer(weights[name].variable, reader)
-    return info
+    for weight in huggingface_weights(model):
+        if weight.name in stored_names:
+            reader = _reader(weight, file, stored_names[weight.name], errors, not_finite)
+            set_initializer(weight.variable, reader)
 
 
-def _reader(weight, file, stored, errors):
+def _reader(weight, file, stored, errors, not_finite):
     def initializer(shape, dtype=None):
         # Keras must initialize all variables: it never drops uninitialized ones.
         if errors:
@@ -239,26 +213,39 @@ def _reader(weight, file, stored, errors):
             errors.append(error)
             return np.zeros(shape, dtype)
         value = np.ascontiguousarray(value.T if weight.transposed else value)
-        return value.astype(dtype, copy=False)
+        with np.errstate(over="ignore"):  # checked in the next line
+            value = value.astype(dtype, copy=False)
+        if not is_finite(value):
+            not_finite.append(stored)
+        return value
 
     return initializer
 
 
-def _stored_name(name, file):
-    """Returns the file's name of a weight; the embedding may have several names."""
-    names = (name, *EMBEDDINGS) if name in EMBEDDINGS else (name,)
-    return next((stored for stored in names if stored in file.tensors), None)
+# Where the exponents of those 16-bit numbers are that are not finite.
+_EXPONENTS = {"float16": 0x7C00, "bfloat16": 0x7F80}
 
 
-def _is_known(name, model, weights):
-    if name in weights or name in EMBEDDINGS or name in POSITIONS:
-        return True
-    # A decoder also loads from the file of the whole model, whose encoder weights are unused.
-    if "encoder" not in model.get_stacks() and name.startswith("model.encoder."):
-        return True
-    return name == LOGITS_BIAS and model.get_bias() is None
+def is_finite(value: np.ndarray) -> bool:
+    """Whether no element is NaN or infinite."""
+    if value.dtype.name in _EXPONENTS:
+        # NumPy computes with these a hundred times slower.
+        exponents = _EXPONENTS[value.dtype.name]
+        largest = (value.view("uint16") & exponents).max(initial=0)
+        return bool(largest < exponents)
+    # A sum is not finite where an element is not, but may overflow where all are.
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = np.sum(value)
+    return bool(np.isfinite(total)) or bool(np.isfinite(value).all())
 
 
-def _first(problems, count=5):
-    more = len(problems) - count
-    return "; ".join(problems[:count]) + (f"; and {more} more" if more > 0 else "")
+def _report_not_finite(file, names, strict):
+    if not names:
+        return
+    message = (
+        f"{file.label()} has NaN or infinite values, or some that the model's dtype cannot "
+        f"hold, in {first_few(names)}: the model will not work"
+    )
+    if strict:
+        raise ValueError(message)
+    warnings.warn(message, stacklevel=5)

@@ -6,6 +6,7 @@ TensorFlow and Flax files, are (in, out).
 """
 
 import re
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import keras
@@ -47,7 +48,7 @@ def huggingface_weights(model: Any) -> list[NamedWeight]:
     prefix), so that one file serves both.
     """
     stacks = model.get_stacks()
-    name = SHARED_EMBEDDING if len(stacks) > 1 else "model.decoder.embed_tokens.weight"
+    name = embedding_name(stacks)
     weights = [NamedWeight(name, model.get_input_embeddings().embeddings, False)]
     for side, stack in stacks.items():
         for index, layer in enumerate(stack.layers):
@@ -56,6 +57,11 @@ def huggingface_weights(model: Any) -> list[NamedWeight]:
     for name, variable in (model.get_bias() or {}).items():
         weights.append(NamedWeight(name, variable, False))
     return weights
+
+
+def embedding_name(sides: Iterable[str]) -> str:
+    """The name of the embedding in a model of these stacks."""
+    return SHARED_EMBEDDING if "encoder" in sides else "model.decoder.embed_tokens.weight"
 
 
 def position_tables(model: Any) -> dict[str, Any]:

@@ -268,9 +268,36 @@ class Options:
 
         Raises:
             FileNotFoundError: if the file does not exist.
-            ValueError: if it is not JSON, or a value is out of range.
-            TypeError: if an override is not an option, or a value has the wrong type.
+            ValueError: if it is not JSON, or one of its values has the wrong type or is out of
+                range; the message names the file. Or if an override is out of range.
+            TypeError: if an override is not an option, or has the wrong type.
         """
         path = Path(path)
         file = path if path.is_file() else path / cls.file_name
-        return cls.from_dict(read_json_object(file), **overrides)
+        return cls.from_file(file, read_json_object(file), **overrides)
+
+    @classmethod
+    def from_file(cls, file: str | Path, values: Mapping[str, Any], **overrides: Any) -> Self:
+        """`from_dict`, of values that were read from `file`.
+
+        Raises:
+            ValueError: the file is at fault, and named; or an override is out of range.
+            TypeError: an override is no option, or has the wrong type.
+        """
+        try:
+            return cls.from_dict(values, **overrides)
+        except (TypeError, ValueError, RecursionError) as error:
+            if overrides and cls._is_accepted(values):
+                raise
+            why = "nested too deep" if isinstance(error, RecursionError) else error
+            raise ValueError(f"{str(file)!r}: {why}") from error
+
+    @classmethod
+    def _is_accepted(cls, values):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                cls.from_dict(values)
+            except (TypeError, ValueError, RecursionError):
+                return False
+        return True

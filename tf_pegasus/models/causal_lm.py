@@ -23,14 +23,13 @@ class TFPegasusForCausalLM(LanguageModelMixin, TFPegasusPreTrainedModel):
         **kwargs: arguments of `keras.Model`.
     """
 
+    stack_names = ("decoder",)
+
     def __init__(self, config, **kwargs):
         super().__init__(config, **kwargs)
         self.config.is_encoder_decoder = False
         self.decoder = TFPegasusDecoder(self.config, dtype=self.dtype_policy, name="decoder")
         self.built = True
-
-    def get_stacks(self):
-        return {"decoder": self.decoder}
 
     def get_encoder(self):
         raise ValueError("TFPegasusForCausalLM has no encoder")

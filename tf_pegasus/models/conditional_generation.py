@@ -45,6 +45,8 @@ class TFPegasusForConditionalGeneration(
         >>> model.summarize(texts)
     """
 
+    has_logits_bias = True
+
     def __init__(self, config, **kwargs):
         super().__init__(config, **kwargs)
         self.model = TFPegasusModel(self.config, dtype=self.dtype_policy, name="model")

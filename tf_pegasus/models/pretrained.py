@@ -2,7 +2,7 @@
 
 import copy
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
@@ -27,6 +27,10 @@ class TFPegasusPreTrainedModel(keras.Model):
         config: `PegasusConfig`, or a dict of its values; the model keeps a copy.
         **kwargs: arguments of `keras.Model`, such as `dtype` (a Keras dtype policy) and `name`.
     """
+
+    # What `checkpoints.expected` knows a model's weights by before it is built.
+    stack_names: ClassVar[tuple[str, ...]] = ("encoder", "decoder")
+    has_logits_bias: ClassVar[bool] = False
 
     def __init__(self, config, **kwargs):
         # The residual stream is float32 under any policy; sublayers cast before their products.
@@ -57,7 +61,7 @@ class TFPegasusPreTrainedModel(keras.Model):
 
     def get_stacks(self):
         """Returns the model's stacks by side: `{"encoder": …, "decoder": …}`."""
-        return {"encoder": self.get_encoder(), "decoder": self.get_decoder()}
+        return {name: getattr(self, f"get_{name}")() for name in self.stack_names}
 
     # Embeddings
 
@@ -320,7 +324,8 @@ class TFPegasusPreTrainedModel(keras.Model):
                 `"dir/model.ckpt-1500000"`; otherwise the name of a repository on the Hugging
                 Face hub, such as `"google/pegasus-xsum"`.
             strict: bool, whether missing and unexpected weights raise or warn; by default
-                they raise for safetensors files and warn for others.
+                they raise for safetensors files and warn for others. NaN or infinite weights
+                raise if it is True, and warn by default.
             dtype: Keras dtype policy of the model; `"float32"`, `"float16"`, `"bfloat16"` or
                 the corresponding dtype of another library; or `"auto"`, the dtype of the file if
                 all its weights have the same one. By default Keras' global policy.

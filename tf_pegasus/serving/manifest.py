@@ -5,10 +5,18 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from tf_pegasus.serving.manifest_fields import check_fields
 from tf_pegasus.utils.files import read_json_object
 
 EXTRA = "assets.extra"
 MANIFEST_FILE = f"{EXTRA}/tf_pegasus.json"
+# What every SavedModel with a model in it has.
+_REQUIRED = (
+    "saved_model.pb",
+    "variables/variables.index",
+    "variables/variables.data-00000-of-00001",
+    "assets/spiece.model",
+)
 
 
 def versions(directory):
@@ -39,38 +47,52 @@ def check(path):
     """Checks a version against its manifest, and returns the manifest.
 
     Raises:
-        FileNotFoundError: if the manifest, or a file that it lists, is missing.
-        ValueError: if a file was changed, or the model was exported by a newer TensorFlow.
+        FileNotFoundError: if the manifest, or a file that it names, is missing.
+        ValueError: if a file was changed or is not in the manifest, the manifest lacks a field
+            or has one of another type, or the model was exported by a newer TensorFlow.
     """
     path = Path(path)
+    label = repr(str(path / MANIFEST_FILE))
     manifest = read_json_object(path / MANIFEST_FILE)
+    check_fields(manifest, label)
     exported, installed = (_release(v) for v in (manifest.get("tensorflow"), tf.__version__))
     if exported > installed:
         raise ValueError(
             f"{str(path)!r} was exported with tensorflow {manifest['tensorflow']}, which "
             f"{tf.__version__} may not be able to read: install that version or a newer one"
         )
-    files = manifest.get("files")
-    if not isinstance(files, dict):
-        raise ValueError(f"{str(path / MANIFEST_FILE)!r} lists no files")
+    files = manifest["files"]
+    for name in _REQUIRED:
+        if name not in files:
+            raise ValueError(f"{label} does not name {name}: export it again")
     for name, checksum in files.items():
         file = path / name
         if path.resolve() not in file.resolve().parents:
-            raise ValueError(f"{str(path / MANIFEST_FILE)!r} lists {name!r}, outside the version")
+            raise ValueError(f"{label} names {name!r}, outside the version")
         if not file.is_file():
             raise FileNotFoundError(f"{name} is missing in {str(path)!r}: export it again")
         if _checksum(file) != checksum:
             raise ValueError(f"{name} in {str(path)!r} was damaged or changed: export it again")
+    for name in _files(path):
+        if name not in files and name != MANIFEST_FILE:
+            raise ValueError(
+                f"{name} in {str(path)!r} is not named in {label}: remove it, or export it again"
+            )
     return manifest
 
 
 def checksums(directory):
     """Returns a dict from the name of each file below a directory to its SHA-256."""
-    return {
-        file.relative_to(directory).as_posix(): _checksum(file)
+    return {name: _checksum(Path(directory, name)) for name in _files(directory)}
+
+
+def _files(directory):
+    """The names of all files below a directory."""
+    return [
+        file.relative_to(directory).as_posix()
         for file in sorted(Path(directory).rglob("*"))
-        if file.is_file()
-    }
+        if not file.is_dir() or file.is_symlink()
+    ]
 
 
 def _checksum(file):

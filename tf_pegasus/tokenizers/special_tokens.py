@@ -7,6 +7,7 @@ follow the vocabulary.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -15,6 +16,10 @@ from tf_pegasus.tokenizers.options import TokenizerOptions
 SENTENCEPIECE_PAD = 0
 SENTENCEPIECE_EOS = 1
 SENTENCEPIECE_UNK = 2
+
+# Each of them is part of a pattern that every text is searched for.
+MOST_RESERVED = 10_000
+MOST_ADDED = 10_000
 
 
 class SpecialTokens(NamedTuple):
@@ -38,16 +43,18 @@ def special_tokens(options: TokenizerOptions) -> SpecialTokens:
     """Builds the table.
 
     Raises:
-        ValueError: if two tokens share a spelling.
+        ValueError: if two tokens share a spelling, or too many ids are reserved.
     """
     offset = options.offset
+    if offset > MOST_RESERVED:
+        raise ValueError(f"offset={offset} must be at most {MOST_RESERVED}")
     spellings = [options.pad_token, options.eos_token]
     if offset:
         spellings += [options.mask_token_sent, options.mask_token]
         spellings += [f"<unk_{i}>" for i in range(2, offset)]
     spellings.append(options.unk_token)
     if len(set(spellings)) != len(spellings):
-        twice = next(s for s in spellings if spellings.count(s) > 1)
+        twice = Counter(spellings).most_common(1)[0][0]
         raise ValueError(f"special token {twice!r} is given twice")
     ids = {spelling: index for index, spelling in enumerate(spellings)}
     ids[options.unk_token] = offset + SENTENCEPIECE_UNK
@@ -66,6 +73,12 @@ def check_spelling(spelling: str) -> None:
     """Raises ValueError unless `spelling` is valid for a token."""
     if not isinstance(spelling, str) or not spelling:
         raise ValueError(f"a token must be a non-empty string, got {spelling!r}")
+
+
+def check_added(count: int) -> None:
+    """Raises ValueError if a file adds more tokens than are supported."""
+    if count > MOST_ADDED:
+        raise ValueError(f"{count} added tokens: at most {MOST_ADDED} are read")
 
 
 def splitting_pattern(spellings: Iterable[str]) -> str | None:

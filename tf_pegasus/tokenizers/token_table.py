@@ -7,6 +7,7 @@ import numpy as np
 
 from tf_pegasus.tokenizers.special_tokens import (
     SpecialTokens,
+    check_added,
     check_spelling,
     found_in_text,
     splitting_pattern,
@@ -52,6 +53,7 @@ class TokenTableMixin:
         for token in sorted(tokens, key=lambda token: token.token_id):
             if token.content not in self._spelled:
                 new.setdefault(token.content, token)
+        check_added(len(new))
         # All at once, because each call rebuilds the pattern that finds them in a text.
         self.add_tokens(list(new))
         for content, token in new.items():

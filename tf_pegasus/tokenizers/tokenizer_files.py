@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 
 from tf_pegasus.config.base import check_names
 from tf_pegasus.tokenizers.options import TOKENIZER_CONFIG_FILE, TokenizerOptions, spelling
-from tf_pegasus.tokenizers.special_tokens import special_tokens
+from tf_pegasus.tokenizers.special_tokens import check_added, special_tokens
 from tf_pegasus.tokenizers.token_table import TokenTableMixin
 from tf_pegasus.tokenizers.tokenizer_json import TOKENIZER_FILE, AddedToken, read_tokenizer_json
 from tf_pegasus.utils.files import read_json_object, write_json_atomically
@@ -144,10 +144,12 @@ def _added_tokens(directory, stored, roles):
         for key in ("additional_special_tokens", "extra_special_tokens"):
             tokens = values.get(key) or ()
             tokens = tokens.values() if isinstance(tokens, dict) else tokens
+            check_added(len(tokens))
             special.update(map(spelling, tokens))
-    by_index = {}
+    by_index: dict[int, Any] = {}
     decoder = stored.get("added_tokens_decoder") or {}
     for values in (decoder, _optional_json(directory / ADDED_TOKENS_FILE)):
+        check_added(len(values))
         for key, value in values.items():
             token, index = (key, value) if isinstance(value, int) else (value, key)
             if not str(index).isdigit():

@@ -2,13 +2,19 @@
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import ml_dtypes  # noqa: F401  (registers bfloat16 with numpy)
 import numpy as np
 
 from tf_pegasus.checkpoints.names import from_keras_path, to_flax_path
-from tf_pegasus.checkpoints.readers.weight_file import FLOAT_DTYPES, DamagedFileError, WeightFile
+from tf_pegasus.checkpoints.readers.msgpack_reader import MsgpackReader
+from tf_pegasus.checkpoints.readers.weight_file import (
+    FLOAT_DTYPES,
+    MOST_DIMENSIONS,
+    DamagedFileError,
+    WeightFile,
+)
 from tf_pegasus.utils.extras import require
 
 _NDARRAY = 1
@@ -16,109 +22,131 @@ _CHUNKED = "__msgpack_chunked_array__"
 # Flax splits larger arrays, because the length of an extension has 32 bits.
 _CHUNK_BYTES = 2**30
 _MAX_DEPTH = 16
-_MAX_NAME = 1024
+# Of arrays, and of the maps that they lie in.
+_MOST_NAMES = 2**16
 
 
 class FlaxFile(WeightFile):
-    """Reads one msgpack file, which is indexed first, so that it is never in memory as a whole."""
+    """Reads one msgpack file; headers alone when it is opened."""
 
     kind = "msgpack"
-    # Exceptions of msgpack for invalid data; its own exceptions are added below.
-    unreadable: tuple[type[Exception], ...] = (
-        *(ValueError, TypeError, KeyError, IndexError, AttributeError, OSError),
-        *(OverflowError, MemoryError, RecursionError, BufferError),
-    )
+    unreadable = (ValueError, OSError, OverflowError, MemoryError)
 
     def __init__(self, path: str | Path):
-        self._msgpack = require("msgpack", "convert")
-        self.unreadable = (self._msgpack.UnpackException, *type(self).unreadable)
-        self._size = Path(path).stat().st_size
         super().__init__([path])
 
     def _index(self):
-        with self.paths[0].open("rb") as file, self.paths[0].open("rb") as peeked:
-            unpacker = self._unpacker(file)
-            self._index_map(unpacker, peeked, [])
-            if unpacker.tell() != self._size:
-                raise DamagedFileError("there is data after the weights")
+        with self.paths[0].open("rb") as file:
+            reader = MsgpackReader(file, self._bytes)
+            self._names = 0
+            self._index_map(reader, [])
+            if reader.place() != self._bytes:
+                raise DamagedFileError("something follows the weights")
 
-    def _unpacker(self, file):
-        return self._msgpack.Unpacker(
-            file,
-            max_buffer_size=max(self._size, 2**20),
-            ext_hook=self._msgpack.ExtType,
-            strict_map_key=True,
-        )
-
-    def _index_map(self, unpacker, peeked, path):
-        """Records the position of each array in the nested maps."""
+    def _index_map(self, reader, path):
+        """Notes where each array is, down the nested maps."""
         if len(path) > _MAX_DEPTH:
-            raise DamagedFileError("its maps are nested too deeply")
-        count = unpacker.read_map_header()
-        if count > self._size:
-            raise DamagedFileError("it is truncated")
-        for _ in range(count):
-            key = unpacker.unpack()
-            if not isinstance(key, str) or len(key) > _MAX_NAME:
-                raise DamagedFileError("a key is not a name")
-            place = unpacker.tell()
-            peeked.seek(place)
-            first = peeked.read(1)
+            raise DamagedFileError("its maps are nested too deep")
+        for number in range(reader.map_header()):
+            self._names += 1
+            if self._names > _MOST_NAMES:
+                raise DamagedFileError(f"it has more than {_MOST_NAMES} names")
+            key = reader.text()
             if key == _CHUNKED:
-                raise DamagedFileError("a chunk where a name should be")
-            if _is_map(first) and not self._is_chunked(peeked, place):
-                self._index_map(unpacker, peeked, [*path, key])
-                continue
-            shape, dtype = self._array(peeked, place)[:2]
-            name, transposed = from_keras_path(".".join([*path, key]))
-            self.add(name, shape, dtype, place, transposed)
-            unpacker.skip()
+                if number:
+                    raise DamagedFileError("a chunk where a name should be")
+                self._add_chunked(reader, path)
+                return
+            if reader.at_map():
+                self._index_map(reader, [*path, key])
+            else:
+                array = _array(reader, ".".join([*path, key]))
+                self._add(path, key, array.shape, [array])
 
-    def _is_chunked(self, file, place):
-        file.seek(place)
-        unpacker = self._unpacker(file)
-        return unpacker.read_map_header() > 0 and unpacker.unpack() == _CHUNKED
+    def _add_chunked(self, reader, path):
+        """The rest of a map that stands for one array, in pieces."""
+        if not path or not reader.true():
+            raise DamagedFileError("a chunk where a name should be")
+        name = ".".join(path)
+        shape, chunks = None, []
+        for _ in range(2):
+            key = reader.text()
+            if key == "shape":
+                shape = [_dimension(reader, name) for _ in self._numbered(reader, name)]
+            elif key == "chunks":
+                chunks = [_array(reader, name) for _ in self._numbered(reader, name)]
+            else:
+                raise DamagedFileError(f"{name} has {key!r:.80} beside its chunks")
+        sizes = {math.prod(chunk.shape) for chunk in chunks}
+        total = sum(math.prod(chunk.shape) for chunk in chunks)
+        if not sizes or shape is None or math.prod(shape) != total:
+            raise DamagedFileError(f"{name} has the shape {shape}, its chunks {total} elements")
+        if len({chunk.dtype for chunk in chunks}) > 1:
+            raise DamagedFileError(f"{name} has chunks of several dtypes")
+        self._add(path[:-1], path[-1], shape, chunks)
 
-    def _array(self, file, place):
-        """Returns shape, dtype and bytes of the array at `place`, which may be chunked."""
-        file.seek(place)
-        value = self._unpacker(file).unpack()
-        if isinstance(value, dict) and value.get(_CHUNKED) is True:
-            shape = _listed(value["shape"])
-            chunks = [self._decoded(chunk) for chunk in _listed(value["chunks"])]
-            content = b"".join(chunk[2] for chunk in chunks)
-            return _checked(shape, chunks[0][1], content)
-        return self._decoded(value)
+    def _numbered(self, reader, name):
+        """Steps through a map with the keys "0", "1", …"""
+        for number in range(reader.map_header()):
+            self._names += 1
+            if self._names > _MOST_NAMES or reader.text() != str(number):
+                raise DamagedFileError(f"the chunks of {name} are not in order")
+            yield number
 
-    def _decoded(self, value):
-        if not isinstance(value, self._msgpack.ExtType) or value.code != _NDARRAY:
-            raise DamagedFileError("a value is not an array")
-        shape, dtype, content = self._msgpack.unpackb(value.data, raw=True)
-        return _checked(shape, dtype.decode("ascii"), content)
+    def _add(self, path, key, shape, arrays):
+        name, transposed = from_keras_path(".".join([*path, key]))
+        self.add(name, shape, arrays[0].dtype, (tuple(shape), arrays), transposed)
 
     def _load(self, place):
+        shape, arrays = place
+        value = np.empty(math.prod(shape), arrays[0].dtype)
+        content = value.view("uint8")
+        start = 0
         with self.paths[0].open("rb") as file:
-            shape, dtype, content = self._array(file, place)
-        return np.frombuffer(content, dtype).reshape(shape)
+            for array in arrays:
+                file.seek(array.start)
+                if file.readinto(content[start : start + array.length]) != array.length:
+                    raise DamagedFileError("its numbers are cut short")
+                start += array.length
+        return value.reshape(shape)
 
 
-def _is_map(first):
-    return bool(first) and (0x80 <= first[0] <= 0x8F or first[0] in (0xDE, 0xDF))
+class _Array(NamedTuple):
+    """An array in the file: `length` bytes at `start`."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    start: int
+    length: int
 
 
-def _listed(mapping):
-    return [mapping[str(index)] for index in range(len(mapping))]
-
-
-def _checked(shape, dtype, content):
+def _array(reader, name):
+    """Reads the header of an array and skips its numbers."""
+    end = reader.extension(_NDARRAY, name)
+    if reader.array_header() != 3:
+        raise DamagedFileError(f"{name} is no array of shape, dtype and bytes")
+    rank = reader.array_header()
+    if rank > MOST_DIMENSIONS:
+        raise DamagedFileError(f"{name} has {rank} dimensions, more than {MOST_DIMENSIONS}")
+    shape = tuple(_dimension(reader, name) for _ in range(rank))
+    dtype = reader.text()
     if dtype not in FLOAT_DTYPES:
-        raise DamagedFileError(f"an array has the dtype {dtype:.20}")
-    shape = tuple(shape)
-    if len(shape) > 8 or any(not isinstance(size, int) or size < 0 for size in shape):
-        raise DamagedFileError("an array has an invalid shape")
-    if math.prod(shape) * np.dtype(dtype).itemsize != len(content):
-        raise DamagedFileError(f"an array of the shape {shape} has {len(content)} bytes")
-    return shape, dtype, content
+        raise DamagedFileError(f"{name} has the dtype {dtype:.20}")
+    length = reader.binary_header()
+    start = reader.place()
+    if start + length != end:
+        raise DamagedFileError(f"{name} has {length} bytes, and others behind or before")
+    if math.prod(shape) * np.dtype(dtype).itemsize != length:
+        raise DamagedFileError(f"{name} has the shape {shape} of {dtype}, but {length} bytes")
+    reader.skip(length)
+    return _Array(shape, dtype, start, length)
+
+
+def _dimension(reader, name):
+    try:
+        return reader.unsigned()
+    except DamagedFileError as error:
+        raise DamagedFileError(f"{name} has an impossible shape: {error}") from None
 
 
 def write_flax(path: str | Path, tensors: dict[str, np.ndarray]) -> None:

@@ -11,18 +11,21 @@ from tf_pegasus.checkpoints.readers.weight_file import FLOAT_DTYPES, DamagedFile
 
 # The most bytes of names that Keras 2 reads from one HDF5 attribute.
 _ATTRIBUTE_LIMIT = 64512
+# A weight lies in a group of its own, in a layer's group.
+_MOST_OBJECTS = 2**15
 
 
 class KerasH5File(WeightFile):
     """Reads one Keras 2 weight file."""
 
     kind = "h5"
-    unreadable = (OSError, RuntimeError, KeyError, TypeError, UnicodeDecodeError, MemoryError)
+    unreadable = (OSError, RuntimeError, KeyError, TypeError, ValueError, MemoryError)
 
     def __init__(self, path: str | Path):
         super().__init__([path])
 
     def _index(self):
+        self._seen: set[int] = set()
         with h5py.File(self.paths[0], "r") as file:
             for place, dataset in self._datasets(file):
                 # The top group is the layer's name, the remaining path the weight's.
@@ -38,6 +41,7 @@ class KerasH5File(WeightFile):
             if not isinstance(group.get(key, getlink=True), h5py.HardLink):
                 raise DamagedFileError(f"{prefix}{key} is a link")
             item = group[key]
+            self._visit(item, f"{prefix}{key}")
             if isinstance(item, h5py.Group):
                 if prefix.count("/") > 16:
                     raise DamagedFileError("its groups are nested too deeply")
@@ -47,6 +51,15 @@ class KerasH5File(WeightFile):
                 if item.is_virtual or item.external or stored < item.nbytes or item.chunks:
                     raise DamagedFileError(f"{prefix}{key} is not stored in one piece in this file")
                 yield f"{prefix}{key}", item
+
+    def _visit(self, item, name):
+        """Raises where something is reached again, as it could be in 2^n ways."""
+        address = h5py.h5o.get_info(item.id).addr
+        if address in self._seen:
+            raise DamagedFileError(f"{name} is linked twice")
+        self._seen.add(address)
+        if len(self._seen) > _MOST_OBJECTS:
+            raise DamagedFileError(f"it has more than {_MOST_OBJECTS} groups and arrays")
 
     def _load(self, place):
         with h5py.File(self.paths[0], "r") as file:

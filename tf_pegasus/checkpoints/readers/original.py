@@ -18,6 +18,7 @@ from tf_pegasus.checkpoints.names import (
     from_original,
     to_original,
 )
+from tf_pegasus.checkpoints.readers.tensor_bundle import check_bundle
 from tf_pegasus.checkpoints.readers.weight_file import FLOAT_DTYPES, DamagedFileError, WeightFile
 
 _SKIPPED = re.compile(r"adafactor|^global_step$|^_CHECKPOINTABLE_OBJECT_GRAPH$", re.IGNORECASE)
@@ -46,6 +47,7 @@ class OriginalCheckpoint(WeightFile):
         super().__init__([index, *sorted(index.parent.glob(f"{index.stem}.data-*"))])
 
     def _index(self):
+        check_bundle(self._prefix)
         self._reader = tf.train.load_checkpoint(self._prefix)
         shapes = self._reader.get_variable_to_shape_map()
         dtypes = self._reader.get_variable_to_dtype_map()
@@ -55,7 +57,8 @@ class OriginalCheckpoint(WeightFile):
             name, transposed = from_original(stored)
             if dtypes[stored].name not in FLOAT_DTYPES:
                 raise DamagedFileError(f"{stored} has the dtype {dtypes[stored].name}")
-            if len(shapes[stored]) > 2:
+            # Without elements, a shape could be of any size.
+            if len(shapes[stored]) > 2 or 0 in shapes[stored]:
                 raise DamagedFileError(f"{stored} has the shape {shapes[stored]}")
             self.add(name, shapes[stored], dtypes[stored].as_numpy_dtype, stored, transposed)
         for name, info in list(self.tensors.items()):

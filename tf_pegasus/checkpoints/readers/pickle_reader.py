@@ -8,7 +8,7 @@ imports nothing, and never creates an object of a class that the file names.
 import pickletools
 from typing import Any, BinaryIO, NamedTuple
 
-from tf_pegasus.checkpoints.readers.weight_file import DamagedFileError
+from tf_pegasus.checkpoints.readers.weight_file import MOST_DIMENSIONS, DamagedFileError
 
 STORAGE_DTYPES = {
     "FloatStorage": "float32",
@@ -67,6 +67,13 @@ _REMEMBER = {"BINPUT", "LONG_BINPUT"}
 _RECALL = {"BINGET", "LONG_BINGET"}
 
 
+# A state dict has about 35 instructions for each weight, and nothing long but lists of them.
+MOST_INSTRUCTIONS = 2**18
+_MOST_ARGUMENT_BYTES = 2**16
+_MOST_KEY = 2**31
+_MOST_COUNT = 2**62
+
+
 class _LimitedFile:
     """A file that refuses to read past its end, before memory is allocated for the data."""
 
@@ -75,7 +82,9 @@ class _LimitedFile:
 
     def read(self, count):
         if count > self._size - self._file.tell():
-            raise ValueError("it is truncated")
+            raise ValueError("it is cut short")
+        if count > _MOST_ARGUMENT_BYTES:
+            raise ValueError(f"a text or number of {count} bytes")
         return self._file.read(count)
 
     def readline(self):
@@ -96,8 +105,8 @@ def read_pickle(file: BinaryIO, size: int) -> Any:
         The value, consisting of dicts, lists, tuples, str, numbers and `StoredTensor`s.
 
     Raises:
-        DamagedFileError: if it is not the pickle of a state dict; the message names a forbidden
-            symbol or instruction.
+        DamagedFileError: it is no pickle of a state dict, or does more than one could; a
+            forbidden symbol or instruction is named.
     """
     machine = _Machine()
     try:
@@ -115,14 +124,23 @@ def read_pickle(file: BinaryIO, size: int) -> Any:
 class _Machine:
     def __init__(self):
         self._stack, self._memo = [], {}
+        self._work = 0
 
     def result(self):
         if len(self._stack) != 1:
             raise DamagedFileError("its pickle is invalid")
         return self._stack[0]
 
+    def _count_work(self, steps):
+        self._work += steps
+        if self._work > MOST_INSTRUCTIONS:
+            raise DamagedFileError(
+                f"its pickle has more than {MOST_INSTRUCTIONS} instructions, no state dict's has"
+            )
+
     def run(self, name, argument):
         stack = self._stack
+        self._count_work(1)
         if name in _PUSH_ARGUMENT:
             stack.append(argument)
         elif name in _PUSH_VALUE:
@@ -155,7 +173,10 @@ class _Machine:
             stack.append(_storage(stack.pop()))
         elif name == "REDUCE":
             arguments = stack.pop()
-            stack.append(_rebuilt(stack.pop(), arguments))
+            rebuilt = _rebuilt(stack.pop(), arguments)
+            # One list may be copied again and again.
+            self._count_work(len(rebuilt))
+            stack.append(rebuilt)
         elif name == "BUILD":
             # Attributes of the dict (`_metadata`), on which no weight depends.
             stack.pop()
@@ -169,7 +190,7 @@ class _Machine:
             else:
                 items = self._pop_to_mark()
             for key, value in zip(items[::2], items[1::2], strict=True):
-                _expect(stack[-1], dict)[_expect(key, (str, int))] = value
+                _expect(stack[-1], dict)[_key(key)] = value
         elif name not in ("PROTO", "FRAME", "STOP"):
             raise DamagedFileError(
                 f"refuses the pickle instruction {name}: state dicts do not have it"
@@ -202,8 +223,8 @@ def _allowed(module, name):
 def _storage(persistent_id):
     kind, symbol, key, _, size = _expect(persistent_id, tuple)[:5]
     if kind != "storage" or not isinstance(symbol, Symbol) or symbol not in _STORAGES:
-        raise DamagedFileError("its pickle refers to something that is not a storage of numbers")
-    return Storage(_STORAGES[symbol], str(_expect(key, (str, int))), _count(size))
+        raise DamagedFileError("its pickle refers to something that is no storage of numbers")
+    return Storage(_STORAGES[symbol], str(_key(key)), _count(size))
 
 
 def _rebuilt(symbol, arguments):
@@ -211,7 +232,7 @@ def _rebuilt(symbol, arguments):
     _expect(arguments, tuple)
     if symbol == _ORDERED_DICT:
         items = arguments[0] if arguments else []
-        return {_expect(key, (str, int)): value for key, value in _expect(items, list)}
+        return {_key(key): value for key, value in _expect(items, list)}
     if symbol == _PARAMETER:
         return _expect(arguments[0], StoredTensor)
     if symbol in (_TENSOR, _OLD_TENSOR):
@@ -220,23 +241,37 @@ def _rebuilt(symbol, arguments):
             StoredTensor(
                 _expect(storage, Storage),
                 _count(offset),
-                tuple(_count(size) for size in _expect(shape, tuple)),
-                tuple(_count(stride) for stride in _expect(strides, tuple)),
+                _counts(shape),
+                _counts(strides),
             )
         )
     raise DamagedFileError(f"its pickle calls {symbol.module}.{symbol.name}")
 
 
+def _key(value):
+    # Larger integers may be made so that all have the same hash.
+    if isinstance(value, int) and abs(value) >= _MOST_KEY:
+        raise ValueError(f"a key of {value.bit_length()} bits")
+    return _expect(value, (str, int))
+
+
+def _counts(values):
+    if len(_expect(values, tuple)) > MOST_DIMENSIONS:
+        raise ValueError(f"a tensor has {len(values)} dimensions or strides")
+    return tuple(_count(value) for value in values)
+
+
 def _count(value):
-    if isinstance(value, bool) or _expect(value, int) < 0:
-        raise ValueError(f"{value} is not a count")
+    if isinstance(value, bool) or not 0 <= _expect(value, int) < _MOST_COUNT:
+        shown = value if abs(value) < _MOST_COUNT else f"a number of {value.bit_length()} bits"
+        raise ValueError(f"{shown} is no count")
     return value
 
 
 def _checked_tensor(tensor):
     """Raises ValueError unless all elements are inside the storage."""
     size, last = 1, tensor.offset
-    if len(tensor.shape) != len(tensor.strides) or len(tensor.shape) > 8:
+    if len(tensor.shape) != len(tensor.strides):
         raise ValueError(f"a tensor has the shape {tensor.shape} and strides {tensor.strides}")
     for count, stride in zip(tensor.shape, tensor.strides, strict=True):
         size *= count

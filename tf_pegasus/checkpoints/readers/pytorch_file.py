@@ -1,5 +1,6 @@
 """`pytorch_model.bin`, in the zip and the legacy format, read and written without PyTorch."""
 
+import io
 import pickle
 import struct
 import zipfile
@@ -12,6 +13,8 @@ from tf_pegasus.checkpoints.names import with_model_prefix
 from tf_pegasus.checkpoints.readers.pickle_reader import STORAGE_DTYPES, StoredTensor, read_pickle
 from tf_pegasus.checkpoints.readers.weight_file import DamagedFileError, WeightFile
 
+# Of the list of an archive's files; theirs have about 60 bytes each.
+_MOST_DIRECTORY_BYTES = 2**22
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 
 
@@ -52,23 +55,26 @@ class PytorchFile(WeightFile):
     # Zip
 
     def _open_zip(self):
-        with zipfile.ZipFile(self.paths[0]) as archive:
-            pickles = [name for name in archive.namelist() if name.endswith("/data.pkl")]
-            if len(pickles) != 1:
-                raise DamagedFileError("the archive has no data.pkl")
-            self._prefix = pickles[0].removesuffix("data.pkl")
-            order = self._prefix + "byteorder"
-            if order in archive.namelist() and archive.read(order) != b"little":
-                raise DamagedFileError("its numbers are big-endian")
-            info = self._entry(archive, pickles[0])
-            with archive.open(info) as file:
-                state = read_pickle(file, info.file_size)
+        # Once: each opening reads the list of all files.
+        self._archive = archive = _open_archive(self.paths[0])
+        pickles = [name for name in archive.namelist() if name.endswith("/data.pkl")]
+        if len(pickles) != 1:
+            raise DamagedFileError("the archive has no data.pkl")
+        self._prefix = pickles[0].removesuffix("data.pkl")
+        order = self._prefix + "byteorder"
+        if order in archive.namelist():
+            with archive.open(self._entry(order)) as file:
+                if file.read(len(b"little") + 1) != b"little":
+                    raise DamagedFileError("its numbers are big-endian")
+        info = self._entry(pickles[0])
+        with archive.open(info) as file:
+            state = read_pickle(file, info.file_size)
         self._read_storage = self._read_zip_storage
         return state
 
-    def _entry(self, archive, name):
-        info = archive.getinfo(name)
-        # PyTorch does not compress, and compressed data may decompress to any size.
+    def _entry(self, name):
+        info = self._archive.getinfo(name)
+        # PyTorch stores; what is compressed may unpack to any size.
         if info.compress_type != zipfile.ZIP_STORED:
             raise DamagedFileError(f"{name} is compressed")
         if info.file_size > self.paths[0].stat().st_size:
@@ -76,11 +82,10 @@ class PytorchFile(WeightFile):
         return info
 
     def _read_zip_storage(self, key, size):
-        with zipfile.ZipFile(self.paths[0]) as archive:
-            info = self._entry(archive, f"{self._prefix}data/{key}")
-            if info.file_size != size:
-                raise DamagedFileError(f"{info.file_size} bytes instead of {size}")
-            return archive.read(info)
+        info = self._entry(f"{self._prefix}data/{key}")
+        if info.file_size != size:
+            raise DamagedFileError(f"{info.file_size} bytes instead of {size}")
+        return self._archive.read(info)
 
     # Legacy: pickles, then the size and the bytes of each storage
 
@@ -117,6 +122,32 @@ class PytorchFile(WeightFile):
         with self.paths[0].open("rb") as file:
             file.seek(start)
             return file.read(size)
+
+
+class _ListedFile(io.FileIO):
+    """A file that refuses to read the list of an archive's files where it is too long."""
+
+    def __init__(self, path):
+        super().__init__(path)
+        self._size = Path(path).stat().st_size
+        self.is_listed = False
+
+    def read(self, size=-1):
+        asked = self._size - self.tell() if size < 0 else size
+        if not self.is_listed and asked > _MOST_DIRECTORY_BYTES:
+            raise DamagedFileError(f"the archive's list of files has {asked} bytes")
+        return super().read(size)
+
+
+def _open_archive(path):
+    file = _ListedFile(path)
+    try:
+        archive = zipfile.ZipFile(file)
+    except BaseException:
+        file.close()
+        raise
+    file.is_listed = True
+    return archive
 
 
 _STORAGE_NAMES = {dtype: name for name, dtype in STORAGE_DTYPES.items()}

@@ -1,10 +1,20 @@
 """The common interface of all readers of weights."""
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from tf_pegasus.checkpoints.names import EMBEDDINGS, POSITIONS
+
+# More, or longer ones, are no weights of a model.
+MOST_DIMENSIONS = 8
+MOST_TENSORS = 2**15
+MOST_NAME_CHARACTERS = 1024
+# Encoder and decoder may be tied, in files that name both.
+_MOST_SHARED = 2
 
 
 class TensorInfo(NamedTuple):
@@ -12,6 +22,10 @@ class TensorInfo(NamedTuple):
 
     shape: tuple[int, ...]
     dtype: str
+
+    def nbytes(self) -> int:
+        """How many bytes it has."""
+        return math.prod(self.shape) * np.dtype(self.dtype).itemsize
 
 
 class DamagedFileError(ValueError):
@@ -49,7 +63,10 @@ class WeightFile:
         self.tensors: dict[str, TensorInfo] = {}
         self._stored: dict[str, _Stored] = {}
         try:
+            # Compared with what the files say, before memory is taken for it.
+            self._bytes = sum(path.stat().st_size for path in self.paths)
             self._index()
+            self._check_total()
         except self._errors() as error:
             raise self.damaged(_reason(error)) from error
 
@@ -83,13 +100,42 @@ class WeightFile:
         """Registers a tensor stored as `shape`; `transposed` if Hugging Face's layout differs.
 
         Raises:
-            DamagedFileError: if the file contains this tensor already.
+            DamagedFileError: the file has this tensor already, or more than it can have; or
+                the shape is impossible.
         """
+        if len(name) > MOST_NAME_CHARACTERS:
+            raise DamagedFileError(f"the name {name:.80}… has {len(name)} characters")
         if name in self.tensors:
-            raise DamagedFileError(f"it contains {name} twice")
+            raise DamagedFileError(f"it holds {name} twice")
+        if len(self.tensors) >= MOST_TENSORS:
+            raise DamagedFileError(f"it has more than {MOST_TENSORS} tensors")
         shape = tuple(int(size) for size in shape)
+        if len(shape) > MOST_DIMENSIONS:
+            raise DamagedFileError(
+                f"{name} has {len(shape)} dimensions, more than {MOST_DIMENSIONS}"
+            )
+        # Also where another dimension is 0, so that the product tells nothing.
+        if any(not 0 <= size <= self._bytes for size in shape):
+            raise DamagedFileError(
+                f"{name} has the shape {shape}, in a file of {self._bytes} bytes"
+            )
         self.tensors[name] = TensorInfo(shape[::-1] if transposed else shape, str(np.dtype(dtype)))
         self._stored[name] = _Stored(place, transposed)
+
+    def _check_total(self) -> None:
+        """Raises where the tensors are much larger than the file, as parts of it that are
+        read many times would be; tied weights may share theirs."""
+        sizes = {name: info.nbytes() for name, info in self.tensors.items()}
+        total = sum(sizes.values())
+        for same in (EMBEDDINGS, POSITIONS):
+            shared = [sizes[name] for name in same if name in sizes]
+            total -= sum(shared) - max(shared, default=0)
+        if total > _MOST_SHARED * self._bytes:
+            raise DamagedFileError(f"its tensors have {total} bytes, the file has {self._bytes}")
+
+    def nbytes(self) -> int:
+        """How many bytes the files have."""
+        return self._bytes
 
     def label(self) -> str:
         """Returns the name of the file for messages."""
