@@ -90,6 +90,8 @@ def load_pretrained(
     )
     errors: list[Exception] = []
     not_finite: list[str] = []
+    # Variables created in this scope get their values when it ends, in order of creation: no
+    # random values are drawn first, and there is never a second copy in memory.
     with keras.StatelessScope():
         model = model_class(config, dtype=dtype)
         try:
@@ -160,8 +162,8 @@ def _given_config(source, config):
 
 def _generation_config(directory, kind, config):
     file = directory / GENERATION_CONFIG_FILE
+    # The authors' decoding, unless the files or the caller's configuration set an option.
     told = ORIGINAL_GENERATION if kind == "original" else {}
-    # As the authors decode, unless the files or the caller's configuration name an option.
     if file.is_file():
         values = {**told, **read_json_object(file)}
         return GenerationConfig.from_file(file, values)
@@ -185,7 +187,7 @@ def fill(
     errors: list[Exception],
     not_finite: list[str],
 ) -> None:
-    """Makes a file's weights the initial values of a model's uninitialized variables.
+    """Sets a file's weights as the initial values of a model's uninitialized variables.
 
     Args:
         model: a model that `huggingface_weights` supports, created in a
