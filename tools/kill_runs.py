@@ -71,6 +71,23 @@ class Killer:
                 self.finished += 1
                 assert code == 0, f"{arguments} exited with {code}"
 
+    def kill_training(self, arguments, most):
+        """Runs a training and kills it in one of its first `most` intervals, or before."""
+        command = _command(arguments)
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as started:
+            left = self._random.randint(0, most)
+            if left:
+                for line in started.stdout:
+                    left -= line.startswith("Epoch ")
+                    if not left:
+                        break
+            time.sleep(self._random.uniform(0, 0.3 if started.poll() is None else 0))
+            if started.poll() is None:
+                started.send_signal(signal.SIGKILL)
+                self.kills += 1
+            else:
+                self.finished += 1
+
 
 def _command(arguments):
     return [sys.executable, "-m", "tf_pegasus", *map(str, arguments)]
@@ -89,10 +106,9 @@ def check_training(directory, count, seed, epochs=4):
     files += ("--validation-file", directory / "validation.jsonl", "--epochs", epochs)
     command = ("train", *files, *TRAINING, "--output-dir")
     killer = Killer(seed)
-    seconds = killer.run((*command, directory / "whole"))
+    killer.run((*command, directory / "whole"))
     for _ in range(count):
-        # Late enough that TensorFlow is there, mostly.
-        killer.kill((*command, directory / "killed"), 0.3 * seconds, 0.9 * seconds)
+        killer.kill_training((*command, directory / "killed"), most=4)
     killer.run((*command, directory / "killed"))
     whole, killed = (_files(directory / name) for name in ("whole", "killed"))
     assert set(whole) == set(killed), set(whole) ^ set(killed)
