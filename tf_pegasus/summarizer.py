@@ -44,7 +44,7 @@ class Summarizer:
         model = TFPegasusForConditionalGeneration.from_pretrained(path, **options)
         if model.tokenizer is None:
             raise FileNotFoundError(
-                f"no vocabulary in {str(path)!r}: neither spiece.model nor tokenizer.json"
+                f"{str(path)!r} has no vocabulary: neither spiece.model nor tokenizer.json"
             )
         return cls(model)
 

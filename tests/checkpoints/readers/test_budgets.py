@@ -37,7 +37,7 @@ def refused(directory, message):
         (hostile_archives.wide_shapes(20_000, 5000), "20000 dimensions"),
         (hostile_archives.equal_hashes(20_000), "a key of 6[0-9] bits"),
         (hostile_archives.huge_integers(10**6), "a text or number of 1000000 bytes"),
-        (hostile_archives.huge_integers(60_000), "a number of 479999 bits is no count"),
+        (hostile_archives.huge_integers(60_000), "a number of 479999 bits is not a count"),
     ],
 )
 @pytest.mark.parametrize("legacy", [False, True])

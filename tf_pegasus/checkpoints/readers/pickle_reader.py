@@ -264,7 +264,7 @@ def _counts(values):
 def _count(value):
     if isinstance(value, bool) or not 0 <= _expect(value, int) < _MOST_COUNT:
         shown = value if abs(value) < _MOST_COUNT else f"a number of {value.bit_length()} bits"
-        raise ValueError(f"{shown} is no count")
+        raise ValueError(f"{shown} is not a count")
     return value
 
 
