@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from tf_pegasus.config.base import (
     Options,
@@ -15,9 +15,6 @@ from tf_pegasus.config.base import (
     token_sequences,
 )
 from tf_pegasus.config.foreign_keys import TRANSFORMERS_GENERATION_KEYS
-
-if TYPE_CHECKING:
-    from tf_pegasus.config.model import PegasusConfig
 
 GENERATION_CONFIG_FILE = "generation_config.json"
 LENGTH_PENALTY_TYPES = ("length", "gnmt")
@@ -199,8 +196,12 @@ class GenerationConfig(Options):
         return super().from_dict(given, **overrides)
 
     @classmethod
-    def from_model_config(cls, config: "PegasusConfig") -> Self:
-        """Reads the options that older models store in `config.json`."""
+    def from_model_config(cls, config: Any) -> Self:
+        """Reads the options that older models store in `config.json`.
+
+        Args:
+            config: `PegasusConfig`.
+        """
         values = {n: config.extra[n] for n in cls.option_names() if n in config.extra}
         # `transformers` looks for these ids here; this package reads them from config.json.
         for name in (
