@@ -72,7 +72,7 @@ def test_many_long_texts_warn_once(run, tmp_path):
         (["--lines", "file"], b"\n", "file, line 1: the text is empty"),
         (["--jsonl", "file"], b'{"text": "y"}\n', "file, line 1: must be"),
         (["--jsonl", "file"], b"{\n", "file, line 1: not JSON"),
-        (["--jsonl", "file"], b'{"document": "x", "a": NaN}', "file, line 1: holds NaN"),
+        (["--jsonl", "file"], b'{"document": "x", "a": NaN}', "file, line 1: contains NaN"),
         (["--jsonl", "file"], b'{"document": "x\\ud800"}', "a lone surrogate"),
     ],
 )

@@ -221,7 +221,7 @@ def test_mixed_precision_gives_finite_scores(config, policy, batch):
         ({"bad_words_ids": [[1], []]}, ValueError, "bad_words_ids contains an empty word"),
         ({"bad_words_ids": [7]}, ValueError, "bad_words_ids must contain ids"),
         ({"bad_words_ids": 7}, TypeError, "bad_words_ids=7 must be a list of lists"),
-        ({"temperature": 0.0}, ValueError, "temperature=0.0 must be above 0"),
+        ({"temperature": 0.0}, ValueError, "temperature=0.0 must be between"),
         ({"temperature": "hot"}, TypeError, "temperature='hot' must be a float"),
         ({"top_p": 1.2}, ValueError, "top_p=1.2 must be above 0 and at most 1"),
         ({"top_k": -1}, ValueError, "top_k=-1 must be at least 0"),
@@ -256,7 +256,7 @@ def test_mixed_precision_gives_finite_scores(config, policy, batch):
         (
             {"num_beams": 4, "num_beam_groups": 2, "diversity_penalty": -1.0},
             ValueError,
-            "diversity_penalty=-1.0 must be at least 0",
+            "diversity_penalty=-1.0 must be between 0",
         ),
         (
             {"use_cache": False, "output_attentions": True},

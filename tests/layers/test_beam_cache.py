@@ -27,12 +27,12 @@ def copying_cache(history):
     return keys, values
 
 
-@pytest.mark.parametrize("positions", [7, 150])
-@pytest.mark.parametrize("jit_compile", [False, True])
+# XLA compiles a step for every position outside of a loop, so it runs few.
+@pytest.mark.parametrize(("positions", "jit_compile"), [(7, False), (7, True), (100, False)])
 def test_beams_see_the_past_of_their_ancestors(positions, jit_compile):
     random = np.random.default_rng(positions)
     cache = BeamCache.empty(1, BATCH, BEAMS, HEADS, positions, WIDTH, tf.float32)
-    assert len(cache.layers[0]) == {7: 1, 150: 2}[positions]
+    assert len(cache.layers[0]) == {7: 1, 100: 2}[positions]
 
     @tf.function(jit_compile=jit_compile)
     def step(blocks, ancestors, parents, position, query, keys, values):
@@ -50,7 +50,7 @@ def test_beams_see_the_past_of_their_ancestors(positions, jit_compile):
         context, weights, blocks, ancestors = step(
             blocks, ancestors, parents, tf.constant(position), query, keys, values
         )
-        if position not in (0, 1, 6, 74, 75, 76, 149):
+        if position not in (0, 1, 6, 49, 50, 51, 99):
             continue
         own_keys, own_values = copying_cache(history)
         expected = attend(

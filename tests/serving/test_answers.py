@@ -57,7 +57,7 @@ def test_tensors_that_are_refused_take_no_memory(name):
 def test_a_shape_of_unknown_rank():
     proto = tensor(1, [], float_val=[1.0])
     proto.tensor_shape.unknown_rank = True
-    with pytest.raises(ValueError, match="not known"):
+    with pytest.raises(ValueError, match="not fully defined"):
         read_tensor(proto)
 
 

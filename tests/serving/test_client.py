@@ -118,7 +118,7 @@ def test_incomplete_answers(client, model):
 
 def test_incomplete_http_answers(model):
     with rest_server(model) as address, Client(address, MODEL) as client:
-        for fault, message in (("cut", "is cut off"), ("not json", "not a JSON object: <html>")):
+        for fault, message in (("cut", "ends too soon"), ("not json", "not a JSON object: <html>")):
             model.faults.append(fault)
             with pytest.raises(ServingError, match=message):
                 client.summarize(TEXTS[:1])

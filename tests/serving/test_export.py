@@ -50,7 +50,8 @@ print(json.dumps({"answers": answers, "others": others}))
 
 
 @pytest.fixture(scope="module")
-def expected(summarizer):
+def expected(summarizer, escaping_tokenizer):
+    summarizer = Summarizer(summarizer.model, escaping_tokenizer)
     return summarizer.summarize(TEXTS, batch_size=len(TEXTS), engine="graph", errors="keep")
 
 

@@ -114,7 +114,8 @@ def test_encode_returns_the_mean_of_the_encoder_states(served, summarizer, token
     assert (answer["states"][6] == 0).all()
 
 
-def test_tokenize_returns_the_ids_of_the_tokenizer(served, tokenizer):
+def test_tokenize_returns_the_ids_of_the_tokenizer(served, escaping_tokenizer):
+    tokenizer = escaping_tokenizer
     answer = served.call("tokenize", text=TEXTS)
     for text, ids, mask in zip(TEXTS, answer["input_ids"], answer["attention_mask"], strict=True):
         expected = tokenizer.truncate(tokenizer.encode(text), 48) if text.strip() else []

@@ -31,7 +31,7 @@ def test_what_is_no_run(tmp_path, name):
     file = tmp_path / "run" / name
     file.parent.mkdir(parents=True)
     file.write_text("x")
-    with pytest.raises(ValueError, match="no training run"):
+    with pytest.raises(ValueError, match="not a training run"):
         start(tmp_path / "run")
     assert file.read_text() == "x"
 

@@ -15,7 +15,7 @@ from tf_pegasus.config.model import PegasusConfig
 from tf_pegasus.layers.dense import PegasusDense
 from tf_pegasus.layers.stack import as_config
 from tf_pegasus.tokenizers.loading import has_tokenizer, load_tokenizer
-from tf_pegasus.utils.compat import all_layers, replace_weight
+from tf_pegasus.utils.compat import all_layers, cheap_weight_removal, replace_weight
 
 
 class TFPegasusPreTrainedModel(keras.Model):
@@ -221,9 +221,10 @@ class TFPegasusPreTrainedModel(keras.Model):
             )
         if self.is_quantized:
             raise ValueError("the model is quantized already")
-        for layer in all_layers(self):
-            if isinstance(layer, PegasusDense):
-                layer.quantize(mode)
+        with cheap_weight_removal():
+            for layer in all_layers(self):
+                if isinstance(layer, PegasusDense):
+                    layer.quantize(mode)
         embeddings = [stack.embed_tokens for stack in self.get_stacks().values()]
         for embedding in {id(embedding): embedding for embedding in embeddings}.values():
             embedding.to_int8()

@@ -2,6 +2,7 @@
 
 import numpy as np
 import tensorflow as tf
+import tensorflow_text  # noqa: F401  (registers the ops of the tokenizer)
 
 from tf_pegasus.serving.manifest import EXTRA, check, version_directory
 from tf_pegasus.serving.warmup import WARMUP_FILE, read_warmup_requests

@@ -101,12 +101,12 @@ def read_tensors(protos, limit):
 def _checked_shape(proto, dtype, limit):
     """The sizes of a shape, or ValueError if it has none or is too large."""
     if proto.unknown_rank:
-        raise ValueError("the shape is not known")
+        raise ValueError("the shape is not fully defined")
     if len(proto.dim) > _MAX_RANK:
         raise ValueError(f"the shape has {len(proto.dim)} dimensions, more than {_MAX_RANK}")
     shape = [dim.size for dim in proto.dim]
     if min(shape, default=0) < 0:
-        raise ValueError(f"the shape {shape} is not known")
+        raise ValueError(f"the shape {shape} is not fully defined")
     # Dimensions beside a 0 as well: numpy multiplies them.
     if math.prod(max(size, 1) for size in shape) * dtype.itemsize > limit:
         raise ValueError(f"the shape {shape} of {dtype} has more than {limit} bytes")

@@ -148,9 +148,7 @@ class RunDirectory(contextlib.ExitStack):
                     "or give another directory"
                 )
         elif self.path.exists() and not self._is_just_made():
-            raise ValueError(
-                f"output_dir={str(self.path)!r} has something in it that is no training run"
-            )
+            raise ValueError(f"output_dir={str(self.path)!r} is not empty, and not a training run")
 
     def _is_just_made(self):
         """Whether it is empty, or a training was killed before it wrote its arguments."""
