@@ -15,7 +15,7 @@ import tensorflow_text
 from helpers.serving import TEXTS, decoded
 from helpers.tiny import SENTENCES
 
-from tf_pegasus import export_saved_model
+from tf_pegasus import Summarizer, export_saved_model
 from tf_pegasus.serving import ServedModel
 from tf_pegasus.serving.manifest import versions
 
