@@ -37,7 +37,7 @@ def checked_json(status, content, redacted):
     if status != 200:
         raise ServingError(f"the server failed with {status}: {details}")
     if not is_object:
-        raise ServingError(f"the answer is no JSON object: {details}")
+        raise ServingError(f"the answer is not a JSON object: {details}")
     return answer
 
 
