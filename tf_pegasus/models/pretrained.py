@@ -225,9 +225,8 @@ class TFPegasusPreTrainedModel(keras.Model):
             for layer in all_layers(self):
                 if isinstance(layer, PegasusDense):
                     layer.quantize(mode)
-        embeddings = [stack.embed_tokens for stack in self.get_stacks().values()]
-        for embedding in {id(embedding): embedding for embedding in embeddings}.values():
-            embedding.to_int8()
+            # The stacks of a model share it.
+            self.get_input_embeddings().to_int8()
         self.clear_programs()
 
     @property
