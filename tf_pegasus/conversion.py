@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from tf_pegasus.checkpoints.formats import MAX_SHARD_SIZE
 from tf_pegasus.checkpoints.loading import common_dtype, find_source, open_with_config
-from tf_pegasus.checkpoints.names import EMBEDDINGS, POSITIONS
+from tf_pegasus.checkpoints.names import POSITIONS, embedding_names
 from tf_pegasus.config.model import PegasusConfig
 from tf_pegasus.models.conditional_generation import TFPegasusForConditionalGeneration
 from tf_pegasus.tokenizers.tokenizer_files import TOKENIZER_FILES
@@ -87,7 +87,7 @@ def describe(path: str | Path, **overrides: Any) -> CheckpointInfo:
         if name in POSITIONS:
             continue
         part = name.split(".")[1] if name.startswith("model.") else "head"
-        if name in EMBEDDINGS:
+        if name in embedding_names(config):
             # There is one embedding, which files may store several times.
             if counted_embedding:
                 continue

@@ -5,7 +5,14 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 
 from tf_pegasus.checkpoints.formats import FORMATS
-from tf_pegasus.checkpoints.names import EMBEDDINGS, LOGITS_BIAS, POSITIONS, embedding_name
+from tf_pegasus.checkpoints.names import (
+    EMBEDDINGS,
+    LM_HEAD,
+    LOGITS_BIAS,
+    POSITIONS,
+    embedding_name,
+    embedding_names,
+)
 from tf_pegasus.checkpoints.readers.weight_file import FLOAT_DTYPES, WeightFile
 from tf_pegasus.config.model import PegasusConfig
 
@@ -15,7 +22,10 @@ MOST_LAYERS = 256
 
 
 def expected_weights(
-    config: PegasusConfig, sides: Sequence[str] = ("encoder", "decoder"), has_bias: bool = True
+    config: PegasusConfig,
+    sides: Sequence[str] = ("encoder", "decoder"),
+    has_bias: bool = True,
+    has_head: bool = True,
 ) -> dict[str, tuple[int, ...]]:
     """Lists the weights of a model, as `huggingface_weights` does once it is built.
 
@@ -23,6 +33,7 @@ def expected_weights(
         config: `PegasusConfig`.
         sides: the stacks that it has, of `"encoder"` and `"decoder"`.
         has_bias: bool, whether it adds a bias to its logits.
+        has_head: bool, whether it computes logits.
 
     Returns:
         dict from Hugging Face name to shape, in Hugging Face's layout.
@@ -43,6 +54,8 @@ def expected_weights(
             expected |= {f"{prefix}.fc2.weight": (width, inner), f"{prefix}.fc2.bias": (width,)}
             expected |= _norm(f"{prefix}.final_layer_norm", width)
         expected |= _norm(f"model.{side}.layer_norm", width)
+    if has_head and not config.tie_word_embeddings:
+        expected[LM_HEAD] = (config.vocab_size, width)
     if has_bias:
         expected[LOGITS_BIAS] = (1, config.vocab_size)
     return expected
@@ -58,6 +71,7 @@ def match_weights(
     strict: bool | None,
     sides: Sequence[str],
     has_bias: bool,
+    has_head: bool = True,
 ) -> tuple[dict[str, str], dict[str, list[str]]]:
     """Compares a file's weights with what a configuration asks for.
 
@@ -66,7 +80,7 @@ def match_weights(
         file: `WeightFile`.
         strict: bool, whether missing and unexpected weights raise or warn; by default as the
             file's format has it.
-        sides, has_bias: see `expected_weights`.
+        sides, has_bias, has_head: see `expected_weights`.
 
     Returns:
         dict from the name of a weight that the file has to its name there, and a dict with
@@ -77,8 +91,8 @@ def match_weights(
             be far larger than its file. The message lists them.
     """
     _check_layers(config, file, sides)
-    expected = expected_weights(config, sides, has_bias)
-    found = {name: _stored_name(name, file) for name in expected}
+    expected = expected_weights(config, sides, has_bias, has_head)
+    found = {name: _stored_name(name, file, config) for name in expected}
     stored_names = {name: stored for name, stored in found.items() if stored is not None}
     wrong = [
         f"{name} has the shape {file.tensors[stored].shape}, the configuration asks for "
@@ -103,6 +117,14 @@ def match_weights(
     }
     problems = [f"{name} is missing" for name in info["missing_keys"]]
     problems += [f"{name} is unexpected" for name in info["unexpected_keys"]]
+    embedding = stored_names.get(embedding_name(sides))
+    if embedding is not None:
+        unused = _other_embeddings(config, file, embedding)
+        info["unexpected_keys"] += unused
+        problems += [_why_unused(name, embedding) for name in unused]
+        # What the TensorFlow reference computes, whose files never have a head.
+        if LM_HEAD in info["missing_keys"]:
+            stored_names[LM_HEAD] = embedding
     if problems:
         message = f"{file.label()} does not match the model: " + first_few(problems)
         if FORMATS[file.kind].strict if strict is None else strict:
@@ -142,10 +164,22 @@ def _check_missing(file, expected, missing: Iterable[str], message):
         raise ValueError(f"{message}: {size:,} bytes are missing, the file has {file.nbytes():,}")
 
 
-def _stored_name(name, file):
+def _stored_name(name, file, config):
     """Where the file has a weight: the one embedding may go under several names."""
-    names = (name, *EMBEDDINGS) if name in EMBEDDINGS else (name,)
+    same = embedding_names(config)
+    names = (name, *same) if name in same else (name,)
     return next((stored for stored in names if stored in file.tensors), None)
+
+
+def _other_embeddings(config, file, embedding):
+    """The names under which the file has an embedding that differs from the one that is used."""
+    names = [n for n in embedding_names(config) if n in file.tensors and n != embedding]
+    return [name for name in names if not file.same(name, embedding)]
+
+
+def _why_unused(name, embedding):
+    remedy = "; tie_word_embeddings=False would use it" if name == LM_HEAD else ""
+    return f"{name} differs from {embedding}, which is used in its place{remedy}"
 
 
 def _is_known(name, expected: Mapping[str, tuple[int, ...]], sides, has_bias):

@@ -86,7 +86,12 @@ def load_pretrained(
     file, config = open_with_config(source, config, keywords.config)
     dtype = dtype_policy(keywords.dtype, common_dtype(file))
     stored_names, info = match_weights(
-        config, file, strict, model_class.stack_names, model_class.has_logits_bias
+        config,
+        file,
+        strict,
+        model_class.stack_names,
+        model_class.has_logits_bias,
+        model_class.has_head,
     )
     errors: list[Exception] = []
     not_finite: list[str] = []

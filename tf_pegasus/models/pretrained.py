@@ -30,6 +30,7 @@ class TFPegasusPreTrainedModel(keras.Model):
 
     # What `checkpoints.expected` knows a model's weights by before it is built.
     stack_names: ClassVar[tuple[str, ...]] = ("encoder", "decoder")
+    has_head: ClassVar[bool] = False
     has_logits_bias: ClassVar[bool] = False
 
     def __init__(self, config, **kwargs):
@@ -70,11 +71,14 @@ class TFPegasusPreTrainedModel(keras.Model):
         return self.get_decoder().embed_tokens
 
     def get_output_embeddings(self):
-        """Returns the same embedding, because input and output are tied."""
-        return self.get_input_embeddings()
+        """Returns the table of logits: the same embedding, unless the output is not tied to it."""
+        head = getattr(self, "lm_head", None)
+        return self.get_input_embeddings() if head is None else head
 
     def set_input_embeddings(self, value):
-        """Replaces the embeddings by others with any number of rows; they stay tied.
+        """Replaces the embeddings by others with any number of rows.
+
+        Input and output stay tied; an output that is not tied only gets as many rows.
 
         Args:
             value: float `(rows, d_model)`, or a layer with such `embeddings`.
@@ -82,6 +86,13 @@ class TFPegasusPreTrainedModel(keras.Model):
         Raises:
             ValueError: if the width is not `d_model`.
         """
+        self._set_embeddings(self.get_input_embeddings(), value)
+
+    def set_output_embeddings(self, value):
+        """Replaces the table of logits; see `set_input_embeddings`."""
+        self._set_embeddings(self.get_output_embeddings(), value)
+
+    def _set_embeddings(self, table, value):
         value = getattr(value, "embeddings", value)
         value = tf.convert_to_tensor(getattr(value, "value", value))
         if value.shape.rank != 2 or value.shape[1] != self.config.d_model:
@@ -90,9 +101,13 @@ class TFPegasusPreTrainedModel(keras.Model):
                 f"{self.config.d_model})"
             )
         self.resize_token_embeddings(value.shape[0])
-        self.get_input_embeddings().embeddings.assign(value)
+        table.embeddings.assign(value)
 
-    set_output_embeddings = set_input_embeddings
+    def _embeddings(self):
+        """Returns the tables of input and output, which are usually the same."""
+        return {
+            id(t): t for t in (self.get_input_embeddings(), self.get_output_embeddings())
+        }.values()
 
     def get_bias(self):
         """Returns the output's biases by name, or None if the model has none."""
@@ -116,7 +131,7 @@ class TFPegasusPreTrainedModel(keras.Model):
         self.final_logits_bias.assign(bias)
 
     def resize_token_embeddings(self, new_num_tokens=None):
-        """Changes the size of the vocabulary, in the embedding and in the output bias.
+        """Changes the size of the vocabulary, in the embedding and in the output.
 
         Remaining rows keep their values; new ones are initialized like those of an untrained
         model, with a bias of 0. Compile the model afterwards, not before.
@@ -135,7 +150,8 @@ class TFPegasusPreTrainedModel(keras.Model):
             return embedding
         # Checks the new size against the ids in the configuration.
         PegasusConfig.from_dict(self.config.to_dict(), vocab_size=new_num_tokens)
-        embedding.resize(new_num_tokens)
+        for table in self._embeddings():
+            table.resize(new_num_tokens)
         if self.get_bias() is not None:
             bias = self.final_logits_bias.value[:, :new_num_tokens]
             missing = new_num_tokens - bias.shape[1]
@@ -225,8 +241,9 @@ class TFPegasusPreTrainedModel(keras.Model):
             for layer in all_layers(self):
                 if isinstance(layer, PegasusDense):
                     layer.quantize(mode)
-            # The stacks of a model share it.
-            self.get_input_embeddings().to_int8()
+            # The stacks of a model share one.
+            for table in self._embeddings():
+                table.to_int8()
         self.clear_programs()
 
     @property

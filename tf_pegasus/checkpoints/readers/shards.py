@@ -43,6 +43,12 @@ class ShardedWeights(WeightFile):
             for name, info in file.tensors.items():
                 self.add(name, info.shape, info.dtype, (file, name))
 
+    def same(self, name, other):
+        file, _ = self._stored[name].place
+        if file is self._stored[other].place[0]:
+            return file.same(name, other)
+        return super().same(name, other)
+
     def _load(self, place):
         file, name = place
         return file.read(name)

@@ -94,6 +94,14 @@ class WeightFile:
             raise self.damaged(f"{name}: {_reason(error)}") from error
         return value.T if stored.transposed else value
 
+    def same(self, name: str, other: str) -> bool:
+        """Whether two tensors are equal; those at one place in the file are not read."""
+        if self._stored[name] == self._stored[other]:
+            return True
+        return self.tensors[name] == self.tensors[other] and np.array_equal(
+            self.read(name), self.read(other)
+        )
+
     def add(
         self, name: str, shape: Iterable[int], dtype: Any, place: Any, transposed: bool = False
     ) -> None:
