@@ -42,16 +42,17 @@ def convert(
     """
     with new_directory_atomically(destination) as temporary:
         found = find_source(source, HubOptions(revision=revision))
+        directory = found.existing_directory()
         model = TFPegasusForConditionalGeneration.from_pretrained(
-            found.prefix or found.directory, **overrides
+            found.prefix or directory, **overrides
         )
         dtype = dtype or common_dtype(found.open())
         # The tokenizer's files are copied unchanged.
         model.tokenizer = None
         model.save_pretrained(temporary, dtype, weights_format, max_shard_size)
         for name in TOKENIZER_FILES:
-            if (found.directory / name).is_file():
-                shutil.copy(found.directory / name, temporary / name)
+            if (directory / name).is_file():
+                shutil.copy(directory / name, temporary / name)
 
 
 class CheckpointInfo(NamedTuple):

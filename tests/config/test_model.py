@@ -112,6 +112,22 @@ def test_custom_keys(tmp_path):
             PegasusConfig(extra={name: 64})
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "remedy"),
+    [
+        ("id2label", {0: "a"}, "there is no classification head"),
+        ("pruned_heads", {0: [1]}, r"call prune_heads\(\) of the model"),
+        ("tie_encoder_decoder", True, "encoder and decoder have weights of their own"),
+    ],
+)
+def test_keys_without_effect_are_kept_in_files_and_refused_as_arguments(name, value, remedy):
+    with pytest.raises(TypeError, match=f"{name}=.* has no effect: {remedy}"):
+        PegasusConfig(**{name: value})
+    with pytest.raises(TypeError, match=f"{name}=.* has no effect"):
+        PegasusConfig.from_dict({}, **{name: value})
+    assert PegasusConfig.from_dict({name: value}).extra == {name: value}
+
+
 def test_a_misspelled_key_of_a_file_is_kept_with_one_warning(tmp_path):
     values = {"d_modl": 64, "encoder_layer": 2, "colour": "blue", "min_p": 0.1}
     with pytest.warns(

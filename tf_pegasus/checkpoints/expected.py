@@ -4,7 +4,6 @@ import math
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 
-from tf_pegasus.checkpoints.formats import FORMATS
 from tf_pegasus.checkpoints.names import (
     EMBEDDINGS,
     LM_HEAD,
@@ -72,7 +71,8 @@ def match_weights(
     sides: Sequence[str],
     has_bias: bool,
     has_head: bool = True,
-) -> tuple[dict[str, str], dict[str, list[str]]]:
+    ignore_mismatched_sizes: bool = False,
+) -> tuple[dict[str, str], dict[str, list]]:
     """Compares a file's weights with what a configuration asks for.
 
     Args:
@@ -81,10 +81,13 @@ def match_weights(
         strict: bool, whether missing and unexpected weights raise or warn; by default as the
             file's format has it.
         sides, has_bias, has_head: see `expected_weights`.
+        ignore_mismatched_sizes: bool, whether weights of another shape are left out with a
+            warning, or raise.
 
     Returns:
         dict from the name of a weight that the file has to its name there, and a dict with
-        `missing_keys` and `unexpected_keys`.
+        `missing_keys`, `unexpected_keys` and `mismatched_keys`, of which the last has tuples of
+        the name, the shape in the file and the shape that is asked for.
 
     Raises:
         ValueError: weights are missing or unexpected, or of another shape; or the model would
@@ -94,29 +97,36 @@ def match_weights(
     expected = expected_weights(config, sides, has_bias, has_head)
     found = {name: _stored_name(name, file, config) for name in expected}
     stored_names = {name: stored for name, stored in found.items() if stored is not None}
-    wrong = [
-        f"{name} has the shape {file.tensors[stored].shape}, the configuration asks for "
-        f"{expected[name]}"
+    mismatched = [
+        (name, file.tensors[stored].shape, expected[name])
         for name, stored in stored_names.items()
         if file.tensors[stored].shape != expected[name]
     ]
-    wrong += [
+    shapes = [
+        f"{name} has the shape {stored}, the configuration asks for {asked}"
+        for name, stored, asked in mismatched
+    ]
+    dtypes = [
         f"{stored} has the dtype {file.tensors[stored].dtype}, weights are floating-point numbers"
         for stored in stored_names.values()
         if file.tensors[stored].dtype not in FLOAT_DTYPES
     ]
+    wrong = dtypes if ignore_mismatched_sizes else shapes + dtypes
     if wrong:
         raise ValueError(f"{file.label()} does not fit: " + first_few(wrong))
     _check_positions(config, file, sides)
-    info = {
+    info: dict[str, list] = {
         # A bare model's file has no bias: it stays the zeros that it is when untrained.
         "missing_keys": [n for n in expected if n not in stored_names and n != LOGITS_BIAS],
         "unexpected_keys": [
             name for name in file.tensors if not _is_known(name, expected, sides, has_bias)
         ],
+        "mismatched_keys": mismatched,
     }
     problems = [f"{name} is missing" for name in info["missing_keys"]]
     problems += [f"{name} is unexpected" for name in info["unexpected_keys"]]
+    for name, _, _ in mismatched:
+        del stored_names[name]
     embedding = stored_names.get(embedding_name(sides))
     if embedding is not None:
         unused = _other_embeddings(config, file, embedding)
@@ -125,13 +135,22 @@ def match_weights(
         # What the TensorFlow reference computes, whose files never have a head.
         if LM_HEAD in info["missing_keys"]:
             stored_names[LM_HEAD] = embedding
-    if problems:
-        message = f"{file.label()} does not match the model: " + first_few(problems)
-        if FORMATS[file.kind].strict if strict is None else strict:
-            raise ValueError(message)
-        _check_missing(file, expected, info["missing_keys"], message)
-        warnings.warn(message, stacklevel=5)
+    new = [*info["missing_keys"], *(name for name, _, _ in mismatched)]
+    _check_new(file, expected, new, problems + shapes)
+    _report(file, strict, problems, shapes)
     return stored_names, info
+
+
+def _report(file, strict, problems, shapes):
+    """Raises or warns about weights that do not match; `shapes` only warn."""
+    if not problems and not shapes:
+        return
+    message = f"{file.label()} does not match the model: "
+    is_strict = file.is_strict if strict is None else strict
+    if problems and is_strict:
+        raise ValueError(message + first_few(problems))
+    shapes = [f"{problem}, and starts anew" for problem in shapes]
+    warnings.warn(message + first_few(problems + shapes), stacklevel=6)
 
 
 def _check_layers(config, file, sides):
@@ -157,11 +176,14 @@ def _check_positions(config, file, sides):
         )
 
 
-def _check_missing(file, expected, missing: Iterable[str], message):
-    """Raises where what is missing is much larger than the file."""
-    size = sum(4 * math.prod(expected[name]) for name in missing)
+def _check_new(file, expected, names: Iterable[str], problems):
+    """Raises where what the file does not have is much larger than the file."""
+    size = sum(4 * math.prod(expected[name]) for name in names)
     if size > _FREE_BYTES + file.nbytes():
-        raise ValueError(f"{message}: {size:,} bytes are missing, the file has {file.nbytes():,}")
+        raise ValueError(
+            f"{file.label()} does not match the model: {first_few(problems)}: {size:,} bytes are "
+            f"missing, the file has {file.nbytes():,}"
+        )
 
 
 def _stored_name(name, file, config):

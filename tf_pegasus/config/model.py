@@ -15,7 +15,7 @@ from tf_pegasus.config.base import (
     number,
     with_suggestion,
 )
-from tf_pegasus.config.foreign_keys import TRANSFORMERS_KEYS
+from tf_pegasus.config.foreign_keys import REFUSED_KEYS, TRANSFORMERS_KEYS
 from tf_pegasus.config.generation import GenerationConfig
 from tf_pegasus.config.presets import preset_values
 
@@ -161,6 +161,8 @@ class PegasusConfig(Options):
                         "they are names of the same value, give only one"
                     )
         for name in keywords:
+            if name in REFUSED_KEYS:
+                raise TypeError(f"{name}={keywords[name]!r} has no effect: {REFUSED_KEYS[name]}")
             if name not in self.foreign_keys:
                 known = (*names, *self.attribute_map, *self.foreign_keys)
                 message = f"unknown configuration value {name!r} (pass custom keys as extra={{}})"

@@ -1,6 +1,7 @@
 """The base class of all models: configuration, embeddings, saving and loading."""
 
 import copy
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -320,11 +321,12 @@ class TFPegasusPreTrainedModel(keras.Model):
     @classmethod
     def from_pretrained(
         cls,
-        path: str | Path,
+        path: str | Path | None,
         strict: bool | None = None,
         dtype: Any = None,
         config: PegasusConfig | dict[str, Any] | None = None,
         *,
+        state_dict: Mapping[str, Any] | None = None,
         output_loading_info: bool = False,
         **keywords: Any,
     ) -> Any:
@@ -339,7 +341,8 @@ class TFPegasusPreTrainedModel(keras.Model):
         Args:
             path: path of a directory; or the prefix of a TF1 checkpoint, such as
                 `"dir/model.ckpt-1500000"`; otherwise the name of a repository on the Hugging
-                Face hub, such as `"google/pegasus-xsum"`.
+                Face hub, such as `"google/pegasus-xsum"`. None if `config` and `state_dict` are
+                given.
             strict: bool, whether missing and unexpected weights raise or warn; by default
                 they raise for safetensors files and warn for others. NaN or infinite weights
                 raise if it is True, and warn by default.
@@ -348,20 +351,25 @@ class TFPegasusPreTrainedModel(keras.Model):
                 all its weights have the same one. By default Keras' global policy.
             config: `PegasusConfig` or dict; by default the directory's `config.json`, or for
                 authors' checkpoints what can be derived from their weights.
+            state_dict: dict from Hugging Face name to array (or PyTorch tensor), used instead of
+                the weights at `path`.
             output_loading_info: bool, whether to also return the names that did not match.
             **keywords: configuration values and generation options to replace; and:
                 revision, token, cache_dir, force_download, proxies, local_files_only,
                 subfolder: see `tf_pegasus.utils.hub.HubOptions`;
                 use_safetensors: bool, True accepts only safetensors files, False none of them;
                 torch_dtype: `transformers`' name for `dtype`;
-                from_pt, from_tf, from_flax, low_cpu_mem_usage, device_map,
-                trust_remote_code: arguments of `transformers` that have no effect here (see
-                    `tf_pegasus.checkpoints.keywords.WITHOUT_MEANING` for the reasons).
+                ignore_mismatched_sizes: bool, whether weights of another shape than the
+                    configuration's start anew, with a warning;
+                from_pt, from_tf, from_flax, low_cpu_mem_usage, device_map, attn_implementation,
+                resume_download, trust_remote_code: arguments of `transformers` that have no
+                    effect here (see `tf_pegasus.checkpoints.keywords.WITHOUT_MEANING` for the
+                    reasons).
 
         Returns:
             The model, with weights in the policy's variable dtype. Its `tokenizer` is that of the
             directory, or None if there is none. With `output_loading_info`, a tuple of the model
-            and a dict with `missing_keys` and `unexpected_keys`.
+            and a dict with `missing_keys`, `unexpected_keys` and `mismatched_keys`.
 
         Raises:
             FileNotFoundError: if the directory, the repository or a file does not exist.
@@ -370,8 +378,10 @@ class TFPegasusPreTrainedModel(keras.Model):
             ImportError: if a reader or the hub needs an extra that is not installed.
         """
         sorted_keywords = split_keywords(dtype, keywords, generates=hasattr(cls, "generate"))
-        source = find_source(path, sorted_keywords.hub, sorted_keywords.formats)
+        hub, formats = sorted_keywords.hub, sorted_keywords.formats
+        source = find_source(path, hub, formats, state_dict)
         model, info = load_pretrained(cls, source, strict, config, sorted_keywords)
         directory = source.directory
-        model.tokenizer = load_tokenizer(directory) if has_tokenizer(directory) else None
+        if directory is not None and has_tokenizer(directory):
+            model.tokenizer = load_tokenizer(directory)
         return (model, info) if output_loading_info else model

@@ -35,6 +35,7 @@ class ShardedWeights(WeightFile):
 
     def __init__(self, files: Sequence[WeightFile]):
         self.kind = files[0].kind
+        self.is_strict = files[0].is_strict
         self._files = files
         super().__init__([path for file in files for path in file.paths])
 
