@@ -103,7 +103,7 @@ class TFPegasusForConditionalGeneration(
         """
         is_bare = decoder_input_ids is None and decoder_inputs_embeds is None
         if labels is not None:
-            labels = ignore_padding(as_ids("labels", labels), self.config.pad_token_id)
+            labels = self.counted_labels(as_ids("labels", labels))
             if is_bare:
                 decoder_input_ids = self.prepare_decoder_input_ids_from_labels(labels)
         elif is_bare:
@@ -141,6 +141,9 @@ class TFPegasusForConditionalGeneration(
         )
 
     decode.__doc__ = EncodeDecodeMixin.decode.__doc__
+
+    def counted_labels(self, labels):
+        return ignore_padding(labels, self.config.pad_token_id)
 
     def clear_programs(self):
         super().clear_programs()
