@@ -186,6 +186,17 @@ def shared_embedding(config):
     return embedding
 
 
+def output_head(config):
+    """Returns the table of logits that `config` describes, built; None if it is the embedding."""
+    if config.tie_word_embeddings:
+        return None
+    head = PegasusSharedEmbedding(
+        config.vocab_size, config.d_model, config.init_std, None, dtype="float32", name="lm_head"
+    )
+    head.build()
+    return head
+
+
 def padding_mask(attention_mask, name="attention_mask", length=None):
     """Converts `(batch, keys)`, nonzero for tokens to attend to, to bool `(batch, 1, 1, keys)`."""
     if attention_mask is None:

@@ -81,10 +81,7 @@ class PegasusTokenizer(PegasusTokenizerBase):
             StoredToken(spelling(token), int(index), is_special(token))
             for index, token in (added_tokens_decoder or {}).items()
         )
-        try:
-            super().__init__(checked, added)
-        except ValueError as error:
-            raise ValueError(f"{self.vocab_file!r}: {error}") from error
+        super().__init__(checked, added)
 
     def __getstate__(self) -> dict[str, Any]:
         # sentencepiece would forget the options of sampling.

@@ -37,6 +37,8 @@ class TokenTableMixin(NamedTokensMixin):
     def _start_table(self) -> None:
         self._added: dict[str, int] = {}
         self._added_special: set[str] = set()
+        # Counted, because the length is needed for each id that is looked up.
+        self._new_ids = 0
         self._update_tables()
 
     def restore_added_tokens(self, tokens: Iterable[StoredToken]) -> None:
@@ -49,7 +51,6 @@ class TokenTableMixin(NamedTokensMixin):
         for token in sorted(tokens, key=lambda token: token.token_id):
             if token.content not in self._spelled:
                 new.setdefault(token.content, token)
-        check_added(len(new))
         # All at once, because each call rebuilds the pattern that finds them in a text.
         self.add_tokens(list(new))
         for content, token in new.items():
@@ -68,7 +69,7 @@ class TokenTableMixin(NamedTokensMixin):
 
     def __len__(self) -> int:
         """Returns the number of ids, including added ones, for `resize_token_embeddings`."""
-        return self.vocab_size + sum(index >= self.vocab_size for index in self._added.values())
+        return self.vocab_size + self._new_ids
 
     def get_vocab(self) -> dict[str, int]:
         """Returns a dict from token to id, for all ids."""
@@ -111,23 +112,29 @@ class TokenTableMixin(NamedTokensMixin):
             `model.resize_token_embeddings(len(tokenizer))`.
 
         Raises:
-            ValueError: if a token is empty or not a str, or has `single_word=True`.
+            ValueError: if a token is empty or not a str, or has `single_word=True`; or if there
+                would be more added tokens than are supported.
         """
-        before = len(self)
+        before = self._new_ids
         given: list[Any] = [new_tokens]
         if isinstance(new_tokens, Iterable) and not isinstance(new_tokens, str):
             given = list(new_tokens)
-        spellings = [spelling(token) for token in given]
-        for token in spellings:
+        tokens = [spelling(token) for token in given]
+        for token in tokens:
             check_spelling(token)
-        for token, source in zip(spellings, given, strict=True):
-            if token not in self._spelled and token not in self._added:
-                piece = self._piece_id(token)
-                self._added[token] = len(self) if piece is None else piece
-            if (special_tokens or is_special(source)) and token in self._added:
-                self._added_special.add(token)
+        new = [token for token in dict.fromkeys(tokens) if token not in self._spelled]
+        check_added(len(self._added) + len(new))
+        for token in new:
+            piece = self._piece_id(token)
+            self._added[token] = len(self) if piece is None else piece
+            self._new_ids += piece is None
+        self._added_special.update(
+            token
+            for token, source in zip(tokens, given, strict=True)
+            if (special_tokens or is_special(source)) and token in self._added
+        )
         self._update_tables()
-        return len(self) - before
+        return self._new_ids - before
 
     def add_special_tokens(
         self, special_tokens_dict: Mapping[str, str | AddedToken | Sequence[str | AddedToken]]

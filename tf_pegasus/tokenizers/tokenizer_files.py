@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 from tf_pegasus.config.base import check_names
 from tf_pegasus.tokenizers.added_token import AddedToken, is_special, spelling
 from tf_pegasus.tokenizers.options import TOKENIZER_CONFIG_FILE, TokenizerOptions
-from tf_pegasus.tokenizers.special_tokens import check_added, special_tokens
+from tf_pegasus.tokenizers.special_tokens import special_tokens
 from tf_pegasus.tokenizers.token_table import TokenTableMixin
 from tf_pegasus.tokenizers.tokenizer_json import TOKENIZER_FILE, StoredToken, read_tokenizer_json
 from tf_pegasus.utils.files import read_json_object, write_json_atomically
@@ -94,21 +94,23 @@ class TokenizerFilesMixin(TokenTableMixin):
         config = TokenizerOptions.known_values(roles) | TokenizerOptions.known_values(stored)
         if stored.get("sp_model_kwargs"):
             config["sp_model_kwargs"] = stored["sp_model_kwargs"]
+        values = {**config, **overrides}
+        make: Callable[..., Self] = cls
         try:
             additional = _additional_special_tokens(stored, roles)
             tokens = _added_tokens(directory, stored, additional)
+            if vocabulary.name == VOCAB_FILE and "added_tokens_decoder" not in stored:
+                tokens += _tokens_of_json(directory / TOKENIZER_FILE, values)
+            # Those of the keyword follow the tokens of the files, which keep their ids.
+            values["additional_special_tokens"] = [
+                *additional,
+                *(overrides.get("additional_special_tokens") or ()),
+            ]
+            return make(vocabulary, added_tokens_decoder=_as_decoder(tokens), **values)
         except ValueError as error:
+            if str(directory) in str(error):
+                raise
             raise ValueError(f"{str(directory)!r}: {error}") from error
-        values = {**config, **overrides}
-        if vocabulary.name == VOCAB_FILE and "added_tokens_decoder" not in stored:
-            tokens += _tokens_of_json(directory / TOKENIZER_FILE, values)
-        # Those of the keyword follow the tokens of the files, which keep their ids.
-        values["additional_special_tokens"] = [
-            *additional,
-            *(overrides.get("additional_special_tokens") or ()),
-        ]
-        make: Callable[..., Self] = cls
-        return make(vocabulary, added_tokens_decoder=_as_decoder(tokens), **values)
 
 
 def find_vocabulary(directory: Path, names: tuple[str, ...] = (VOCAB_FILE, TOKENIZER_FILE)) -> Path:
@@ -132,7 +134,6 @@ def _additional_special_tokens(stored, roles):
         for key in ("additional_special_tokens", "extra_special_tokens"):
             tokens = values.get(key) or ()
             tokens = tokens.values() if isinstance(tokens, dict) else tokens
-            check_added(len(tokens))
             additional.update(dict.fromkeys(map(spelling, tokens)))
     return list(additional)
 
@@ -143,7 +144,6 @@ def _added_tokens(directory, stored, additional):
     by_index: dict[int, Any] = {}
     decoder = stored.get("added_tokens_decoder") or {}
     for values in (decoder, _optional_json(directory / ADDED_TOKENS_FILE)):
-        check_added(len(values))
         for key, value in values.items():
             token, index = (key, value) if isinstance(value, int) else (value, key)
             if not str(index).isdigit():
