@@ -206,16 +206,25 @@ class Options:
             ValueError: if a value is out of range; the message names field, value and bounds.
         """
         for field in dataclasses.fields(self):
-            metadata = dict(field.metadata)
-            check: Callable | None = metadata.pop("check", None)
             value = getattr(self, field.name)
-            if check is None or (metadata.pop("optional") and value is None):
-                continue
-            kept = check(field.name, value, **metadata)
+            kept = self.checked(field, value)
             if kept is not value:
                 # Not by assignment, which frozen dataclasses refuse.
                 object.__setattr__(self, field.name, kept)
         self._check_together()
+
+    @staticmethod
+    def checked(field: dataclasses.Field, value: Any) -> Any:
+        """Returns the value to store in a field.
+
+        Raises:
+            TypeError, ValueError: see `validate`.
+        """
+        metadata = dict(field.metadata)
+        check: Callable | None = metadata.pop("check", None)
+        if check is None or (metadata.pop("optional") and value is None):
+            return value
+        return check(field.name, value, **metadata)
 
     def _check_together(self) -> None:
         """Checks constraints that involve several fields."""
