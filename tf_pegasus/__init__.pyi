@@ -25,6 +25,8 @@ from .models.causal_lm import TFPegasusForCausalLM as TFPegasusForCausalLM
 from .models.conditional_generation import (
     TFPegasusForConditionalGeneration as TFPegasusForConditionalGeneration,
 )
+from .models.metrics import Perplexity as Perplexity
+from .models.metrics import TokenAccuracy as TokenAccuracy
 from .serving.export import export_saved_model as export_saved_model
 from .summarization.summarize import Summary as Summary
 from .summarizer import Summarizer as Summarizer

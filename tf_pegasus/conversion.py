@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from tf_pegasus.checkpoints.formats import MAX_SHARD_SIZE
 from tf_pegasus.checkpoints.loading import common_dtype, find_source, open_with_config
-from tf_pegasus.checkpoints.names import EMBEDDINGS, POSITIONS
+from tf_pegasus.checkpoints.names import POSITIONS, embedding_names
 from tf_pegasus.config.model import PegasusConfig
 from tf_pegasus.models.conditional_generation import TFPegasusForConditionalGeneration
 from tf_pegasus.tokenizers.tokenizer_files import TOKENIZER_FILES
@@ -42,16 +42,17 @@ def convert(
     """
     with new_directory_atomically(destination) as temporary:
         found = find_source(source, HubOptions(revision=revision))
+        directory = found.existing_directory()
         model = TFPegasusForConditionalGeneration.from_pretrained(
-            found.prefix or found.directory, **overrides
+            found.prefix or directory, **overrides
         )
         dtype = dtype or common_dtype(found.open())
         # The tokenizer's files are copied unchanged.
         model.tokenizer = None
         model.save_pretrained(temporary, dtype, weights_format, max_shard_size)
         for name in TOKENIZER_FILES:
-            if (found.directory / name).is_file():
-                shutil.copy(found.directory / name, temporary / name)
+            if (directory / name).is_file():
+                shutil.copy(directory / name, temporary / name)
 
 
 class CheckpointInfo(NamedTuple):
@@ -87,7 +88,7 @@ def describe(path: str | Path, **overrides: Any) -> CheckpointInfo:
         if name in POSITIONS:
             continue
         part = name.split(".")[1] if name.startswith("model.") else "head"
-        if name in EMBEDDINGS:
+        if name in embedding_names(config):
             # There is one embedding, which files may store several times.
             if counted_embedding:
                 continue

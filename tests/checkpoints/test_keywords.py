@@ -9,6 +9,8 @@ from helpers.weights import assert_same_weights
 
 from tf_pegasus import TFPegasusForConditionalGeneration, TFPegasusModel
 from tf_pegasus.checkpoints.keywords import WITHOUT_MEANING, dtype_policy
+from tf_pegasus.checkpoints.names import huggingface_weights
+from tf_pegasus.checkpoints.readers.state_dict import as_array
 
 load = TFPegasusForConditionalGeneration.from_pretrained
 
@@ -113,6 +115,69 @@ def test_values_and_options_have_an_effect(directory):
     options = loaded.generation_config
     assert (options.num_beams, options.forced_eos_token_id) == (4, None)
     assert "num_beams" not in loaded.config.to_dict()
+
+
+def test_weights_of_another_shape_start_anew(directory, model):
+    with pytest.raises(ValueError, match=r"shared\.weight has the shape \(60, 16\)"):
+        load(directory, vocab_size=70)
+    message = r"shared\.weight has the shape \(60, 16\), the configuration asks for \(70, 16\), and"
+    with pytest.warns(UserWarning, match=message):
+        loaded, info = load(
+            directory, vocab_size=70, ignore_mismatched_sizes=True, output_loading_info=True
+        )
+    assert info["mismatched_keys"] == [
+        ("model.shared.weight", (60, 16), (70, 16)),
+        ("final_logits_bias", (1, 60), (1, 70)),
+    ]
+    assert info["missing_keys"] == info["unexpected_keys"] == []
+    assert 0 < np.std(loaded.model.shared.embeddings) < 0.1
+    np.testing.assert_array_equal(
+        loaded.model.encoder.layer_norm.gamma, model.model.encoder.layer_norm.gamma
+    )
+    # Other differences still raise.
+    with pytest.raises(ValueError, match=r"layers\.1\..* is missing"):
+        load(directory, vocab_size=70, encoder_layers=2, ignore_mismatched_sizes=True)
+    with pytest.raises(ValueError, match="bytes are missing, the file has"):
+        load(directory, vocab_size=10**8, ignore_mismatched_sizes=True)
+    with pytest.raises(TypeError, match="ignore_mismatched_sizes='yes' must be a bool"):
+        load(directory, ignore_mismatched_sizes="yes")
+
+
+def test_weights_in_memory(directory, model):
+    arrays = {
+        w.name: np.transpose(w.variable) if w.transposed else w.variable
+        for w in huggingface_weights(model)
+    }
+    assert_same_weights(load(None, config=model.config, state_dict=arrays), model)
+    # They take the place of the file's; configuration and options come from the directory.
+    arrays["model.encoder.layer_norm.bias"] = tf.ones(16)
+    loaded = load(directory, state_dict=arrays)
+    assert np.all(loaded.model.encoder.layer_norm.beta == 1)
+    with pytest.warns(UserWarning, match=r"state_dict does not match .*norm\.bias is missing"):
+        load(directory, state_dict={n: a for n, a in arrays.items() if "norm.bias" not in n})
+    with pytest.raises(ValueError, match="path=None: give config and state_dict"):
+        load(None, state_dict=arrays)
+    with pytest.raises(ValueError, match="path=None: give config and state_dict"):
+        load(None, config=model.config)
+    with pytest.raises(TypeError, match=r"state_dict=\[\] must be a dict"):
+        load(None, config=model.config, state_dict=[])
+    with pytest.raises(TypeError, match=r"state_dict\['a'\]=\{1\} must be an array"):
+        load(None, config=model.config, state_dict={"a": {1}})
+
+
+def test_tensors_of_pytorch_are_read():
+    class Tensor:
+        dtype = "torch.bfloat16"
+
+        def detach(self):
+            return self
+
+        cpu = detach
+
+        def float(self):
+            return np.ones(2, "float32")
+
+    np.testing.assert_array_equal(as_array("a", Tensor()), [1, 1])
 
 
 def test_configurations_of_a_wrong_type(directory):

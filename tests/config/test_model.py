@@ -67,7 +67,9 @@ def test_writes_every_field_with_sorted_keys(tmp_path):
     written = (tmp_path / "config.json").read_text()
     values = {
         **PUBLISHED_DEFAULTS,
+        "bos_token_id": None,
         "dropout": 0,
+        "is_decoder": False,
         "label_smoothing": 0.0,
         "layer_norm_epsilon": 1e-5,
         "model_type": "pegasus",
@@ -77,6 +79,7 @@ def test_writes_every_field_with_sorted_keys(tmp_path):
         "output_hidden_states": False,
         "position_embedding_type": "huggingface",
         "return_dict": True,
+        "tie_word_embeddings": True,
     }
     assert written == json.dumps(values, indent=2, sort_keys=True) + "\n"
 
@@ -90,9 +93,9 @@ def test_unknown_keywords_are_refused():
     with pytest.raises(TypeError, match="'colour'"):
         PegasusConfig(colour="blue")
     with pytest.raises(
-        TypeError, match="30 positional arguments were given, at most 29 are accepted"
+        TypeError, match="33 positional arguments were given, at most 32 are accepted"
     ):
-        PegasusConfig(*PUBLISHED_DEFAULTS.values(), *[None] * 7)
+        PegasusConfig(*PUBLISHED_DEFAULTS.values(), *[None] * 10)
     with pytest.raises(TypeError, match="vocab_size was given both by position and by name"):
         PegasusConfig(60, vocab_size=60)
 
@@ -107,6 +110,22 @@ def test_custom_keys(tmp_path):
     for name in ("d_model", "hidden_size"):
         with pytest.raises(ValueError, match=f"extra contains '{name}', which is a field"):
             PegasusConfig(extra={name: 64})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "remedy"),
+    [
+        ("id2label", {0: "a"}, "there is no classification head"),
+        ("pruned_heads", {0: [1]}, r"call prune_heads\(\) of the model"),
+        ("tie_encoder_decoder", True, "encoder and decoder have weights of their own"),
+    ],
+)
+def test_keys_without_effect_are_kept_in_files_and_refused_as_arguments(name, value, remedy):
+    with pytest.raises(TypeError, match=f"{name}=.* has no effect: {remedy}"):
+        PegasusConfig(**{name: value})
+    with pytest.raises(TypeError, match=f"{name}=.* has no effect"):
+        PegasusConfig.from_dict({}, **{name: value})
+    assert PegasusConfig.from_dict({name: value}).extra == {name: value}
 
 
 def test_a_misspelled_key_of_a_file_is_kept_with_one_warning(tmp_path):

@@ -33,7 +33,6 @@ class CheckpointFormat:
         shardable: bool, whether saving splits large files; reading accepts shards of all
             formats but the authors', whose writer has its own kind of shards.
         has_positions: bool, whether files contain the position tables, which are constants.
-        strict: bool, whether missing and unexpected weights raise or warn by default.
     """
 
     name: str
@@ -44,7 +43,6 @@ class CheckpointFormat:
     fetched: tuple[str, ...]
     shardable: bool = False
     has_positions: bool = True
-    strict: bool = False
 
     def find(self, directory: Path) -> Path | None:
         """Returns the path of the weights in this format in a directory, or None.
@@ -93,7 +91,6 @@ _FORMATS = (
         files=r"model(-\d+-of-\d+)?\.safetensors(\.index\.json)?",
         fetched=("*.safetensors",),
         shardable=True,
-        strict=True,
     ),
     CheckpointFormat(
         name="bin",

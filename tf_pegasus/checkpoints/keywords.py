@@ -22,9 +22,15 @@ WITHOUT_MEANING = {
     "from_tf": "the name of a file determines its format",
     "from_flax": "the name of a file determines its format",
     "low_cpu_mem_usage": "weights are always read one at a time, directly into the variables",
+    "attn_implementation": "all of PyTorch's implementations compute the same",
+    "resume_download": "interrupted downloads are always resumed",
     "device_map": "TensorFlow places variables: use tf.device or a distribution strategy",
     "trust_remote_code": "code of a repository is never run",
 }
+
+
+# Keywords of `from_pretrained` itself.
+ARGUMENTS = ("dtype", "torch_dtype", "use_safetensors", "ignore_mismatched_sizes")
 
 
 class Keywords(NamedTuple):
@@ -34,6 +40,7 @@ class Keywords(NamedTuple):
         hub: `HubOptions`.
         formats: names of the formats to look for.
         dtype: the given dtype or dtype policy.
+        ignore_mismatched_sizes: bool, see `match_weights`.
         config: dict of configuration values to override.
         generation: dict of generation options to override.
     """
@@ -41,6 +48,7 @@ class Keywords(NamedTuple):
     hub: HubOptions
     formats: tuple[str, ...]
     dtype: Any
+    ignore_mismatched_sizes: bool
     config: dict[str, Any]
     generation: dict[str, Any]
 
@@ -65,11 +73,14 @@ def split_keywords(dtype: Any, keywords: Mapping[str, Any], generates: bool) -> 
             "argument, give only one"
         )
     formats = _formats(rest.pop("use_safetensors", None))
+    ignore = rest.pop("ignore_mismatched_sizes", False)
+    if not isinstance(ignore, bool):
+        raise TypeError(f"ignore_mismatched_sizes={ignore!r} must be a bool")
     rest = {name: value for name, value in rest.items() if name not in WITHOUT_MEANING}
     fields = {*PegasusConfig.option_names(), *PegasusConfig.attribute_map}
     # Options that are also fields of the configuration belong to the configuration.
     options = set(GenerationConfig.option_names()) - fields if generates else set()
-    arguments = {"dtype", "torch_dtype", "use_safetensors", *HubOptions.names()}
+    arguments = {*ARGUMENTS, *HubOptions.names()}
     check_names(rest, fields | options | arguments, "keyword of from_pretrained")
     generation = {name: value for name, value in rest.items() if name in options}
     config = {name: value for name, value in rest.items() if name in fields}
@@ -77,7 +88,8 @@ def split_keywords(dtype: Any, keywords: Mapping[str, Any], generates: bool) -> 
         # Otherwise those in generation_config.json would be used.
         shared = ("forced_eos_token_id", *TOKEN_IDS)
         generation |= {name: config[name] for name in shared if name in config}
-    return Keywords(hub, formats, torch_dtype if dtype is None else dtype, config, generation)
+    dtype = torch_dtype if dtype is None else dtype
+    return Keywords(hub, formats, dtype, ignore, config, generation)
 
 
 def _formats(use_safetensors):

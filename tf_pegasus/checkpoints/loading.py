@@ -20,6 +20,7 @@ from tf_pegasus.checkpoints.formats import (
 from tf_pegasus.checkpoints.keywords import Keywords, dtype_policy
 from tf_pegasus.checkpoints.names import POSITIONS, huggingface_weights
 from tf_pegasus.checkpoints.original_config import ORIGINAL_GENERATION, original_config
+from tf_pegasus.checkpoints.readers.state_dict import StateDict
 from tf_pegasus.checkpoints.readers.weight_file import WeightFile
 from tf_pegasus.config.generation import GENERATION_CONFIG_FILE, GenerationConfig
 from tf_pegasus.config.model import CONFIG_FILE, PegasusConfig
@@ -32,11 +33,29 @@ _ALWAYS_FETCHED = ("*.json", "spiece.model")
 
 
 class Source(NamedTuple):
-    """The location of a model: its directory, and the prefix if one TF1 checkpoint was named."""
+    """The location of a model.
 
-    directory: Path
+    Fields:
+        directory: its directory; None if configuration and weights are given in memory.
+        prefix: the prefix of the TF1 checkpoint, if one was named.
+        formats: names of the formats to look for.
+        state_dict: dict from name to array, the weights if they are not in files.
+    """
+
+    directory: Path | None
     prefix: Path | None = None
     formats: tuple[str, ...] = WEIGHTS_FORMATS
+    state_dict: Mapping[str, Any] | None = None
+
+    def existing_directory(self) -> Path:
+        """Returns the directory.
+
+        Raises:
+            ValueError: if there is none.
+        """
+        if self.directory is None:
+            raise ValueError("path=None: give config and state_dict, or the path of a model")
+        return self.directory
 
     def open(self) -> WeightFile:
         """Opens the weights.
@@ -45,14 +64,19 @@ class Source(NamedTuple):
             FileNotFoundError: if there are none.
             DamagedFileError: if they cannot be read.
         """
+        if self.state_dict is not None:
+            return StateDict(self.state_dict)
         if self.prefix is not None:
             return FORMATS["original"].open(self.prefix)
-        found, path = find_weights(self.directory, self.formats)
+        found, path = find_weights(self.existing_directory(), self.formats)
         return found.open(path)
 
 
 def find_source(
-    path: str | Path, hub: HubOptions | None = None, formats: Sequence[str] = WEIGHTS_FORMATS
+    path: str | Path | None,
+    hub: HubOptions | None = None,
+    formats: Sequence[str] = WEIGHTS_FORMATS,
+    state_dict: Mapping[str, Any] | None = None,
 ) -> Source:
     """Resolves the `path` of `from_pretrained`.
 
@@ -60,19 +84,23 @@ def find_source(
         path: a directory, the prefix of an authors' checkpoint, or a repository of the hub.
         hub: `HubOptions`.
         formats: names of the formats to look for; the first one that exists is downloaded.
+        state_dict: dict from name to array, to be used instead of the weights there.
 
     Raises:
         FileNotFoundError, ImportError: see `local_directory`.
         ValueError: if `subfolder` is combined with a prefix, or the formats exclude it.
     """
+    if path is None:
+        return Source(None, state_dict=state_dict)
     if Path(f"{path}.index").is_file():
         if hub is not None and hub.subfolder is not None:
             raise ValueError(f"subfolder={hub.subfolder!r} is given, but {str(path)!r} is a file")
         if "original" not in formats:
             raise ValueError(f"{str(path)!r} is an authors' checkpoint, not a safetensors file")
-        return Source(Path(path).parent, Path(path))
-    fetched = [FORMATS[name].fetched for name in formats]
-    return Source(local_directory(path, _ALWAYS_FETCHED, fetched, hub), None, tuple(formats))
+        return Source(Path(path).parent, Path(path), state_dict=state_dict)
+    fetched = [FORMATS[name].fetched for name in formats] if state_dict is None else []
+    directory = local_directory(path, _ALWAYS_FETCHED, fetched, hub)
+    return Source(directory, None, tuple(formats), state_dict)
 
 
 def load_pretrained(
@@ -81,12 +109,18 @@ def load_pretrained(
     """Builds a model from a `Source`; see `from_pretrained` for the arguments.
 
     Returns:
-        A tuple of the model and a dict with `missing_keys` and `unexpected_keys`.
+        A tuple of the model and a dict, see `match_weights`.
     """
     file, config = open_with_config(source, config, keywords.config)
     dtype = dtype_policy(keywords.dtype, common_dtype(file))
     stored_names, info = match_weights(
-        config, file, strict, model_class.stack_names, model_class.has_logits_bias
+        config,
+        file,
+        strict,
+        model_class.stack_names,
+        model_class.has_logits_bias,
+        model_class.has_head,
+        keywords.ignore_mismatched_sizes,
     )
     errors: list[Exception] = []
     not_finite: list[str] = []
@@ -136,7 +170,7 @@ def open_with_config(
     file = source.open()
     if file.kind != "original":
         if found is None:
-            found = PegasusConfig.from_pretrained(source.directory)
+            found = PegasusConfig.from_pretrained(source.existing_directory())
         return file, found.updated(**overrides)
     given = {} if found is None else {name: getattr(found, name) for name in found.given_fields}
     extra = {} if found is None else found.extra
@@ -154,13 +188,16 @@ def _given_config(source, config):
         return PegasusConfig.from_dict(config)
     if config is not None:
         raise TypeError(f"config must be a PegasusConfig or a dict, got {config!r}")
-    may_be_original = source.prefix or find_original(source.directory)
-    if may_be_original and not (source.directory / CONFIG_FILE).is_file():
+    directory = source.existing_directory()
+    may_be_original = source.prefix or find_original(directory)
+    if may_be_original and not (directory / CONFIG_FILE).is_file():
         return None
-    return PegasusConfig.from_pretrained(source.directory)
+    return PegasusConfig.from_pretrained(directory)
 
 
 def _generation_config(directory, kind, config):
+    if directory is None:
+        return GenerationConfig.from_model_config(config)
     file = directory / GENERATION_CONFIG_FILE
     # The authors' decoding, unless the files or the caller's configuration set an option.
     told = ORIGINAL_GENERATION if kind == "original" else {}

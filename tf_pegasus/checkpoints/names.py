@@ -11,15 +11,19 @@ from typing import Any, NamedTuple
 
 import keras
 
+from tf_pegasus.config.model import PegasusConfig
+
 SHARED_EMBEDDING = "model.shared.weight"
+LM_HEAD = "lm_head.weight"
 LOGITS_BIAS = "final_logits_bias"
 
-# Files may store the shared embedding under any of these names, or under several.
+# Files may store the shared embedding under any of these names, or under several; the last one is
+# another weight if the output is not tied to it.
 EMBEDDINGS = (
     SHARED_EMBEDDING,
     "model.encoder.embed_tokens.weight",
     "model.decoder.embed_tokens.weight",
-    "lm_head.weight",
+    LM_HEAD,
 )
 # Constants that files contain; they need not be read.
 POSITIONS = (
@@ -54,6 +58,8 @@ def huggingface_weights(model: Any) -> list[NamedWeight]:
         for index, layer in enumerate(stack.layers):
             weights += _layer_weights(f"model.{side}.layers.{index}", layer)
         weights += _norm(f"model.{side}.layer_norm", stack.layer_norm)
+    if model.get_output_embeddings() is not model.get_input_embeddings():
+        weights.append(NamedWeight(LM_HEAD, model.get_output_embeddings().embeddings, False))
     for name, variable in (model.get_bias() or {}).items():
         weights.append(NamedWeight(name, variable, False))
     return weights
@@ -62,6 +68,11 @@ def huggingface_weights(model: Any) -> list[NamedWeight]:
 def embedding_name(sides: Iterable[str]) -> str:
     """The name of the embedding in a model of these stacks."""
     return SHARED_EMBEDDING if "encoder" in sides else "model.decoder.embed_tokens.weight"
+
+
+def embedding_names(config: PegasusConfig) -> tuple[str, ...]:
+    """The names under which files may store the embedding of a model with this configuration."""
+    return tuple(n for n in EMBEDDINGS if config.tie_word_embeddings or n != LM_HEAD)
 
 
 def position_tables(model: Any) -> dict[str, Any]:
@@ -138,6 +149,8 @@ def from_keras_path(path: str) -> tuple[str, bool]:
         return f"model.{in_stack[1]}", leaf == "kernel"
     if stem.split(".")[-1] == "shared":
         return SHARED_EMBEDDING, False
+    if stem.split(".")[-1] == "lm_head":
+        return LM_HEAD, leaf == "kernel"
     return path, False
 
 

@@ -11,7 +11,6 @@ TRANSFORMERS_KEYS = (
     "add_final_layer_norm",
     "architectures",
     "attn_implementation",
-    "bos_token_id",
     "chunk_size_feed_forward",
     "classif_dropout",
     "classifier_dropout",
@@ -24,7 +23,6 @@ TRANSFORMERS_KEYS = (
     "force_bos_token_to_be_generated",
     "gradient_checkpointing",
     "id2label",
-    "is_decoder",
     "label2id",
     "normalize_before",
     "normalize_embedding",
@@ -38,13 +36,29 @@ TRANSFORMERS_KEYS = (
     "task_specific_params",
     "tf_legacy_loss",
     "tie_encoder_decoder",
-    "tie_word_embeddings",
     "tokenizer_class",
     "torch_dtype",
     "torchscript",
     "transformers_version",
     "use_bfloat16",
 )
+
+# Keys of config.json that nothing here could honour: they are kept where a file has them, and
+# refused as arguments.
+_NO_HEAD = "there is no classification head"
+REFUSED_KEYS = {
+    "finetuning_task": _NO_HEAD,
+    "id2label": _NO_HEAD,
+    "label2id": _NO_HEAD,
+    "num_labels": _NO_HEAD,
+    "problem_type": _NO_HEAD,
+    "classifier_dropout": _NO_HEAD,
+    "classif_dropout": _NO_HEAD,
+    "pruned_heads": "call prune_heads() of the model",
+    "tie_encoder_decoder": "encoder and decoder have weights of their own",
+    "torchscript": "export models by export_saved_model()",
+    "use_bfloat16": "give the model a dtype, such as dtype='bfloat16'",
+}
 
 # Keys of generation_config.json.
 TRANSFORMERS_GENERATION_KEYS = (

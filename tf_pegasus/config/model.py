@@ -15,7 +15,7 @@ from tf_pegasus.config.base import (
     number,
     with_suggestion,
 )
-from tf_pegasus.config.foreign_keys import TRANSFORMERS_KEYS
+from tf_pegasus.config.foreign_keys import REFUSED_KEYS, TRANSFORMERS_KEYS
 from tf_pegasus.config.generation import GenerationConfig
 from tf_pegasus.config.presets import preset_values
 
@@ -73,6 +73,11 @@ class PegasusConfig(Options):
             training. Unknown to `transformers`, which ignores it.
         output_attentions, output_hidden_states, return_dict: bool, defaults of the
             models' arguments of the same names. False, False, True.
+        tie_word_embeddings: bool, whether the output projection is the token embedding (default
+            True) or a table of its own, `lm_head`.
+        bos_token_id: int or None (default), an id that PEGASUS does not use.
+        is_decoder: bool, whether this is the configuration of a decoder alone, as in
+            `TFPegasusForCausalLM`. Default False.
         extra: dict of custom keys, which are kept and written to `config.json`.
         **keywords: `hidden_size`, `num_attention_heads` and `num_hidden_layers`, aliases of
             `d_model`, `encoder_attention_heads` and `encoder_layers`; generation options,
@@ -118,6 +123,9 @@ class PegasusConfig(Options):
     output_attentions: bool = flag(False)
     output_hidden_states: bool = flag(False)
     return_dict: bool = flag(True)
+    tie_word_embeddings: bool = flag(True)
+    bos_token_id: int | None = integer(None, least=0, optional=True)
+    is_decoder: bool = flag(False)
 
     model_type: ClassVar[str] = "pegasus"
     file_name: ClassVar[str] = CONFIG_FILE
@@ -153,6 +161,8 @@ class PegasusConfig(Options):
                         "they are names of the same value, give only one"
                     )
         for name in keywords:
+            if name in REFUSED_KEYS:
+                raise TypeError(f"{name}={keywords[name]!r} has no effect: {REFUSED_KEYS[name]}")
             if name not in self.foreign_keys:
                 known = (*names, *self.attribute_map, *self.foreign_keys)
                 message = f"unknown configuration value {name!r} (pass custom keys as extra={{}})"

@@ -12,11 +12,13 @@ from tf_pegasus.utils.compat import add_weight, replace_weight
 class PegasusSharedEmbedding(keras.layers.Layer):
     """The token embedding shared by encoder, decoder and output projection.
 
+    An untied output projection is a second table of this kind.
+
     Args:
         vocab_size: int, number of rows.
         d_model: int, width.
         init_std: float, standard deviation of the truncated normal initializer.
-        pad_token_id: int, the row that is initialized to zeros.
+        pad_token_id: int or None, the row that is initialized to zeros.
         **kwargs: arguments of `keras.layers.Layer`.
     """
 
@@ -30,6 +32,8 @@ class PegasusSharedEmbedding(keras.layers.Layer):
     def build(self, input_shape=None):
         def initializer(shape, dtype=None):
             rows = self._draw(shape, dtype)
+            if self.pad_token_id is None:
+                return rows
             keep = np.ones((shape[0], 1), "float32")
             keep[self.pad_token_id] = 0.0
             return rows * tf.cast(keep, rows.dtype)

@@ -12,7 +12,7 @@ from tf_pegasus.layers.embeddings import (
 )
 from tf_pegasus.layers.layer import LayerDrop, PegasusLayer, layer_norm, residual_dropout
 from tf_pegasus.layers.recompute import recomputed
-from tf_pegasus.layers.unpack_inputs import as_embeddings, as_ids
+from tf_pegasus.layers.unpack_inputs import as_embeddings, as_ids, output_shapes
 
 
 class PegasusStack(keras.layers.Layer):
@@ -148,6 +148,14 @@ class PegasusStack(keras.layers.Layer):
             )
         return tf.unstack(tf.cast(mask, tf.float32), num=shape[0])
 
+    def compute_output_spec(self, *args, **kwargs):
+        # Keras' layers would guess from `compute_output_shape`, without the arguments.
+        return keras.Operation.compute_output_spec(self, *args, **kwargs)
+
+    def compute_output_shape(self, input_shape):
+        """Returns the shapes of the outputs for inputs of the shapes `input_shape`."""
+        return output_shapes(self, input_shape)
+
     def get_config(self):
         config = {**super().get_config(), "config": self.config.to_dict()}
         if not self.owns_embedding:
@@ -184,6 +192,17 @@ def shared_embedding(config):
     )
     embedding.build()
     return embedding
+
+
+def output_head(config):
+    """Returns the table of logits that `config` describes, built; None if it is the embedding."""
+    if config.tie_word_embeddings:
+        return None
+    head = PegasusSharedEmbedding(
+        config.vocab_size, config.d_model, config.init_std, None, dtype="float32", name="lm_head"
+    )
+    head.build()
+    return head
 
 
 def padding_mask(attention_mask, name="attention_mask", length=None):

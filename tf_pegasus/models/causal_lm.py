@@ -6,6 +6,7 @@ import keras
 
 from tf_pegasus.layers.decoder import TFPegasusDecoder
 from tf_pegasus.layers.outputs import TFCausalLMOutputWithCrossAttentions
+from tf_pegasus.layers.stack import output_head
 from tf_pegasus.layers.unpack_inputs import TensorLike, as_ids, unpack_inputs
 from tf_pegasus.models.language_model import LanguageModelMixin
 from tf_pegasus.models.pretrained import TFPegasusPreTrainedModel
@@ -13,7 +14,7 @@ from tf_pegasus.models.pretrained import TFPegasusPreTrainedModel
 
 @keras.saving.register_keras_serializable(package="tf_pegasus")
 class TFPegasusForCausalLM(LanguageModelMixin, TFPegasusPreTrainedModel):
-    """PEGASUS decoder with a language-model head tied to its embedding.
+    """PEGASUS decoder with a language-model head, tied to its embedding by default.
 
     With `encoder_hidden_states` it attends to them; without, it is a plain language model.
     `transformers` has this class in PyTorch only; weights and results are the same as there.
@@ -24,11 +25,14 @@ class TFPegasusForCausalLM(LanguageModelMixin, TFPegasusPreTrainedModel):
     """
 
     stack_names = ("decoder",)
+    has_head = True
 
     def __init__(self, config, **kwargs):
         super().__init__(config, **kwargs)
         self.config.is_encoder_decoder = False
+        self.config.is_decoder = True
         self.decoder = TFPegasusDecoder(self.config, dtype=self.dtype_policy, name="decoder")
+        self.lm_head = output_head(self.config)
         self.built = True
 
     def get_encoder(self):
@@ -91,4 +95,4 @@ class TFPegasusForCausalLM(LanguageModelMixin, TFPegasusPreTrainedModel):
 
     def logits(self, hidden_states):
         """Projects decoder states `(..., d_model)` to float32 `(..., vocab_size)`."""
-        return self.decoder.embed_tokens.logits(hidden_states)
+        return self.get_output_embeddings().logits(hidden_states)

@@ -9,6 +9,7 @@ from tf_pegasus.config.generation import GenerationConfig
 from tf_pegasus.generation.generate import GenerationMixin
 from tf_pegasus.generation.program_cache import ProgramCache
 from tf_pegasus.layers.outputs import TFCausalLMOutputWithCrossAttentions, TFSeq2SeqLMOutput
+from tf_pegasus.layers.stack import output_head
 from tf_pegasus.layers.unpack_inputs import TensorLike, as_ids, unpack_inputs
 from tf_pegasus.models.backbone import TFPegasusModel
 from tf_pegasus.models.encode_decode import EncodeDecodeMixin
@@ -45,11 +46,13 @@ class TFPegasusForConditionalGeneration(
         >>> model.summarize(texts)
     """
 
+    has_head = True
     has_logits_bias = True
 
     def __init__(self, config, **kwargs):
         super().__init__(config, **kwargs)
         self.model = TFPegasusModel(self.config, dtype=self.dtype_policy, name="model")
+        self.lm_head = output_head(self.config)
         self.final_logits_bias = self.add_weight(
             name="final_logits_bias",
             shape=(1, self.config.vocab_size),
@@ -100,7 +103,7 @@ class TFPegasusForConditionalGeneration(
         """
         is_bare = decoder_input_ids is None and decoder_inputs_embeds is None
         if labels is not None:
-            labels = ignore_padding(as_ids("labels", labels), self.config.pad_token_id)
+            labels = self.counted_labels(as_ids("labels", labels))
             if is_bare:
                 decoder_input_ids = self.prepare_decoder_input_ids_from_labels(labels)
         elif is_bare:
@@ -139,6 +142,9 @@ class TFPegasusForConditionalGeneration(
 
     decode.__doc__ = EncodeDecodeMixin.decode.__doc__
 
+    def counted_labels(self, labels):
+        return ignore_padding(labels, self.config.pad_token_id)
+
     def clear_programs(self):
         super().clear_programs()
         self.programs.clear()
@@ -163,9 +169,9 @@ class TFPegasusForConditionalGeneration(
     def logits(self, hidden_states):
         """Projects decoder states `(..., d_model)` to float32 `(..., vocab_size)`."""
         bias = tf.cast(self.final_logits_bias.value[0], tf.float32)
-        return self.model.shared.logits(hidden_states) + bias
+        return self.get_output_embeddings().logits(hidden_states) + bias
 
     def next_logits(self, hidden_states):
         """Returns `logits` for one position of every beam, `(batch, beams, d_model)`."""
         bias = tf.cast(self.final_logits_bias.value[0], tf.float32)
-        return self.model.shared.next_logits(hidden_states, bias)
+        return self.get_output_embeddings().next_logits(hidden_states, bias)

@@ -1,17 +1,29 @@
 """The common part of models with a language-model head: loss, output, Keras training."""
 
+import inspect
+
 import keras
+import tensorflow as tf
 
 from tf_pegasus.layers.dense import PegasusDense
-from tf_pegasus.layers.unpack_inputs import check_no_strings, gather_inputs
-from tf_pegasus.models.losses import masked_cross_entropy
+from tf_pegasus.layers.unpack_inputs import check_no_strings, gather_inputs, pad_ragged
+from tf_pegasus.models.losses import (
+    masked_cross_entropy,
+    replica_share,
+    token_cross_entropy,
+    token_weights,
+)
+from tf_pegasus.models.metrics import for_token_labels, metrics_for_token_labels
+from tf_pegasus.tokenizers.padding import IGNORED_LABEL
+from tf_pegasus.utils.compat import build_compiled, reducible_logs, set_mask
 from tf_pegasus.utils.forks import check_not_forked
 
 
 class LanguageModelMixin:
     """Trains on the built-in loss.
 
-    For a model with `logits` and a `call` that is decorated with `unpack_inputs`.
+    For a model with `logits`, `counted_labels` and a `call` that is decorated with
+    `unpack_inputs`.
     """
 
     # `PegasusDense.structure_changes` when the training step was last traced.
@@ -31,23 +43,86 @@ class LanguageModelMixin:
         logits = self.logits(outputs[0])
         loss = None
         if labels is not None:
-            smoothing = self.config.label_smoothing if training else 0.0
-            loss = masked_cross_entropy(labels, logits, smoothing)
+            loss = masked_cross_entropy(labels, logits, self._smoothing(training))
         rest = dict(list(outputs.items())[1:])
         outputs = output_class(loss=loss, logits=logits, **rest)
         return outputs.in_form(return_dict)
 
+    def counted_labels(self, labels):
+        """Returns labels in which every token that is ignored is -100."""
+        return labels
+
+    def _smoothing(self, training):
+        return self.config.label_smoothing if training else 0.0
+
+    # Keras
+
+    def compile(
+        self,
+        optimizer="rmsprop",
+        loss=None,
+        loss_weights=None,
+        metrics=None,
+        weighted_metrics=None,
+        **kwargs,
+    ):
+        """See `keras.Model.compile`; without `loss`, the model trains on its own.
+
+        Losses and metrics get `(labels, logits)`. Tokens with the labels -100 and pad do not
+        count in Keras' losses and metrics, nor in what functions return for them.
+
+        Raises:
+            ValueError: if a loss or metric takes probabilities, not logits.
+        """
+        super().compile(
+            optimizer,
+            for_token_labels(loss),
+            loss_weights,
+            metrics_for_token_labels(metrics),
+            metrics_for_token_labels(weighted_metrics),
+            **kwargs,
+        )
+
+    def compile_from_config(self, config):
+        # Keras does not call a `compile` of one's own when it loads a model.
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
     def fit(self, x=None, y=None, *args, **kwargs):
         """See `keras.Model.fit`; `x` and `y` are ids.
 
+        `sample_weight` has a weight for each example, `(batch,)`, or for each token,
+        `(batch, target_length)`. As in Keras, the weighted losses of the tokens are divided by the
+        number of tokens that count, not by the sum of the weights.
+
         Raises:
             TypeError: if `x` or `y` are texts.
+            ValueError: if `class_weight` is given.
             RuntimeError: if the call would hang, see `tf_pegasus.utils.forks`.
         """
         check_not_forked("fit")
         check_no_strings("x", x)
         check_no_strings("y", y)
-        return super().fit(x, y, *args, **kwargs)
+        bound = inspect.signature(keras.Model.fit).bind(self, x, y, *args, **kwargs)
+        given = bound.arguments
+        check_no_class_weight(given.get("class_weight"))
+        given["x"], given["y"] = labels_apart(x, y, given.get("sample_weight"))
+        validation = given.get("validation_data")
+        if isinstance(validation, tuple) and len(validation) == 3:
+            given["validation_data"] = (*labels_apart(*validation), validation[2])
+        return super().fit(*bound.args[1:], **bound.kwargs)
+
+    def evaluate(self, x=None, y=None, *args, **kwargs):
+        """See `keras.Model.evaluate`, and `fit` for `sample_weight`."""
+        bound = inspect.signature(keras.Model.evaluate).bind(self, x, y, *args, **kwargs)
+        given = bound.arguments
+        given["x"], given["y"] = labels_apart(x, y, given.get("sample_weight"))
+        return super().evaluate(*bound.args[1:], **bound.kwargs)
+
+    def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
+        """See `keras.Model.train_on_batch`, and `fit`."""
+        check_no_class_weight(class_weight)
+        return super().train_on_batch(x, y, sample_weight, return_dict=return_dict)
 
     def make_train_function(self, force=False):
         # A function that was traced before a layer was quantized or got an adapter would continue
@@ -55,32 +130,85 @@ class LanguageModelMixin:
         changes = PegasusDense.structure_changes
         force = force or changes != self.traced_changes
         self.traced_changes = changes
+        if self.optimizer is not None and not self.optimizer.built:
+            # Variables that are made in the first step make TensorFlow trace it twice.
+            with self.distribute_strategy.scope():
+                self.optimizer.build(self.trainable_variables)
         return super().make_train_function(force)
 
     def train_step(self, data):
-        return super().train_step(self._with_labels_inside(data))
+        logs = super().train_step(self._with_labels_inside(data))
+        return reducible_logs(self.distribute_strategy, logs)
 
     def test_step(self, data):
-        return super().test_step(self._with_labels_inside(data))
+        logs = super().test_step(self._with_labels_inside(data))
+        return reducible_logs(self.distribute_strategy, logs)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """Returns the compiled loss of `(labels, logits)`, or the built-in loss without one."""
-        if self.loss is None:
-            return y_pred[0]
-        return super().compute_loss(x, x["labels"], y_pred[1], sample_weight, training)
+        """Returns the compiled loss of `(labels, logits)`, or the built-in loss without one.
+
+        Losses of layers, as of `add_loss` and of regularizers, are added.
+        """
+        labels, logits, weights = self._scored(x, y_pred, sample_weight)
+        if self.loss is not None:
+            return super().compute_loss(x, x["labels"], logits, weights, training)
+        losses, counts = token_cross_entropy(
+            self.counted_labels(labels), logits, self._smoothing(training)
+        )
+        loss = replica_share(losses if weights is None else losses * weights, counts)
+        if self.losses:
+            loss += super().compute_loss(x, None, None, None, training)
+        return loss
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """Returns the compiled metrics of `(labels, logits)`."""
-        return super().compute_metrics(x, x["labels"], y_pred[1], sample_weight)
+        labels, logits, weights = self._scored(x, y_pred, sample_weight)
+        return super().compute_metrics(x, labels, logits, weights)
+
+    def _scored(self, x, y_pred, sample_weight):
+        """Returns labels, logits with a mask of the tokens that count, and weights or None."""
+        labels, logits = x["labels"], y_pred[1]
+        set_mask(logits, self.counted_labels(labels) != IGNORED_LABEL)
+        weights = None if sample_weight is None else token_weights(sample_weight, labels)
+        return labels, logits, weights
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        # Keras calls the model here on the mean of the first batch's ids in all replicas. The model
+        # is built; only what `compile` was given is not, and its shapes are known without data.
+        if self.distribute_strategy.num_replicas_in_sync > 1:
+            labels = keras.KerasTensor((None, None), "int32")
+            logits = keras.KerasTensor((None, None, self.config.vocab_size), "float32")
+            with self.distribute_strategy.scope():
+                build_compiled(self, labels, logits)
 
     def _with_labels_inside(self, data):
         """Moves `y` into the inputs, from which the decoder's inputs may be made."""
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         names = type(self).call.input_names
         inputs = gather_inputs(names, x, {"labels": y})
+        pad_ragged(inputs)
         for name in ("input_ids", "labels"):
             check_no_strings(name, inputs[name])
         if inputs["labels"] is None:
             raise ValueError("labels are missing: pass them inside the inputs or as y")
         present = {name: value for name, value in inputs.items() if value is not None}
+        present["labels"] = tf.convert_to_tensor(present["labels"])
         return present, None, sample_weight
+
+
+def check_no_class_weight(class_weight):
+    if class_weight is not None:
+        raise ValueError(
+            "class_weight has no effect on token labels: give sample_weight, of the shape (batch,) "
+            "or (batch, target_length)"
+        )
+
+
+def labels_apart(x, y, sample_weight):
+    """Returns `x` and `y`, with labels that are inside `x` moved to `y` if there are weights.
+
+    Keras drops `sample_weight` without a word where `y` is None.
+    """
+    if sample_weight is None or y is not None or not hasattr(x, "keys") or "labels" not in x:
+        return x, y
+    return {name: x[name] for name in x if name != "labels"}, x["labels"]

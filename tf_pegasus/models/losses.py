@@ -10,8 +10,8 @@ def ignore_padding(labels, pad_token_id):
     return tf.where(labels == pad_token_id, IGNORED_LABEL, labels)
 
 
-def masked_cross_entropy(labels, logits, label_smoothing=0.0):
-    """Computes token cross-entropy, averaged over the tokens that are not ignored.
+def token_cross_entropy(labels, logits, label_smoothing=0.0):
+    """Computes the cross-entropy of each token.
 
     With smoothing, the target distribution is (1 - s) on the label plus s spread evenly over the
     vocabulary (Szegedy et al., 2016, section 7; PEGASUS paper, appendix C, uses s = 0.1).
@@ -23,20 +23,75 @@ def masked_cross_entropy(labels, logits, label_smoothing=0.0):
         label_smoothing: float in [0, 1).
 
     Returns:
-        float32 scalar; 0 if all tokens are ignored.
+        float32 `(batch, length)`, which is 0 for ignored tokens, and float32 of the same shape, 1
+        for the tokens that count and 0 for others.
     """
     labels = tf.cast(labels, tf.int32)
-    counts = labels != IGNORED_LABEL
+    counts = tf.cast(labels != IGNORED_LABEL, tf.float32)
     logits = tf.cast(logits, tf.float32)
     log_normalizer = tf.reduce_logsumexp(logits, axis=-1)
-    targets = tf.where(counts, labels, 0)
+    targets = tf.where(labels == IGNORED_LABEL, 0, labels)
     target_logits = tf.gather(logits, targets, axis=-1, batch_dims=2)
     losses = log_normalizer - target_logits
     if label_smoothing:
         uniform_losses = log_normalizer - tf.reduce_mean(logits, axis=-1)
         losses += label_smoothing * (uniform_losses - losses)
-    weights = tf.cast(counts, tf.float32)
-    return tf.reduce_sum(losses * weights) / tf.maximum(tf.reduce_sum(weights), 1.0)
+    return losses * counts, counts
+
+
+def masked_cross_entropy(labels, logits, label_smoothing=0.0):
+    """Averages `token_cross_entropy` over the tokens that are not ignored.
+
+    Returns:
+        float32 scalar; 0 if all tokens are ignored.
+    """
+    losses, counts = token_cross_entropy(labels, logits, label_smoothing)
+    return tf.reduce_sum(losses) / tf.maximum(tf.reduce_sum(counts), 1.0)
+
+
+def replica_share(losses, counts):
+    """Returns a replica's share of the mean over the tokens of all replicas.
+
+    The shares add up to that mean, and so do their gradients, which `tf.distribute` sums. A mean
+    for each replica would depend on how a batch is divided.
+
+    Args:
+        losses: float32 `(batch, length)`.
+        counts: float32 `(batch, length)`, 1 for the tokens that count.
+
+    Returns:
+        float32 scalar; without a strategy the mean itself.
+    """
+    tokens = tf.reduce_sum(counts)
+    replica = tf.distribute.get_replica_context()
+    if replica is not None and replica.num_replicas_in_sync > 1:
+        tokens = replica.all_reduce(tf.distribute.ReduceOp.SUM, tokens)
+    return tf.reduce_sum(losses) / tf.maximum(tokens, 1.0)
+
+
+def token_weights(sample_weight, labels):
+    """Returns the weight of each token from Keras' `sample_weight`.
+
+    Args:
+        sample_weight: `(batch,)` or `(batch, 1)`, one for each example; or `(batch, length)`, one
+            for each token.
+        labels: `(batch, length)`.
+
+    Returns:
+        float32 `(batch, length)`.
+
+    Raises:
+        ValueError: if it has another shape.
+    """
+    weights = tf.cast(tf.convert_to_tensor(sample_weight), tf.float32)
+    if weights.shape.rank == 1:
+        weights = weights[:, None]
+    if weights.shape.rank != 2 or weights.shape[1] not in (None, 1, labels.shape[1]):
+        raise ValueError(
+            f"sample_weight has the shape {tuple(weights.shape)}, expected (batch,) or "
+            f"(batch, target_length) for labels of the shape {tuple(labels.shape)}"
+        )
+    return tf.broadcast_to(weights, tf.shape(labels))
 
 
 def shift_tokens_right(labels, pad_token_id, decoder_start_token_id):

@@ -1,6 +1,7 @@
 """The base class of all models: configuration, embeddings, saving and loading."""
 
 import copy
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,6 +15,8 @@ from tf_pegasus.checkpoints.saving import save_weights
 from tf_pegasus.config.model import PegasusConfig
 from tf_pegasus.layers.dense import PegasusDense
 from tf_pegasus.layers.stack import as_config
+from tf_pegasus.layers.unpack_inputs import gather_inputs, output_shapes
+from tf_pegasus.models.keras_export import export_forward_pass
 from tf_pegasus.tokenizers.loading import has_tokenizer, load_tokenizer
 from tf_pegasus.utils.compat import all_layers, cheap_weight_removal, replace_weight
 
@@ -30,6 +33,7 @@ class TFPegasusPreTrainedModel(keras.Model):
 
     # What `checkpoints.expected` knows a model's weights by before it is built.
     stack_names: ClassVar[tuple[str, ...]] = ("encoder", "decoder")
+    has_head: ClassVar[bool] = False
     has_logits_bias: ClassVar[bool] = False
 
     def __init__(self, config, **kwargs):
@@ -70,11 +74,14 @@ class TFPegasusPreTrainedModel(keras.Model):
         return self.get_decoder().embed_tokens
 
     def get_output_embeddings(self):
-        """Returns the same embedding, because input and output are tied."""
-        return self.get_input_embeddings()
+        """Returns the table of logits: the same embedding, unless the output is not tied to it."""
+        head = getattr(self, "lm_head", None)
+        return self.get_input_embeddings() if head is None else head
 
     def set_input_embeddings(self, value):
-        """Replaces the embeddings by others with any number of rows; they stay tied.
+        """Replaces the embeddings by others with any number of rows.
+
+        Input and output stay tied; an output that is not tied only gets as many rows.
 
         Args:
             value: float `(rows, d_model)`, or a layer with such `embeddings`.
@@ -82,6 +89,13 @@ class TFPegasusPreTrainedModel(keras.Model):
         Raises:
             ValueError: if the width is not `d_model`.
         """
+        self._set_embeddings(self.get_input_embeddings(), value)
+
+    def set_output_embeddings(self, value):
+        """Replaces the table of logits; see `set_input_embeddings`."""
+        self._set_embeddings(self.get_output_embeddings(), value)
+
+    def _set_embeddings(self, table, value):
         value = getattr(value, "embeddings", value)
         value = tf.convert_to_tensor(getattr(value, "value", value))
         if value.shape.rank != 2 or value.shape[1] != self.config.d_model:
@@ -90,9 +104,13 @@ class TFPegasusPreTrainedModel(keras.Model):
                 f"{self.config.d_model})"
             )
         self.resize_token_embeddings(value.shape[0])
-        self.get_input_embeddings().embeddings.assign(value)
+        table.embeddings.assign(value)
 
-    set_output_embeddings = set_input_embeddings
+    def _embeddings(self):
+        """Returns the tables of input and output, which are usually the same."""
+        return {
+            id(t): t for t in (self.get_input_embeddings(), self.get_output_embeddings())
+        }.values()
 
     def get_bias(self):
         """Returns the output's biases by name, or None if the model has none."""
@@ -116,7 +134,7 @@ class TFPegasusPreTrainedModel(keras.Model):
         self.final_logits_bias.assign(bias)
 
     def resize_token_embeddings(self, new_num_tokens=None):
-        """Changes the size of the vocabulary, in the embedding and in the output bias.
+        """Changes the size of the vocabulary, in the embedding and in the output.
 
         Remaining rows keep their values; new ones are initialized like those of an untrained
         model, with a bias of 0. Compile the model afterwards, not before.
@@ -135,7 +153,8 @@ class TFPegasusPreTrainedModel(keras.Model):
             return embedding
         # Checks the new size against the ids in the configuration.
         PegasusConfig.from_dict(self.config.to_dict(), vocab_size=new_num_tokens)
-        embedding.resize(new_num_tokens)
+        for table in self._embeddings():
+            table.resize(new_num_tokens)
         if self.get_bias() is not None:
             bias = self.final_logits_bias.value[:, :new_num_tokens]
             missing = new_num_tokens - bias.shape[1]
@@ -194,6 +213,47 @@ class TFPegasusPreTrainedModel(keras.Model):
         """Drops all traced functions, as required when the model's structure changes."""
         self.train_function = self.test_function = self.predict_function = None
 
+    # Keras
+
+    def predict_step(self, data):
+        # Caches have no use after a prediction, and are larger than all other outputs together.
+        x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        names = type(self).call.input_names
+        inputs = gather_inputs(names, x, {})
+        if "use_cache" in names and inputs["use_cache"] is None:
+            inputs["use_cache"] = False
+        return self(**inputs, training=False)
+
+    def compute_output_spec(self, *args, **kwargs):
+        # Keras' layers would guess from `compute_output_shape`, without the arguments.
+        return keras.Operation.compute_output_spec(self, *args, **kwargs)
+
+    def compute_output_shape(self, input_shape):
+        """Returns the shapes of the outputs for inputs of the shapes `input_shape`."""
+        return output_shapes(self, input_shape)
+
+    def export(
+        self, filepath, format="tf_saved_model", verbose=None, input_signature=None, **kwargs
+    ):
+        """Writes the forward pass on ids for other programs, as `keras.Model.export` does.
+
+        `export_saved_model` writes a model that takes strings and returns summaries.
+
+        Args:
+            filepath: path of a directory, or of a `.tflite` file.
+            format: `"tf_saved_model"`, or `"litert"`. Interpreters of LiteRT without TensorFlow's
+                ops (the "Flex delegate") need a signature without unknown lengths.
+            verbose: bool, whether to print what was written.
+            input_signature: dict from names of inputs to `tf.TensorSpec`; by default `input_ids`,
+                `attention_mask` and `decoder_input_ids`, int32 `(batch, length)`, those of them
+                that the model has.
+            **kwargs: options of Keras for the format.
+
+        Raises:
+            ValueError: if the format or the name of an input is unknown.
+        """
+        export_forward_pass(self, filepath, format, verbose, input_signature, **kwargs)
+
     # Configuration and files
 
     def quantize(self, mode=None, config=None, **kwargs):
@@ -225,8 +285,9 @@ class TFPegasusPreTrainedModel(keras.Model):
             for layer in all_layers(self):
                 if isinstance(layer, PegasusDense):
                     layer.quantize(mode)
-            # The stacks of a model share it.
-            self.get_input_embeddings().to_int8()
+            # The stacks of a model share one.
+            for table in self._embeddings():
+                table.to_int8()
         self.clear_programs()
 
     @property
@@ -303,11 +364,12 @@ class TFPegasusPreTrainedModel(keras.Model):
     @classmethod
     def from_pretrained(
         cls,
-        path: str | Path,
+        path: str | Path | None,
         strict: bool | None = None,
         dtype: Any = None,
         config: PegasusConfig | dict[str, Any] | None = None,
         *,
+        state_dict: Mapping[str, Any] | None = None,
         output_loading_info: bool = False,
         **keywords: Any,
     ) -> Any:
@@ -322,7 +384,8 @@ class TFPegasusPreTrainedModel(keras.Model):
         Args:
             path: path of a directory; or the prefix of a TF1 checkpoint, such as
                 `"dir/model.ckpt-1500000"`; otherwise the name of a repository on the Hugging
-                Face hub, such as `"google/pegasus-xsum"`.
+                Face hub, such as `"google/pegasus-xsum"`. None if `config` and `state_dict` are
+                given.
             strict: bool, whether missing and unexpected weights raise or warn; by default
                 they raise for safetensors files and warn for others. NaN or infinite weights
                 raise if it is True, and warn by default.
@@ -331,20 +394,25 @@ class TFPegasusPreTrainedModel(keras.Model):
                 all its weights have the same one. By default Keras' global policy.
             config: `PegasusConfig` or dict; by default the directory's `config.json`, or for
                 authors' checkpoints what can be derived from their weights.
+            state_dict: dict from Hugging Face name to array (or PyTorch tensor), used instead of
+                the weights at `path`.
             output_loading_info: bool, whether to also return the names that did not match.
             **keywords: configuration values and generation options to replace; and:
                 revision, token, cache_dir, force_download, proxies, local_files_only,
                 subfolder: see `tf_pegasus.utils.hub.HubOptions`;
                 use_safetensors: bool, True accepts only safetensors files, False none of them;
                 torch_dtype: `transformers`' name for `dtype`;
-                from_pt, from_tf, from_flax, low_cpu_mem_usage, device_map,
-                trust_remote_code: arguments of `transformers` that have no effect here (see
-                    `tf_pegasus.checkpoints.keywords.WITHOUT_MEANING` for the reasons).
+                ignore_mismatched_sizes: bool, whether weights of another shape than the
+                    configuration's start anew, with a warning;
+                from_pt, from_tf, from_flax, low_cpu_mem_usage, device_map, attn_implementation,
+                resume_download, trust_remote_code: arguments of `transformers` that have no
+                    effect here (see `tf_pegasus.checkpoints.keywords.WITHOUT_MEANING` for the
+                    reasons).
 
         Returns:
             The model, with weights in the policy's variable dtype. Its `tokenizer` is that of the
             directory, or None if there is none. With `output_loading_info`, a tuple of the model
-            and a dict with `missing_keys` and `unexpected_keys`.
+            and a dict with `missing_keys`, `unexpected_keys` and `mismatched_keys`.
 
         Raises:
             FileNotFoundError: if the directory, the repository or a file does not exist.
@@ -353,8 +421,10 @@ class TFPegasusPreTrainedModel(keras.Model):
             ImportError: if a reader or the hub needs an extra that is not installed.
         """
         sorted_keywords = split_keywords(dtype, keywords, generates=hasattr(cls, "generate"))
-        source = find_source(path, sorted_keywords.hub, sorted_keywords.formats)
+        hub, formats = sorted_keywords.hub, sorted_keywords.formats
+        source = find_source(path, hub, formats, state_dict)
         model, info = load_pretrained(cls, source, strict, config, sorted_keywords)
         directory = source.directory
-        model.tokenizer = load_tokenizer(directory) if has_tokenizer(directory) else None
+        if directory is not None and has_tokenizer(directory):
+            model.tokenizer = load_tokenizer(directory)
         return (model, info) if output_loading_info else model

@@ -104,6 +104,11 @@ def _library_tokenizer(library, tokenizer):
     added = [(token, True, False) for _, token in reserved] + [(tokenizer.unk_token, True, False)]
     added += [(piece.piece, False, True) for piece in proto.pieces if piece.type == user_defined]
     added += [(token, token in special, False) for token in tokenizer.get_added_vocab()]
-    for token, is_special, normalized in added:
-        made.add_tokens([library.AddedToken(token, special=is_special, normalized=normalized)])
+    # All at once, because each call rebuilds what finds them in a text.
+    made.add_tokens(
+        [
+            library.AddedToken(token, special=is_special, normalized=normalized)
+            for token, is_special, normalized in added
+        ]
+    )
     return made

@@ -76,9 +76,9 @@ def check_spelling(spelling: str) -> None:
 
 
 def check_added(count: int) -> None:
-    """Raises ValueError if a file adds more tokens than are supported."""
+    """Raises ValueError if there would be more added tokens than are supported."""
     if count > MOST_ADDED:
-        raise ValueError(f"{count} added tokens: at most {MOST_ADDED} are read")
+        raise ValueError(f"{count} added tokens: at most {MOST_ADDED} are supported")
 
 
 def splitting_pattern(spellings: Iterable[str]) -> str | None:

@@ -41,6 +41,8 @@ class TokenTableMixin:
     def _start_table(self) -> None:
         self._added: dict[str, int] = {}
         self._added_special: set[str] = set()
+        # Counted, because the length is needed for each id that is looked up.
+        self._new_ids = 0
         self._update_tables()
 
     def restore_added_tokens(self, tokens: Iterable[AddedToken]) -> None:
@@ -53,7 +55,6 @@ class TokenTableMixin:
         for token in sorted(tokens, key=lambda token: token.token_id):
             if token.content not in self._spelled:
                 new.setdefault(token.content, token)
-        check_added(len(new))
         # All at once, because each call rebuilds the pattern that finds them in a text.
         self.add_tokens(list(new))
         for content, token in new.items():
@@ -72,7 +73,7 @@ class TokenTableMixin:
 
     def __len__(self) -> int:
         """Returns the number of ids, including added ones, for `resize_token_embeddings`."""
-        return self.vocab_size + sum(index >= self.vocab_size for index in self._added.values())
+        return self.vocab_size + self._new_ids
 
     @property
     def pad_token_id(self) -> int:
@@ -147,18 +148,23 @@ class TokenTableMixin:
             `model.resize_token_embeddings(len(tokenizer))`.
 
         Raises:
-            ValueError: if a token is empty or not a str.
+            ValueError: if a token is empty or not a str, or there would be more added tokens
+                than are supported.
         """
-        before = len(self)
-        for token in [new_tokens] if isinstance(new_tokens, str) else new_tokens:
+        before = self._new_ids
+        tokens = [new_tokens] if isinstance(new_tokens, str) else list(new_tokens)
+        for token in tokens:
             check_spelling(token)
-            if token not in self._spelled and token not in self._added:
-                piece = self._piece_id(token)
-                self._added[token] = len(self) if piece is None else piece
-            if special_tokens and token in self._added:
-                self._added_special.add(token)
+        new = [token for token in dict.fromkeys(tokens) if token not in self._spelled]
+        check_added(len(self._added) + len(new))
+        for token in new:
+            piece = self._piece_id(token)
+            self._added[token] = len(self) if piece is None else piece
+            self._new_ids += piece is None
+        if special_tokens:
+            self._added_special.update(token for token in tokens if token in self._added)
         self._update_tables()
-        return len(self) - before
+        return self._new_ids - before
 
     def add_special_tokens(self, special_tokens_dict: dict[str, Sequence[str]]) -> int:
         """Adds `{"additional_special_tokens": [...]}`; returns the number of new ids."""

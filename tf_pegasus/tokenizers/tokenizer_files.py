@@ -103,10 +103,13 @@ class TokenizerFilesMixin(TokenTableMixin):
         additional = overrides.pop("additional_special_tokens", None)
         additional = TokenizerOptions(additional_special_tokens=additional)
         make: Callable[..., Self] = cls
-        tokenizer = make(vocabulary, **{**config, **overrides})
         try:
-            tokenizer.restore_added_tokens(_added_tokens(directory, stored, roles))
+            tokenizer = make(vocabulary, **{**config, **overrides})
+            reserved = tokenizer.special_tokens.ids
+            tokenizer.restore_added_tokens(_added_tokens(directory, stored, roles, reserved))
         except ValueError as error:
+            if str(directory) in str(error):
+                raise
             raise ValueError(f"{str(directory)!r}: {error}") from error
         if vocabulary.name == VOCAB_FILE and "added_tokens_decoder" not in stored:
             tokenizer._restore_from_json(directory / TOKENIZER_FILE)
@@ -137,19 +140,18 @@ def find_vocabulary(directory: Path, names: tuple[str, ...] = (VOCAB_FILE, TOKEN
     )
 
 
-def _added_tokens(directory, stored, roles):
+def _added_tokens(directory, stored, roles, reserved):
     """Returns the `AddedToken`s of `tokenizer_config.json` and `added_tokens.json`."""
     special = set()
     for values in (roles, stored):
         for key in ("additional_special_tokens", "extra_special_tokens"):
             tokens = values.get(key) or ()
             tokens = tokens.values() if isinstance(tokens, dict) else tokens
-            check_added(len(tokens))
             special.update(map(spelling, tokens))
+    check_added(len(special - reserved.keys()))
     by_index: dict[int, Any] = {}
     decoder = stored.get("added_tokens_decoder") or {}
     for values in (decoder, _optional_json(directory / ADDED_TOKENS_FILE)):
-        check_added(len(values))
         for key, value in values.items():
             token, index = (key, value) if isinstance(value, int) else (value, key)
             if not str(index).isdigit():

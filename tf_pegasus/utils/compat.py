@@ -133,6 +133,68 @@ def cheap_weight_removal() -> Iterator[None]:
         gc.unfreeze()
 
 
+def set_mask(tensor: tf.Tensor, mask: tf.Tensor) -> None:
+    """Attaches a mask that Keras' losses and metrics heed, as a layer with `compute_mask` does.
+
+    Relies on `keras.src.backend.set_keras_mask`, seen in Keras 3.13 to 3.15.
+
+    Args:
+        tensor: `(batch, length, …)`.
+        mask: bool `(batch, length)`.
+    """
+    from keras.src import backend
+
+    backend.set_keras_mask(tensor, mask)
+
+
+def mask_of(tensor: tf.Tensor) -> tf.Tensor | None:
+    """Returns the mask that is attached to a tensor, see `set_mask`, or None."""
+    from keras.src import backend
+
+    return backend.get_keras_mask(tensor)
+
+
+def build_compiled(model: keras.Model, labels: Any, outputs: Any) -> None:
+    """Creates the variables of compiled losses and metrics, which strategies cannot do in a step.
+
+    Relies on `Model._compile_loss` and `_compile_metrics`, seen in Keras 3.13 to 3.15.
+
+    Args:
+        model: compiled `keras.Model`.
+        labels, outputs: `keras.KerasTensor`s of the shapes that losses and metrics get.
+    """
+    for compiled in (model._compile_loss, model._compile_metrics):
+        if compiled is not None and not compiled.built:
+            compiled.build(labels, outputs)
+
+
+def reducible_logs(strategy: tf.distribute.Strategy, logs: dict[str, Any]) -> dict[str, Any]:
+    """Returns the logs of a step in a shape that Keras' `fit` can reduce.
+
+    With several workers it averages over their first axis (`strategy.reduce("MEAN", v, axis=0)`
+    in `reduce_per_replica`), which scalars do not have: an error in Keras 3.13 to 3.15.
+    """
+    if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return {name: tf.reshape(value, [1]) for name, value in logs.items()}
+    return logs
+
+
+def ignore_class(cross_entropy: Any, label: int) -> None:
+    """Makes a sparse cross-entropy ignore a label, unless it ignores another one.
+
+    Keras' metric has no argument for it. Relies on `_fn_kwargs` of the wrappers of functions, and
+    on the argument `ignore_class` of the function inside, seen in Keras 3.13 to 3.15.
+
+    Args:
+        cross_entropy: `keras.losses.SparseCategoricalCrossentropy`, or the metric of that name.
+        label: int.
+    """
+    if cross_entropy._fn_kwargs.get("ignore_class") is None:
+        cross_entropy._fn_kwargs["ignore_class"] = label
+        if hasattr(cross_entropy, "ignore_class"):
+            cross_entropy.ignore_class = label
+
+
 def sentencepiece_tokenizer(model_proto: bytes, **options: Any) -> Any:
     """Returns a `tensorflow_text.SentencepieceTokenizer` whose vocabulary is a named resource.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from tf_pegasus.checkpoints.names import LOGITS_BIAS, from_keras_path, to_tensorflow_path
+from tf_pegasus.checkpoints.names import LM_HEAD, LOGITS_BIAS, from_keras_path, to_tensorflow_path
 from tf_pegasus.checkpoints.readers.weight_file import FLOAT_DTYPES, DamagedFileError, WeightFile
 
 # The most bytes of names that Keras 2 reads from one HDF5 attribute.
@@ -74,7 +74,9 @@ def write_keras_h5(path: str | Path, tensors: dict[str, np.ndarray]) -> None:
             groups[LOGITS_BIAS] = {f"{LOGITS_BIAS}:0": array}
         else:
             place, transposed = to_tensorflow_path(name, array.shape)
-            groups["model"][place] = array.T if transposed else array
+            # A layer beside the model; the reference has none and reports it as unused.
+            layer = "lm_head" if name == LM_HEAD else "model"
+            groups.setdefault(layer, {})[place] = array.T if transposed else array
     size = sum(array.size * max(4, array.dtype.itemsize) for array in tensors.values())
     # Plus an upper bound of what HDF5 writes besides the arrays.
     _reserve(path, size + 2**16 + 2**12 * len(tensors))

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from tf_pegasus.checkpoints.folding import fold_attention_biases
 from tf_pegasus.checkpoints.names import (
+    LM_HEAD,
     LOGITS_BIAS,
     SHARED_EMBEDDING,
     from_original,
@@ -91,6 +92,12 @@ def write_original(prefix: str | Path, tensors: dict[str, np.ndarray]) -> None:
     Raises:
         ValueError: if their model cannot hold a weight; the message names it and the reason.
     """
+    if LM_HEAD in tensors:
+        raise ValueError(
+            f"{LM_HEAD} is a table of its own (tie_word_embeddings=False): the authors' model "
+            "projects to logits with its embedding, so weights_format='original' cannot hold "
+            "this model"
+        )
     start = tensors.get(SHARED_EMBEDDING)
     if start is not None and np.any(start[0]):
         largest = np.abs(start[0].astype("float32")).max()

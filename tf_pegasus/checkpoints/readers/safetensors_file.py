@@ -32,6 +32,7 @@ class SafetensorsFile(WeightFile):
     """Reads one safetensors file."""
 
     kind = "safetensors"
+    is_strict = True
     unreadable = (SafetensorError, OverflowError, ValueError, TypeError, OSError)
 
     def __init__(self, path: str | Path):

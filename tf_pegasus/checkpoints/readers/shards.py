@@ -35,6 +35,7 @@ class ShardedWeights(WeightFile):
 
     def __init__(self, files: Sequence[WeightFile]):
         self.kind = files[0].kind
+        self.is_strict = files[0].is_strict
         self._files = files
         super().__init__([path for file in files for path in file.paths])
 
@@ -42,6 +43,12 @@ class ShardedWeights(WeightFile):
         for file in self._files:
             for name, info in file.tensors.items():
                 self.add(name, info.shape, info.dtype, (file, name))
+
+    def same(self, name, other):
+        file, _ = self._stored[name].place
+        if file is self._stored[other].place[0]:
+            return file.same(name, other)
+        return super().same(name, other)
 
     def _load(self, place):
         file, name = place

@@ -49,6 +49,7 @@ class WeightFile:
         kind: str, the format's name, see `save_pretrained(weights_format=…)`.
         paths: list of `Path`, the files.
         tensors: dict from Hugging Face name to `TensorInfo`, in Hugging Face's layout.
+        is_strict: bool, whether missing and unexpected weights raise or warn by default.
         unreadable: exceptions that the format's library raises for invalid files.
 
     Raises:
@@ -56,6 +57,7 @@ class WeightFile:
     """
 
     kind: str
+    is_strict: bool = False
     unreadable: tuple[type[Exception], ...] = ()
 
     def __init__(self, paths: Iterable[str | Path]):
@@ -64,7 +66,7 @@ class WeightFile:
         self._stored: dict[str, _Stored] = {}
         try:
             # Compared with what the files say, before memory is taken for it.
-            self._bytes = sum(path.stat().st_size for path in self.paths)
+            self._bytes = self._size()
             self._index()
             self._check_total()
         except self._errors() as error:
@@ -72,6 +74,9 @@ class WeightFile:
 
     def _errors(self) -> tuple[type[Exception], ...]:
         return (DamagedFileError, *self.unreadable)
+
+    def _size(self) -> int:
+        return sum(path.stat().st_size for path in self.paths)
 
     def _index(self) -> None:
         """Calls `add` for each tensor."""
@@ -93,6 +98,14 @@ class WeightFile:
         except self._errors() as error:
             raise self.damaged(f"{name}: {_reason(error)}") from error
         return value.T if stored.transposed else value
+
+    def same(self, name: str, other: str) -> bool:
+        """Whether two tensors are equal; those at one place in the file are not read."""
+        if self._stored[name] == self._stored[other]:
+            return True
+        return self.tensors[name] == self.tensors[other] and np.array_equal(
+            self.read(name), self.read(other)
+        )
 
     def add(
         self, name: str, shape: Iterable[int], dtype: Any, place: Any, transposed: bool = False
