@@ -168,3 +168,9 @@ def test_no_cache_is_returned_if_unused(config, source, target):
     model = TFPegasusForConditionalGeneration(config)
     assert model(source, decoder_input_ids=target, use_cache=False).past_key_values is None
     assert model(source, labels=target, use_cache=True).past_key_values is None
+
+
+def test_predict_returns_no_caches(model, batch, target):
+    ids = {"input_ids": batch["input_ids"], "decoder_input_ids": target}
+    assert set(model.predict(ids, verbose=0)) == {"logits", "encoder_last_hidden_state"}
+    assert "past_key_values" in model(ids)

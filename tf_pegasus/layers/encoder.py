@@ -3,12 +3,14 @@
 import functools
 
 import keras
+import tensorflow as tf
 
 from tf_pegasus.layers.kv_cache import GrowingCache
 from tf_pegasus.layers.layer import PegasusEncoderLayer
 from tf_pegasus.layers.outputs import TFBaseModelOutput
 from tf_pegasus.layers.stack import PegasusStack, padding_mask
 from tf_pegasus.layers.unpack_inputs import TensorLike, unpack_inputs
+from tf_pegasus.utils.compat import set_mask
 
 
 @keras.saving.register_keras_serializable(package="tf_pegasus")
@@ -71,6 +73,9 @@ class TFPegasusEncoder(PegasusStack):
         ]
         recompute = training and self.gradient_checkpointing and not output_attentions
         states, outputs = self.run_layers(embedded, calls, recompute=recompute, training=training)
+        if attention_mask is not None:
+            # For layers that heed masks, such as Keras' pooling.
+            set_mask(states[-1], tf.cast(attention_mask, tf.bool))
         output = TFBaseModelOutput(
             last_hidden_state=states[-1],
             hidden_states=states if output_hidden_states else None,

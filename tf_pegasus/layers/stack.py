@@ -13,7 +13,7 @@ from tf_pegasus.layers.embeddings import (
 )
 from tf_pegasus.layers.layer import LayerDrop, PegasusLayer, layer_norm, residual_dropout
 from tf_pegasus.layers.recompute import recomputed
-from tf_pegasus.layers.unpack_inputs import as_embeddings, as_ids
+from tf_pegasus.layers.unpack_inputs import as_embeddings, as_ids, output_shapes
 
 
 class PegasusStack(keras.layers.Layer):
@@ -148,6 +148,14 @@ class PegasusStack(keras.layers.Layer):
                 f"{name} has the shape {tuple(mask.shape)}, expected (layers, heads) = {shape}"
             )
         return tf.unstack(tf.cast(mask, tf.float32), num=shape[0])
+
+    def compute_output_spec(self, *args, **kwargs):
+        # Keras' layers would guess from `compute_output_shape`, without the arguments.
+        return keras.Operation.compute_output_spec(self, *args, **kwargs)
+
+    def compute_output_shape(self, input_shape):
+        """Returns the shapes of the outputs for inputs of the shapes `input_shape`."""
+        return output_shapes(self, input_shape)
 
     def get_config(self):
         config = {**super().get_config(), "config": self.config.to_dict()}

@@ -17,7 +17,9 @@ from tf_pegasus.checkpoints.saving import save_weights
 from tf_pegasus.config.model import PegasusConfig
 from tf_pegasus.layers.dense import PegasusDense
 from tf_pegasus.layers.stack import as_config
+from tf_pegasus.layers.unpack_inputs import gather_inputs, output_shapes
 from tf_pegasus.models.batches import batched
+from tf_pegasus.models.keras_export import export_forward_pass
 from tf_pegasus.tokenizers.loading import has_tokenizer, load_tokenizer
 from tf_pegasus.utils.compat import all_layers, cheap_weight_removal, replace_weight
 
@@ -335,6 +337,47 @@ class TFPegasusPreTrainedModel(keras.Model):
     def clear_programs(self):
         """Drops all traced functions, as required when the model's structure changes."""
         self.train_function = self.test_function = self.predict_function = None
+
+    # Keras
+
+    def predict_step(self, data):
+        # Caches have no use after a prediction, and are larger than all other outputs together.
+        x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        names = type(self).call.input_names
+        inputs = gather_inputs(names, x, {})
+        if "use_cache" in names and inputs["use_cache"] is None:
+            inputs["use_cache"] = False
+        return self(**inputs, training=False)
+
+    def compute_output_spec(self, *args, **kwargs):
+        # Keras' layers would guess from `compute_output_shape`, without the arguments.
+        return keras.Operation.compute_output_spec(self, *args, **kwargs)
+
+    def compute_output_shape(self, input_shape):
+        """Returns the shapes of the outputs for inputs of the shapes `input_shape`."""
+        return output_shapes(self, input_shape)
+
+    def export(
+        self, filepath, format="tf_saved_model", verbose=None, input_signature=None, **kwargs
+    ):
+        """Writes the forward pass on ids for other programs, as `keras.Model.export` does.
+
+        `export_saved_model` writes a model that takes strings and returns summaries.
+
+        Args:
+            filepath: path of a directory, or of a `.tflite` file.
+            format: `"tf_saved_model"`, or `"litert"`. Interpreters of LiteRT without TensorFlow's
+                ops (the "Flex delegate") need a signature without unknown lengths.
+            verbose: bool, whether to print what was written.
+            input_signature: dict from names of inputs to `tf.TensorSpec`; by default `input_ids`,
+                `attention_mask` and `decoder_input_ids`, int32 `(batch, length)`, those of them
+                that the model has.
+            **kwargs: options of Keras for the format.
+
+        Raises:
+            ValueError: if the format or the name of an input is unknown.
+        """
+        export_forward_pass(self, filepath, format, verbose, input_signature, **kwargs)
 
     # Configuration and files
 

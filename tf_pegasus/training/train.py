@@ -23,9 +23,11 @@ from tf_pegasus.tokenizers.loading import has_tokenizer, load_tokenizer
 from tf_pegasus.tokenizers.sentencepiece_tokenizer import PegasusTokenizer
 from tf_pegasus.tokenizers.tokenizer_files import VOCAB_FILE
 from tf_pegasus.tokenizers.vocabulary import train_vocabulary
-from tf_pegasus.training.callbacks import Resume, SaveBest
+from tf_pegasus.training.callbacks import SaveBest
 from tf_pegasus.training.divergence import StopAtDivergence
+from tf_pegasus.training.interruption import Interruption
 from tf_pegasus.training.optimizers import create_optimizer
+from tf_pegasus.training.resume import Resume
 from tf_pegasus.training.run_directory import RunDirectory
 from tf_pegasus.utils.terminal import without_color
 
@@ -44,13 +46,14 @@ def train(arguments):
         FileNotFoundError: if a file is missing.
         LockedError: if another training uses `output_dir`.
         DivergedError: if a loss becomes NaN or infinite.
+        TrainingInterrupted: if SIGINT or SIGTERM came; the state is saved, at once.
     """
     output = Path(arguments.output_dir)
-    with RunDirectory(output, _identity(arguments)) as directory:
-        return _train(arguments, output, directory)
+    with RunDirectory(output, _identity(arguments)) as directory, Interruption() as interruption:
+        return _train(arguments, output, directory, interruption)
 
 
-def _train(arguments, output, directory):
+def _train(arguments, output, directory, interruption):
     records = [list(read_records(f)) for f in (arguments.train_file, arguments.validation_file)]
     keras.utils.set_random_seed(arguments.seed)
 
@@ -74,8 +77,9 @@ def _train(arguments, output, directory):
     )
     # All arguments have been checked by now: nothing was written before.
     directory.start()
-    resume = Resume(model, directory.checkpoint)
-    intervals_done = resume.restore()
+    resume = Resume(model, directory.checkpoint, interval, interruption)
+    steps_done = resume.restore()
+    intervals_done = int(resume.intervals_done)
     directory.cut_log(intervals_done)
 
     def save():
@@ -92,14 +96,12 @@ def _train(arguments, output, directory):
     print(
         f"{model.count_params():,} parameters; {len(train_examples):,} examples; {total_steps:,} "
         f"steps of {arguments.batch_size}, validated every {interval:,}"
-        + (f"; resuming after {intervals_done * interval:,}" if intervals_done else ""),
+        + (f"; resuming after {steps_done:,}" if steps_done else ""),
         flush=True,
     )
     with without_color():
         history = model.fit(
-            training_dataset(
-                train_examples, arguments.batch_size, arguments.seed, intervals_done * interval
-            ),
+            training_dataset(train_examples, arguments.batch_size, arguments.seed, steps_done),
             validation_data=validation_dataset(validation_examples, arguments.batch_size),
             steps_per_epoch=interval,
             initial_epoch=intervals_done,
@@ -109,7 +111,7 @@ def _train(arguments, output, directory):
                 StopAtDivergence(interval, resume.best, output),
                 keras.callbacks.CSVLogger(str(directory.log), append=True),
                 SaveBest(save, resume.best),
-                resume.callback(),
+                resume,
             ],
             shuffle=False,
             # A progress bar on a terminal, otherwise one line per interval.
