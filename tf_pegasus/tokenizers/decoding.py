@@ -41,9 +41,14 @@ class DecodingMixin(TokenTableMixin):
 
         Raises:
             ValueError: if an id is negative or, with skip_special_tokens=False, beyond the
-                vocabulary.
+                vocabulary; or if there are several rows of ids.
         """
-        ids = [int(index) for index in np.asarray(token_ids).reshape(-1)]
+        given = np.asarray(token_ids)
+        if given.ndim > 1 and len(given) != 1:
+            raise ValueError(
+                f"token_ids has the shape {given.shape}, but decode takes one row: use batch_decode"
+            )
+        ids = [int(index) for index in given.reshape(-1)]
         if ids and min(ids) < 0:
             raise ValueError(f"ids contain {min(ids)}, an id is at least 0")
         if skip_special_tokens:
