@@ -80,6 +80,7 @@ class PegasusTokenizer(PegasusTokenizerBase):
         self.offset = checked.offset
         self.sp_model_kwargs = dict(sp_model_kwargs or {})
         self.sp_model = load_sentencepiece(self.model_proto, vocab_file, **self.sp_model_kwargs)
+        self._vocab_size = len(self.sp_model) + self.offset
         added += tuple(
             StoredToken(spelling(token), int(index), is_special(token))
             for index, token in (added_tokens_decoder or {}).items()
@@ -88,7 +89,7 @@ class PegasusTokenizer(PegasusTokenizerBase):
 
     def __getstate__(self) -> dict[str, Any]:
         # sentencepiece would forget the options of sampling.
-        built = ("sp_model", "_twin", "_twin_model")
+        built = ("sp_model", "_twin", "_twin_model", "_spelled_pieces", "_blank_characters")
         return {name: value for name, value in self.__dict__.items() if name not in built}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -99,7 +100,7 @@ class PegasusTokenizer(PegasusTokenizerBase):
 
     @property
     def vocab_size(self) -> int:
-        return len(self.sp_model) + self.offset
+        return self._vocab_size
 
     def _text_ids(self, texts):
         if max(map(len, texts), default=0) > _LONG and self._twin is not None:
@@ -119,17 +120,17 @@ class PegasusTokenizer(PegasusTokenizerBase):
         return rows
 
     def _begins_word(self, piece):
-        return self.sp_model.id_to_piece(piece).startswith(_SPACE)
+        return self._spelled_pieces[piece].startswith(_SPACE)
 
-    def _is_blank(self, character):
-        known = self._blank_characters
-        if character not in known:
-            known[character] = character.isspace() or not self.sp_model.normalize(character)
-        return known[character]
+    @functools.cached_property
+    def _spelled_pieces(self):
+        return _Known(self.sp_model.id_to_piece)
 
     @functools.cached_property
     def _blank_characters(self):
-        return {}
+        return _Known(
+            lambda character: character.isspace() or not self.sp_model.normalize(character)
+        )
 
     @property
     def _is_sampling(self):
@@ -152,7 +153,7 @@ class PegasusTokenizer(PegasusTokenizerBase):
 
     def _piece(self, index):
         spelling = self._spellings.get(index)
-        return self.sp_model.id_to_piece(index - self.offset) if spelling is None else spelling
+        return self._spelled_pieces[index - self.offset] if spelling is None else spelling
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
@@ -217,6 +218,18 @@ class PegasusTokenizer(PegasusTokenizerBase):
         directory.mkdir(parents=True, exist_ok=True)
         self.save_vocabulary(directory)
         self._save_tables(directory)
+
+
+class _Known(dict):
+    """The values of a function of sentencepiece, each of which is asked for once."""
+
+    def __init__(self, function):
+        super().__init__()
+        self._function = function
+
+    def __missing__(self, key):
+        self[key] = value = self._function(key)
+        return value
 
 
 def _checked_texts(batches):

@@ -25,7 +25,7 @@ from tf_pegasus.tokenizers.truncation import truncated
 class PegasusTokenizerBase(OlderCallsMixin, DecodingMixin, TokenizerFilesMixin, MovedNamesMixin):
     """Converts texts to ids and back, with the names of `transformers`.
 
-    Subclasses handle the pieces: they implement `_text_ids`, `_text_pieces`, `_is_blank`,
+    Subclasses handle the pieces: they implement `_text_ids`, `_text_pieces`, `_blank_characters`,
     `_ids_text`, `_piece_id`, `_piece` and `vocab_size`, and the class method `_from_directory`.
 
     Args:
