@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import Any, Protocol, Self
 
 from tf_pegasus.tokenizers.options import SIDES
@@ -83,7 +84,7 @@ class CallOptions:
             value = getattr(self, name)
             if value is None and name != "stride":
                 continue
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
                 raise ValueError(f"{name}={value!r} must be an int of at least {least}")
         check_tensors(self.return_tensors)
 
@@ -128,7 +129,7 @@ def check_tensors(return_tensors: Any) -> None:
     if return_tensors in _TENSORS:
         return
     message = f"return_tensors={return_tensors!r} must be None, 'np' or 'tf'"
-    if return_tensors in _FOREIGN:
+    if isinstance(return_tensors, str) and return_tensors in _FOREIGN:
         convert = _FOREIGN[return_tensors]
         message += f"; convert the arrays of return_tensors='np' by {convert}"
     raise ValueError(message)

@@ -11,7 +11,7 @@ import sentencepiece
 from tf_pegasus.tokenizers.added_token import AddedToken, is_special, spelling
 from tf_pegasus.tokenizers.alignment import RawPiece
 from tf_pegasus.tokenizers.options import TokenizerOptions
-from tf_pegasus.tokenizers.samples import check_string
+from tf_pegasus.tokenizers.samples import check_string, check_unicode
 from tf_pegasus.tokenizers.special_tokens import (
     SENTENCEPIECE_EOS,
     SENTENCEPIECE_PAD,
@@ -104,16 +104,16 @@ class PegasusTokenizer(PegasusTokenizerBase):
 
     def _text_ids(self, texts):
         if max(map(len, texts), default=0) > _LONG and self._twin is not None:
-            rows = map(self._twin.without_bytes, self._twin_model.encode(texts))
+            rows = map(self._twin.without_bytes, _encoded(self._twin_model, texts))
         else:
-            rows = self.sp_model.encode(texts)
+            rows = _encoded(self.sp_model, texts)
         return [[piece + self.offset for piece in ids] for ids in rows]
 
     def _text_pieces(self, texts):
         is_long = max(map(len, texts), default=0) > _LONG and self._twin is not None
         model = self._twin_model if is_long else self.sp_model
         rows = []
-        for proto in model.encode(texts, out_type="immutable_proto"):
+        for proto in _encoded(model, texts, out_type="immutable_proto"):
             spans = [(piece.id, piece.begin, piece.end) for piece in proto.pieces]
             spans = self._twin.without_byte_spans(spans) if is_long else spans
             rows.append([RawPiece(i + self.offset, *s, self._begins_word(i)) for i, *s in spans])
@@ -230,6 +230,15 @@ class _Known(dict):
     def __missing__(self, key):
         self[key] = value = self._function(key)
         return value
+
+
+def _encoded(model, texts, **options):
+    try:
+        return model.encode(texts, **options)
+    except TypeError:
+        # What it says of invalid Unicode is that a list must contain strings.
+        check_unicode(texts)
+        raise
 
 
 def _checked_texts(batches):

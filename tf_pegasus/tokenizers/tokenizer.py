@@ -166,6 +166,11 @@ class PegasusTokenizerBase(OlderCallsMixin, DecodingMixin, TokenizerFilesMixin, 
         _check_given(text, text_pair, text_target, text_pair_target)
         if text is None:
             return self._encoded(text_target, text_pair_target, call)
+        if text_target is not None and return_overflowing_tokens and self.is_fast:
+            raise ValueError(
+                "return_overflowing_tokens=True: the rows of text and of text_target would not "
+                "correspond; tokenize them in two calls"
+            )
         encoding = self._encoded(text, text_pair, call)
         if text_target is not None:
             encoding["labels"] = self._encoded(text_target, text_pair_target, call)["input_ids"]
