@@ -42,3 +42,11 @@ def test_sides_may_be_given_or_stored(vocab_file, tmp_path):
     np.testing.assert_array_equal(loaded(tf.constant(["the fox", "a"])), ids)
     with pytest.raises(ValueError, match="padding_side='up' must be one of right, left"):
         TFPegasusTokenizer.from_tokenizer(python, padding_side="up")
+
+
+def test_lists_of_texts(vocab_file):
+    graph = TFPegasusTokenizer.from_tokenizer(PegasusTokenizer(vocab_file))
+    expected = graph(tf.constant(["the fox", "a"]))["input_ids"]
+    np.testing.assert_array_equal(graph(["the fox", "a"])["input_ids"], expected)
+    with pytest.raises(TypeError, match="must be a list of str or a tensor, got 'the fox'"):
+        graph("the fox")

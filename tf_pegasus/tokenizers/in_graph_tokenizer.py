@@ -175,6 +175,15 @@ class TFPegasusTokenizer(keras.layers.Layer):
         pieces = pieces.with_values(tf.where(is_byte, self._twin.unk_id, ids))
         return tf.ragged.boolean_mask(pieces, pieces.with_values(is_kept))
 
+    def __call__(self, texts: Any, *arguments: Any, **options: Any) -> Any:
+        """Tokenizes a list of str, or a tensor as `call` does."""
+        if isinstance(texts, (str, bytes)):
+            raise TypeError(f"texts must be a list of str or a tensor, got {texts!r:.60}")
+        # Keras accepts only tensors.
+        if isinstance(texts, (list, tuple)):
+            texts = tf.convert_to_tensor(texts, tf.string)
+        return super().__call__(texts, *arguments, **options)
+
     def call(self, texts: Any) -> dict[str, tf.Tensor]:
         """Tokenizes texts and pads the ids.
 

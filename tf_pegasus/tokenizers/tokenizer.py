@@ -25,7 +25,7 @@ from tf_pegasus.tokenizers.truncation import truncated
 class PegasusTokenizerBase(OlderCallsMixin, DecodingMixin, TokenizerFilesMixin, MovedNamesMixin):
     """Converts texts to ids and back, with the names of `transformers`.
 
-    Subclasses handle the pieces: they implement `_text_ids`, `_text_pieces`, `_is_blank`,
+    Subclasses handle the pieces: they implement `_text_ids`, `_text_pieces`, `_blank_characters`,
     `_ids_text`, `_piece_id`, `_piece` and `vocab_size`, and the class method `_from_directory`.
 
     Args:
@@ -166,6 +166,11 @@ class PegasusTokenizerBase(OlderCallsMixin, DecodingMixin, TokenizerFilesMixin, 
         _check_given(text, text_pair, text_target, text_pair_target)
         if text is None:
             return self._encoded(text_target, text_pair_target, call)
+        if text_target is not None and return_overflowing_tokens and self.is_fast:
+            raise ValueError(
+                "return_overflowing_tokens=True: the rows of text and of text_target would not "
+                "correspond; tokenize them in two calls"
+            )
         encoding = self._encoded(text, text_pair, call)
         if text_target is not None:
             encoding["labels"] = self._encoded(text_target, text_pair_target, call)["input_ids"]
