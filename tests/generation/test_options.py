@@ -6,12 +6,12 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
+from helpers.generation import EOS, up_to_end
 from helpers.tiny import GOLDEN_MODELS, GOLDENS
 
 from tf_pegasus import GenerationConfig
 
 CASES = json.loads((GOLDENS / "options.json").read_text())
-EOS = 1
 
 
 def favoured(input_ids, scores, cur_len):
@@ -59,21 +59,6 @@ def outputs(goldens, options_golden):
         )
 
     return run
-
-
-def up_to_end(rows, ends):
-    """Returns the rows as lists, cut after the first id in `ends`, without padding.
-
-    The reference fills finished rows with eos; this package fills them with pad.
-    """
-    cut = []
-    for row in np.asarray(rows).tolist():
-        places = [n for n, token in enumerate(row) if n and token in ends]
-        row = row[: places[0] + 1] if places else row
-        while row[-1] == 0 or (places == [] and row[-1] == EOS):
-            row.pop()
-        cut.append(row)
-    return cut
 
 
 @pytest.mark.parametrize("number", range(len(CASES)))

@@ -19,7 +19,7 @@ from tf_pegasus.utils.forks import check_not_forked
 _SOURCE = ("input_ids", "attention_mask", "encoder_outputs", "inputs_embeds")
 _HEAD_MASKS = ("head_mask", "decoder_head_mask", "cross_attn_head_mask")
 # Options that look at the ids of the source, with the values that turn them off.
-_OF_SOURCE_IDS = {"encoder_no_repeat_ngram_size": 0, "encoder_repetition_penalty": 1.0}
+OF_SOURCE_IDS = {"encoder_no_repeat_ngram_size": 0, "encoder_repetition_penalty": 1.0}
 
 
 class GenerationMixin(SearchMixin):
@@ -125,7 +125,8 @@ class GenerationMixin(SearchMixin):
         masks = (head_mask, decoder_head_mask, cross_attn_head_mask)
         for name, mask in zip(_HEAD_MASKS, masks, strict=True):
             if mask is not None:
-                inputs[name] = self._checked_head_mask(name, mask)
+                side = "encoder" if name == "head_mask" else "decoder"
+                inputs[name] = self.checked_head_mask(name, mask, side)
         inputs["seed"] = seed_of(seed, settings)
         output = self.run_search(inputs, settings, engine, hooks, streamer)
         if not settings.return_dict_in_generate:
@@ -161,7 +162,7 @@ class GenerationMixin(SearchMixin):
                     f"{tuple(ids.shape)}: batch and length must be the same"
                 )
         else:
-            for name, off in _OF_SOURCE_IDS.items():
+            for name, off in OF_SOURCE_IDS.items():
                 if getattr(settings, name) != off:
                     raise ValueError(
                         f"{name}={getattr(settings, name)!r} needs input_ids, the ids of the source"
@@ -216,17 +217,6 @@ class GenerationMixin(SearchMixin):
                 mask = None if mask is None else tf.pad(mask, [[0, 0], [1, 0]], constant_values=1)
         check_ids(prompt, self.config.vocab_size, "decoder_input_ids")
         return {"prompt": prompt} | ({} if mask is None else {"decoder_attention_mask": mask})
-
-    def _checked_head_mask(self, name, mask):
-        side = "encoder" if name == "head_mask" else "decoder"
-        config = self.config
-        shape = tuple(getattr(config, f"{side}_{part}") for part in ("layers", "attention_heads"))
-        mask = tf.cast(mask, tf.float32)
-        if not mask.shape.is_compatible_with(shape):
-            raise ValueError(
-                f"{name} has the shape {tuple(mask.shape)}, expected (layers, heads) = {shape}"
-            )
-        return mask
 
 
 def as_mask(name: str, mask: TensorLike, ids_name: str, ids: tf.Tensor) -> tf.Tensor:

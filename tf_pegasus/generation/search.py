@@ -36,6 +36,8 @@ class SearchMixin:
     config: PegasusConfig
     generation_config: GenerationConfig
     programs: ProgramCache
+    # The argument with the beginning of the outputs.
+    prompt_name = "decoder_input_ids"
 
     def with_token_ids(self, options: GenerationConfig) -> GenerationConfig:
         """Returns a copy of the options with the model's token ids where they have none.
@@ -50,7 +52,8 @@ class SearchMixin:
                 values.append(given["bos_token_id"])
             given[name] = next((v for v in (*values, of_config) if v is not None), None)
         if given["pad_token_id"] is None:
-            given["pad_token_id"] = ids_of(given["eos_token_id"])[0]
+            # Without either, no output ends before others, but rows are still padded.
+            given["pad_token_id"] = (*ids_of(given["eos_token_id"]), 0)[0]
         return options.updated(**given)
 
     def settings(
@@ -239,8 +242,20 @@ class SearchMixin:
                 f"ids, got vocab_size={self.config.vocab_size}"
             )
 
-    # The argument with the beginning of the outputs.
-    prompt_name = "decoder_input_ids"
+    def checked_head_mask(self, name: str, mask: Any, side: str) -> tf.Tensor:
+        """Returns a head mask of the encoder or decoder as float32 `(layers, heads)`.
+
+        Raises:
+            ValueError: if it has another shape.
+        """
+        config = self.config
+        shape = tuple(getattr(config, f"{side}_{part}") for part in ("layers", "attention_heads"))
+        mask = tf.cast(mask, tf.float32)
+        if not mask.shape.is_compatible_with(shape):
+            raise ValueError(
+                f"{name} has the shape {tuple(mask.shape)}, expected (layers, heads) = {shape}"
+            )
+        return mask
 
     def _check_ids(self, name, ids):
         for index in ids:

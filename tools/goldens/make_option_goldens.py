@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from transformers import PegasusForConditionalGeneration
+from transformers import PegasusForCausalLM, PegasusForConditionalGeneration
 from transformers.generation import (
     EncoderRepetitionPenaltyLogitsProcessor,
     EpsilonLogitsWarper,
@@ -47,6 +47,7 @@ CASES = [
     {"call": ["decoder_input_ids", "decoder_attention_mask"]},
     {"call": ["decoder_input_ids", "decoder_attention_mask"], "num_beams": 4},
 ]
+CAUSAL_CASES = [{"max_length": 14}, {"max_new_tokens": 8, "num_beams": 3, "min_length": 9}]
 PROMPT = [[0, 5, 9, 7], [0, 0, 7, 8], [0, 0, 0, 3], [0, 96, 4, 4]]
 PROMPT_MASK = [[1, 1, 1, 1], [0, 0, 1, 1], [0, 0, 0, 1], [1, 0, 1, 1]]
 
@@ -106,6 +107,25 @@ def mask_decoder(model, **masks):
     return restore
 
 
+def continued(arrays, model_name, model):
+    """Generates with the decoder alone."""
+    decoder = PegasusForCausalLM(model.config).eval()
+    decoder.model.decoder.load_state_dict(model.model.decoder.state_dict())
+    decoder.lm_head.weight = decoder.model.decoder.embed_tokens.weight
+    for number, options in enumerate(CAUSAL_CASES):
+        out = decoder.generate(
+            torch.tensor(PROMPT),
+            attention_mask=torch.tensor(PROMPT_MASK),
+            return_dict_in_generate=True,
+            output_scores=True,
+            do_sample=False,
+            # Its cache has as many layers as the encoder.
+            use_cache=False,
+            **options,
+        )
+        arrays[f"{model_name}:causal:{number}"] = out.sequences.numpy().astype("int8")
+
+
 def warped(arrays):
     scores = np.random.default_rng(2).normal(size=(6, 40)).astype("float32") * 2
     arrays["warpers:scores"] = scores
@@ -128,6 +148,8 @@ def main():
         ).eval()
         source = np.load(GOLDENS / f"{model_name}.npz")
         ids, mask = (torch.tensor(source[n]) for n in ("input_ids", "attention_mask"))
+        with torch.no_grad():
+            continued(arrays, model_name, model)
         for number, case in enumerate(CASES):
             options = dict(case)
             with torch.no_grad():
