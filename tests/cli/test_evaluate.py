@@ -1,6 +1,6 @@
 from helpers.tiny import SENTENCES
 
-from tf_pegasus.data.readers import write_jsonl
+from tf_pegasus.data.jsonl import write_jsonl
 
 
 def test_table(run, tmp_path):
