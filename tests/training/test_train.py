@@ -1,8 +1,12 @@
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import mirrored_training
 from helpers.tiny import FROM_MODEL
 
 from tf_pegasus import (
@@ -145,3 +149,23 @@ def test_the_bundled_model_by_name(tuning, monkeypatch):
     with pytest.raises(Enough):
         train(settings)
     assert settings.model == "bundled"
+
+
+@pytest.mark.slow
+def test_two_devices_train_as_one(arguments, tmp_path):
+    arguments |= {"dropout": 0.0, "epochs": 1, "output_dir": str(tmp_path / "alone")}
+    alone = train(TrainingArguments(**arguments))
+    arguments |= {"strategy": "mirrored", "output_dir": str(tmp_path / "mirrored")}
+    (tmp_path / "arguments.json").write_text(json.dumps(arguments))
+    paths = [str(Path(mirrored_training.__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+    done = subprocess.run(
+        [sys.executable, mirrored_training.__file__, str(tmp_path / "arguments.json")],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    (line,) = (line for line in done.stdout.splitlines() if line.startswith("{"))
+    for name, losses in json.loads(line).items():
+        np.testing.assert_allclose(losses, alone[name], rtol=1e-4)
+    assert (tmp_path / "mirrored" / "model.safetensors").is_file()

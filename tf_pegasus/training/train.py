@@ -79,9 +79,10 @@ def _train(arguments, output, directory, interruption):
             ),
             jit_compile=False,
         )
-        # All arguments have been checked by now: nothing was written before.
-        directory.start()
-        resume = Resume(model, directory.checkpoint, interval, interruption)
+        model.optimizer.build(model.trainable_variables)
+    # All arguments have been checked by now: nothing was written before.
+    directory.start()
+    resume = Resume(model, directory.checkpoint, interval, interruption)
     steps_done = resume.restore()
     intervals_done = int(resume.intervals_done)
     directory.cut_log(intervals_done)
