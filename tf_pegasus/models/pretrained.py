@@ -1,21 +1,24 @@
 """The base class of all models: configuration, embeddings, saving and loading."""
 
 import copy
+import re
 from pathlib import Path
 from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
 
-from tf_pegasus.checkpoints.formats import MAX_SHARD_SIZE
+from tf_pegasus.checkpoints.formats import FORMATS, MAX_SHARD_SIZE
 from tf_pegasus.checkpoints.keywords import split_keywords
 from tf_pegasus.checkpoints.loading import find_source, load_pretrained
-from tf_pegasus.checkpoints.saving import save_weights
+from tf_pegasus.checkpoints.saving import write_weights
 from tf_pegasus.config.model import PegasusConfig
 from tf_pegasus.layers.dense import PegasusDense
 from tf_pegasus.layers.stack import as_config
 from tf_pegasus.tokenizers.loading import has_tokenizer, load_tokenizer
+from tf_pegasus.tokenizers.tokenizer_files import ADDED_TOKENS_FILE
 from tf_pegasus.utils.compat import all_layers, cheap_weight_removal, replace_weight
+from tf_pegasus.utils.directories import files_together
 
 
 class TFPegasusPreTrainedModel(keras.Model):
@@ -271,6 +274,8 @@ class TFPegasusPreTrainedModel(keras.Model):
     ) -> None:
         """Writes configuration and weights with Hugging Face's names and layout.
 
+        All files appear at the end; if one cannot be written, the directory stays as it was.
+
         Models that generate also write `generation_config.json`, and models with a tokenizer the
         files of the tokenizer.
 
@@ -293,12 +298,17 @@ class TFPegasusPreTrainedModel(keras.Model):
                 "a quantized model cannot be written in the published formats: save it before "
                 "quantize(), or with save() in a .keras file"
             )
-        self.config.save_pretrained(save_directory)
-        if hasattr(self, "generation_config"):
-            self.generation_config.save_pretrained(save_directory)
-        save_weights(self, save_directory, dtype, weights_format, max_shard_size)
-        if getattr(self, "tokenizer", None) is not None:
-            self.tokenizer.save_pretrained(save_directory)
+        has_tokenizer = getattr(self, "tokenizer", None) is not None
+        # A reader might prefer older weights of the same format, and would add their tokens.
+        older = [FORMATS[weights_format].files] if weights_format in FORMATS else []
+        older += [re.escape(ADDED_TOKENS_FILE)] if has_tokenizer else []
+        with files_together(save_directory, older) as temporary:
+            self.config.save_pretrained(temporary)
+            if hasattr(self, "generation_config"):
+                self.generation_config.save_pretrained(temporary)
+            write_weights(self, temporary, dtype, weights_format, max_shard_size)
+            if has_tokenizer:
+                self.tokenizer.save_pretrained(temporary)
 
     @classmethod
     def from_pretrained(
