@@ -2,6 +2,7 @@
 
 import copy
 import math
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -9,11 +10,11 @@ from typing import Any, ClassVar
 import keras
 import tensorflow as tf
 
-from tf_pegasus.checkpoints.formats import MAX_SHARD_SIZE
+from tf_pegasus.checkpoints.formats import FORMATS, MAX_SHARD_SIZE
 from tf_pegasus.checkpoints.keywords import split_keywords
 from tf_pegasus.checkpoints.loading import find_source, load_pretrained
 from tf_pegasus.checkpoints.names import huggingface_weights
-from tf_pegasus.checkpoints.saving import save_weights
+from tf_pegasus.checkpoints.saving import write_weights
 from tf_pegasus.config.model import PegasusConfig
 from tf_pegasus.layers.dense import PegasusDense
 from tf_pegasus.layers.stack import as_config
@@ -22,7 +23,9 @@ from tf_pegasus.models.batches import batched
 from tf_pegasus.models.keras_export import export_forward_pass
 from tf_pegasus.models.lora import LoraMixin
 from tf_pegasus.tokenizers.loading import has_tokenizer, load_tokenizer
+from tf_pegasus.tokenizers.tokenizer_files import ADDED_TOKENS_FILE
 from tf_pegasus.utils.compat import all_layers, cheap_weight_removal, replace_weight
+from tf_pegasus.utils.directories import files_together
 
 
 class TFPegasusPreTrainedModel(LoraMixin, keras.Model):
@@ -458,6 +461,8 @@ class TFPegasusPreTrainedModel(LoraMixin, keras.Model):
     ) -> None:
         """Writes configuration and weights with Hugging Face's names and layout.
 
+        All files appear at the end; if one cannot be written, the directory stays as it was.
+
         Models that generate also write `generation_config.json`, and models with a tokenizer the
         files of the tokenizer.
 
@@ -480,12 +485,17 @@ class TFPegasusPreTrainedModel(LoraMixin, keras.Model):
                 "a quantized model cannot be written in the published formats: save it before "
                 "quantize(), or with save() in a .keras file"
             )
-        self.config.save_pretrained(save_directory)
-        if hasattr(self, "generation_config"):
-            self.generation_config.save_pretrained(save_directory)
-        save_weights(self, save_directory, dtype, weights_format, max_shard_size)
-        if getattr(self, "tokenizer", None) is not None:
-            self.tokenizer.save_pretrained(save_directory)
+        has_tokenizer = getattr(self, "tokenizer", None) is not None
+        # A reader might prefer older weights of the same format, and would add their tokens.
+        older = [FORMATS[weights_format].files] if weights_format in FORMATS else []
+        older += [re.escape(ADDED_TOKENS_FILE)] if has_tokenizer else []
+        with files_together(save_directory, older) as temporary:
+            self.config.save_pretrained(temporary)
+            if hasattr(self, "generation_config"):
+                self.generation_config.save_pretrained(temporary)
+            write_weights(self, temporary, dtype, weights_format, max_shard_size)
+            if has_tokenizer:
+                self.tokenizer.save_pretrained(temporary)
 
     @classmethod
     def from_pretrained(
