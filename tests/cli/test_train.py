@@ -12,7 +12,7 @@ from helpers.tiny import SENTENCES
 
 from tf_pegasus.cli.main import main
 from tf_pegasus.cli.train import build_dataclass_parser, build_parser
-from tf_pegasus.data.readers import write_jsonl
+from tf_pegasus.data.jsonl import write_jsonl
 from tf_pegasus.training import train as train_module
 from tf_pegasus.training.config import TrainingArguments
 

@@ -118,6 +118,11 @@ def test_kernels_with_an_adapter_are_not_frozen_for_good(config, tmp_path):
     model.get_encoder().layers[0].self_attn.q_proj.enable_lora(2)
     again = reloaded(model, tmp_path)
     assert again.get_encoder().layers[0].self_attn.q_proj.kernel.trainable
+    adapted = TFPegasusForConditionalGeneration(config)
+    adapted.enable_lora(2)
+    again = reloaded(adapted, tmp_path)
+    fresh = TFPegasusForConditionalGeneration(config)
+    assert trainable_places(again) == trainable_places(fresh)
 
 
 # Shared parts

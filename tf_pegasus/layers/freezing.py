@@ -10,22 +10,26 @@ import keras
 from tf_pegasus.layers.dense import PegasusDense
 from tf_pegasus.utils.compat import all_layers, scope_path
 
+_ADAPTER_WEIGHTS = 2
+
 
 def frozen_weights(layer: keras.layers.Layer) -> list[str]:
     """Returns the paths of a layer's frozen weights, relative to the layer.
 
-    Kernels that have an adapter are left out, because files hold them with the adapter merged; so
-    are weights that were made outside of the layer, such as a shared embedding.
+    Files hold adapters merged into their kernels. Therefore kernels that have one are left out,
+    and so is everything that is frozen because only adapters are trained. Weights that were made
+    outside of the layer, such as a shared embedding, are left out, too.
     """
-    adapted = {
-        id(part.kernel_variable())
-        for part in all_layers(layer)
-        if isinstance(part, PegasusDense) and part.lora_enabled
-    }
+    adapted = [
+        part for part in all_layers(layer) if isinstance(part, PegasusDense) and part.lora_enabled
+    ]
+    if adapted and len(layer.trainable_weights) == _ADAPTER_WEIGHTS * len(adapted):
+        return []
+    kernels = {id(part.kernel_variable()) for part in adapted}
     return [
         path
         for path, weight in _own_weights(layer)
-        if not weight.trainable and id(weight) not in adapted
+        if not weight.trainable and id(weight) not in kernels
     ]
 
 

@@ -155,3 +155,18 @@ class TFCausalLMOutputWithCrossAttentions(ModelOutput):
         "attentions",
         "cross_attentions",
     )
+
+
+def as_encoder_output(encoder_outputs):
+    """Converts the output of an encoder to a `TFBaseModelOutput`.
+
+    Args:
+        encoder_outputs: a `TFBaseModelOutput`, a tuple of its entries, or the hidden states.
+    """
+    if isinstance(encoder_outputs, TFBaseModelOutput):
+        return encoder_outputs
+    if hasattr(encoder_outputs, "keys"):
+        return TFBaseModelOutput(encoder_outputs)
+    if isinstance(encoder_outputs, (list, tuple)):
+        return TFBaseModelOutput(zip(TFBaseModelOutput.fields, encoder_outputs, strict=False))
+    return TFBaseModelOutput(last_hidden_state=encoder_outputs)

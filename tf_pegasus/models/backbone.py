@@ -6,10 +6,14 @@ import keras
 
 from tf_pegasus.layers.decoder import TFPegasusDecoder
 from tf_pegasus.layers.encoder import TFPegasusEncoder
-from tf_pegasus.layers.outputs import TFBaseModelOutput, TFSeq2SeqModelOutput
+from tf_pegasus.layers.outputs import (
+    TFBaseModelOutput,
+    TFSeq2SeqModelOutput,
+    as_encoder_output,
+)
 from tf_pegasus.layers.stack import shared_embedding
 from tf_pegasus.layers.unpack_inputs import TensorLike, unpack_inputs
-from tf_pegasus.models.encode_decode import EncodeDecodeMixin, as_encoder_output
+from tf_pegasus.models.encode_decode import EncodeDecodeMixin
 from tf_pegasus.models.pretrained import TFPegasusPreTrainedModel
 from tf_pegasus.utils.compat import name_scope
 

@@ -5,14 +5,13 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tf_pegasus.config.generation import GenerationConfig
 from tf_pegasus.generation.generate import GenerationMixin
-from tf_pegasus.generation.program_cache import ProgramCache
 from tf_pegasus.layers.outputs import TFCausalLMOutputWithCrossAttentions, TFSeq2SeqLMOutput
 from tf_pegasus.layers.stack import output_head
 from tf_pegasus.layers.unpack_inputs import TensorLike, as_ids, unpack_inputs
 from tf_pegasus.models.backbone import TFPegasusModel
 from tf_pegasus.models.encode_decode import EncodeDecodeMixin
+from tf_pegasus.models.generating import GeneratingMixin
 from tf_pegasus.models.language_model import LanguageModelMixin
 from tf_pegasus.models.losses import ignore_padding, shift_tokens_right
 from tf_pegasus.models.pretrained import TFPegasusPreTrainedModel
@@ -23,6 +22,7 @@ from tf_pegasus.utils.compat import name_scope
 @keras.saving.register_keras_serializable(package="tf_pegasus")
 class TFPegasusForConditionalGeneration(
     GenerationMixin,
+    GeneratingMixin,
     SummarizeMixin,
     LanguageModelMixin,
     EncodeDecodeMixin,
@@ -67,8 +67,7 @@ class TFPegasusForConditionalGeneration(
                 trainable=False,
                 autocast=False,
             )
-        self.generation_config = GenerationConfig.from_model_config(self.config)
-        self.programs = ProgramCache()
+        self.init_generation()
         self._finish()
 
     @unpack_inputs
@@ -154,22 +153,6 @@ class TFPegasusForConditionalGeneration(
 
     def counted_labels(self, labels):
         return ignore_padding(labels, self.config.pad_token_id)
-
-    def clear_programs(self):
-        super().clear_programs()
-        self.programs.clear()
-
-    def get_config(self):
-        return {**super().get_config(), "generation_config": self.generation_config.to_dict()}
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        config = dict(config)
-        generation_config = config.pop("generation_config", None)
-        model = super().from_config(config, custom_objects)
-        if generation_config is not None:
-            model.generation_config = GenerationConfig.from_dict(generation_config)
-        return model
 
     def prepare_decoder_input_ids_from_labels(self, labels):
         """Returns the decoder inputs, int32 `(batch, length)`, that predict `labels`."""

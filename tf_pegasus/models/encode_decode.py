@@ -1,6 +1,6 @@
 """Separate encoding and decoding, as in the Flax classes of `transformers`."""
 
-from tf_pegasus.layers.outputs import TFBaseModelOutput
+from tf_pegasus.layers.outputs import as_encoder_output
 
 
 class EncodeDecodeMixin:
@@ -69,21 +69,6 @@ class EncodeDecodeMixin:
             position_ids=decoder_position_ids,
             **{"training": not deterministic, **options},
         )
-
-
-def as_encoder_output(encoder_outputs):
-    """Converts the output of an encoder to a `TFBaseModelOutput`.
-
-    Args:
-        encoder_outputs: a `TFBaseModelOutput`, a tuple of its entries, or the hidden states.
-    """
-    if isinstance(encoder_outputs, TFBaseModelOutput):
-        return encoder_outputs
-    if hasattr(encoder_outputs, "keys"):
-        return TFBaseModelOutput(encoder_outputs)
-    if isinstance(encoder_outputs, (list, tuple)):
-        return TFBaseModelOutput(zip(TFBaseModelOutput.fields, encoder_outputs, strict=False))
-    return TFBaseModelOutput(last_hidden_state=encoder_outputs)
 
 
 def encoder_hidden_states(encoder_outputs):

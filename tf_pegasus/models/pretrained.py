@@ -25,11 +25,12 @@ from tf_pegasus.layers.stack import as_config
 from tf_pegasus.layers.unpack_inputs import gather_inputs, output_shapes
 from tf_pegasus.models.batches import batched
 from tf_pegasus.models.keras_export import export_forward_pass
+from tf_pegasus.models.lora import LoraMixin
 from tf_pegasus.tokenizers.loading import has_tokenizer, load_tokenizer
 from tf_pegasus.utils.compat import all_layers, cheap_weight_removal, replace_weight
 
 
-class TFPegasusPreTrainedModel(keras.Model):
+class TFPegasusPreTrainedModel(LoraMixin, keras.Model):
     """Base class that holds `config` and reads and writes Hugging Face directories.
 
     All weights exist once the model is constructed; no first call is needed.

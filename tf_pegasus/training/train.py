@@ -11,13 +11,8 @@ import keras
 from tf_pegasus.bundled import model_location
 from tf_pegasus.config.generation import GenerationConfig
 from tf_pegasus.config.model import PegasusConfig
-from tf_pegasus.data.dataset import (
-    Examples,
-    steps_per_epoch,
-    training_dataset,
-    validation_dataset,
-)
-from tf_pegasus.data.readers import read_records
+from tf_pegasus.data.dataset import summarization_dataset
+from tf_pegasus.data.rows import Rows
 from tf_pegasus.models.conditional_generation import TFPegasusForConditionalGeneration
 from tf_pegasus.tokenizers.loading import has_tokenizer, load_tokenizer
 from tf_pegasus.tokenizers.sentencepiece_tokenizer import PegasusTokenizer
@@ -54,13 +49,11 @@ def train(arguments):
 
 
 def _train(arguments, output, directory, interruption):
-    records = [list(read_records(f)) for f in (arguments.train_file, arguments.validation_file)]
+    train_rows, validation_rows = Rows(arguments.train_file), Rows(arguments.validation_file)
     keras.utils.set_random_seed(arguments.seed)
 
-    tokenizer = _tokenizer(arguments, records[0], directory)
-    limits = (arguments.max_source_length, arguments.max_target_length)
-    train_examples, validation_examples = (Examples(r, tokenizer, *limits) for r in records)
-    per_epoch = steps_per_epoch(train_examples, arguments.batch_size)
+    tokenizer = _tokenizer(arguments, train_rows, directory)
+    per_epoch = math.ceil(len(train_rows) / arguments.batch_size)
     total_steps = max(1, round(arguments.epochs * per_epoch))
     interval = min(arguments.eval_steps or per_epoch, total_steps)
 
@@ -93,16 +86,31 @@ def _train(arguments, output, directory, interruption):
         num_beams=arguments.num_beams,
         length_penalty=arguments.length_penalty,
     )
+    batches = {
+        "batch_size": arguments.batch_size,
+        "max_source_length": arguments.max_source_length,
+        "max_target_length": arguments.max_target_length,
+        "cache": True,
+    }
+    training = summarization_dataset(
+        train_rows,
+        tokenizer,
+        seed=arguments.seed,
+        start_step=steps_done,
+        repeat=True,
+        **batches,
+    )
+    validation = summarization_dataset(validation_rows, tokenizer, shuffle=False, **batches)
     print(
-        f"{model.count_params():,} parameters; {len(train_examples):,} examples; {total_steps:,} "
+        f"{model.count_params():,} parameters; {len(train_rows):,} examples; {total_steps:,} "
         f"steps of {arguments.batch_size}, validated every {interval:,}"
         + (f"; resuming after {steps_done:,}" if steps_done else ""),
         flush=True,
     )
     with without_color():
         history = model.fit(
-            training_dataset(train_examples, arguments.batch_size, arguments.seed, steps_done),
-            validation_data=validation_dataset(validation_examples, arguments.batch_size),
+            training,
+            validation_data=validation,
             steps_per_epoch=interval,
             initial_epoch=intervals_done,
             # The last interval may exceed total_steps, where the cosine schedule has a rate of 0.
@@ -117,6 +125,7 @@ def _train(arguments, output, directory, interruption):
             # A progress bar on a terminal, otherwise one line per interval.
             verbose=1 if sys.stdout.isatty() else 2,
         )
+    print(f"training: {training.statistics}\nvalidation: {validation.statistics}", flush=True)
     return history.history
 
 
@@ -125,7 +134,7 @@ def _identity(arguments):
     return {name: value for name, value in asdict(arguments).items() if name != "output_dir"}
 
 
-def _tokenizer(arguments, records, directory):
+def _tokenizer(arguments, rows, directory):
     length = {"model_max_length": arguments.max_source_length}
     # Before the first checkpoint its files may be there in part.
     if directory.has_checkpoint and has_tokenizer(directory.path):
@@ -134,7 +143,7 @@ def _tokenizer(arguments, records, directory):
         return load_tokenizer(model_location(arguments.model), **length)
     if arguments.vocab_file:
         return PegasusTokenizer(arguments.vocab_file, **length)
-    texts = (record[field] for record in records for field in ("document", "summary"))
+    texts = (text for row in rows for text in row)
     with tempfile.TemporaryDirectory() as temporary:
         vocab_file = Path(temporary) / VOCAB_FILE
         train_vocabulary(texts, vocab_file, arguments.vocab_size)
