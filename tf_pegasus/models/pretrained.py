@@ -17,6 +17,11 @@ from tf_pegasus.checkpoints.names import huggingface_weights
 from tf_pegasus.checkpoints.saving import write_weights
 from tf_pegasus.config.model import PegasusConfig
 from tf_pegasus.layers.dense import PegasusDense
+from tf_pegasus.layers.freezing import (
+    freeze_if_constructed_so,
+    freeze_weights,
+    frozen_weights,
+)
 from tf_pegasus.layers.stack import as_config
 from tf_pegasus.layers.unpack_inputs import gather_inputs, output_shapes
 from tf_pegasus.models.batches import batched
@@ -41,6 +46,8 @@ class TFPegasusPreTrainedModel(LoraMixin, keras.Model):
     config_class: ClassVar[type[PegasusConfig]] = PegasusConfig
     base_model_prefix: ClassVar[str] = "model"
     main_input_name: ClassVar[str] = "input_ids"
+    # Attributes that hold the parts which may be in a functional model beside this one.
+    part_names: ClassVar[tuple[str, ...]] = ()
     # What `checkpoints.expected` knows a model's weights by before it is built.
     stack_names: ClassVar[tuple[str, ...]] = ("encoder", "decoder")
     has_head: ClassVar[bool] = False
@@ -54,6 +61,11 @@ class TFPegasusPreTrainedModel(LoraMixin, keras.Model):
             raise TypeError(f"config must be a PegasusConfig or a dict, got {config!r}")
         # The tokenizer of this model's ids, if known; saved along with the model.
         self.tokenizer = None
+
+    def _finish(self):
+        """Ends the constructor of a subclass, after its parts were made."""
+        self.built = True
+        freeze_if_constructed_so(self)
 
     def build(self, input_shape=None):
         """Does nothing: the constructor builds all weights."""
@@ -431,13 +443,26 @@ class TFPegasusPreTrainedModel(LoraMixin, keras.Model):
             "dtype": keras.dtype_policies.serialize(self.dtype_policy),
             "config": self.config.to_dict(),
             "is_quantized": self.is_quantized,
+            "frozen": frozen_weights(self),
+            # Keras marks those that are also elsewhere in what is saved.
+            "parts": {
+                name: keras.saving.serialize_keras_object(getattr(self, name))
+                for name in self.part_names
+            },
         }
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
         config = dict(config)
         is_quantized = config.pop("is_quantized", False)
-        model = cls(**config)
+        frozen = config.pop("frozen", ())
+        parts = {
+            name: keras.saving.deserialize_keras_object(part)
+            for name, part in config.pop("parts", {}).items()
+            if _is_shared(part)
+        }
+        model = cls(**config, **({"parts": parts} if parts else {}))
+        freeze_weights(model, frozen)
         if is_quantized:
             model.quantize("int8")
         return model
@@ -564,3 +589,9 @@ class TFPegasusPreTrainedModel(LoraMixin, keras.Model):
         if directory is not None and has_tokenizer(directory):
             model.tokenizer = load_tokenizer(directory)
         return (model, info) if output_loading_info else model
+
+
+def _is_shared(part):
+    """Whether a serialized part, or one inside it, occurs elsewhere in what was saved."""
+    inner = part["config"].get("parts", {})
+    return "shared_object_id" in part or any(map(_is_shared, inner.values()))
