@@ -164,8 +164,8 @@ def test_a_single_tensor_is_the_first_input(model, batch):
 def test_an_input_given_twice_is_refused(model, batch):
     with pytest.raises(ValueError, match="attention_mask was given twice"):
         model(batch, attention_mask=batch["attention_mask"])
-    with pytest.raises(ValueError, match="list of 18 inputs"):
-        model([batch["input_ids"]] * 18)
+    with pytest.raises(ValueError, match="list of 19 inputs"):
+        model([batch["input_ids"]] * 19)
 
 
 @pytest.mark.parametrize("dtype", ["bool", "int8", "int32", "int64", "float32"])
@@ -186,3 +186,24 @@ def test_large_ids_become_no_small_ones(index, model):
     assert abs(int(as_ids("ids", ids)[0, 1])) >= 2**31 - 1
     with pytest.raises(ValueError, match=r"input_ids holds ids outside \[0, 60\)"):
         model.generate(ids)
+
+
+def test_ragged_ids_are_padded_and_masked(model):
+    sources = tf.ragged.constant([[3, 4, 5, 1], [6, 1]], dtype=tf.int32)
+    labels = tf.ragged.constant([[7, 1], [8, 9, 1]], dtype=tf.int32)
+    ragged = model({"input_ids": sources, "labels": labels})
+    padded = model(
+        input_ids=sources.to_tensor(),
+        attention_mask=tf.sequence_mask([4, 2], dtype=tf.int32),
+        labels=labels.to_tensor(-100),
+    )
+    np.testing.assert_allclose(ragged.logits, padded.logits, atol=1e-6)
+    np.testing.assert_allclose(ragged.loss, padded.loss, rtol=1e-6)
+
+
+def test_fit_takes_ragged_ids(model):
+    rows = tf.ragged.constant([[3, 4, 5, 1], [6, 1]], dtype=tf.int32)
+    model.compile("sgd")
+    expected = model({"input_ids": rows, "labels": rows}).loss
+    dataset = tf.data.Dataset.from_tensor_slices((rows, rows)).batch(2)
+    np.testing.assert_allclose(model.evaluate(dataset, verbose=0), expected, rtol=1e-5)

@@ -1,7 +1,7 @@
 import pytest
 from helpers.tiny import SENTENCES
 
-from tf_pegasus.data.readers import write_jsonl
+from tf_pegasus.data.jsonl import write_jsonl
 
 RECORDS = [
     {"document": f"{sentence} It is number {n}.", "summary": " ".join(sentence.split()[:3])}

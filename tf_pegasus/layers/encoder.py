@@ -3,12 +3,14 @@
 import functools
 
 import keras
+import tensorflow as tf
 
 from tf_pegasus.layers.kv_cache import GrowingCache
 from tf_pegasus.layers.layer import PegasusEncoderLayer
 from tf_pegasus.layers.outputs import TFBaseModelOutput
 from tf_pegasus.layers.stack import PegasusStack, padding_mask
 from tf_pegasus.layers.unpack_inputs import TensorLike, unpack_inputs
+from tf_pegasus.utils.compat import set_mask
 
 
 @keras.saving.register_keras_serializable(package="tf_pegasus")
@@ -37,6 +39,7 @@ class TFPegasusEncoder(PegasusStack):
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
+        position_ids: TensorLike | None = None,
         training: bool = False,
     ) -> TFBaseModelOutput | tuple:
         """Encodes a batch.
@@ -50,6 +53,7 @@ class TFPegasusEncoder(PegasusStack):
                 embeddings, multiplied by sqrt(d_model) already if `scale_embedding` is set.
             output_attentions, output_hidden_states, return_dict: bool; default to the
                 configuration's values.
+            position_ids: int `(batch, length)` or `(length,)`; by default 0, 1, …
             training: bool, whether to apply dropout.
 
         Returns:
@@ -59,7 +63,7 @@ class TFPegasusEncoder(PegasusStack):
             ValueError: if an input is missing, has a wrong shape or dtype, is too long, or
                 holds ids outside the vocabulary.
         """
-        embedded = self.embed_inputs(input_ids, inputs_embeds)
+        embedded = self.embed_inputs(input_ids, inputs_embeds, position_ids=position_ids)
         cache = GrowingCache(padding_mask(attention_mask, length=embedded.shape[1]))
         calls = [
             functools.partial(layer, cache=cache, head_mask=heads, training=training)
@@ -69,6 +73,9 @@ class TFPegasusEncoder(PegasusStack):
         ]
         recompute = training and self.gradient_checkpointing and not output_attentions
         states, outputs = self.run_layers(embedded, calls, recompute=recompute, training=training)
+        if attention_mask is not None:
+            # For layers that heed masks, such as Keras' pooling.
+            set_mask(states[-1], tf.cast(attention_mask, tf.bool))
         output = TFBaseModelOutput(
             last_hidden_state=states[-1],
             hidden_states=states if output_hidden_states else None,

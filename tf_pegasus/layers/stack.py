@@ -6,13 +6,14 @@ import keras
 import tensorflow as tf
 
 from tf_pegasus.config.model import PegasusConfig
+from tf_pegasus.layers.activations import activation_name
 from tf_pegasus.layers.embeddings import (
     PegasusSharedEmbedding,
     PegasusSinusoidalPositionalEmbedding,
 )
 from tf_pegasus.layers.layer import LayerDrop, PegasusLayer, layer_norm, residual_dropout
 from tf_pegasus.layers.recompute import recomputed
-from tf_pegasus.layers.unpack_inputs import as_embeddings, as_ids
+from tf_pegasus.layers.unpack_inputs import as_embeddings, as_ids, output_shapes
 
 
 class PegasusStack(keras.layers.Layer):
@@ -148,6 +149,14 @@ class PegasusStack(keras.layers.Layer):
             )
         return tf.unstack(tf.cast(mask, tf.float32), num=shape[0])
 
+    def compute_output_spec(self, *args, **kwargs):
+        # Keras' layers would guess from `compute_output_shape`, without the arguments.
+        return keras.Operation.compute_output_spec(self, *args, **kwargs)
+
+    def compute_output_shape(self, input_shape):
+        """Returns the shapes of the outputs for inputs of the shapes `input_shape`."""
+        return output_shapes(self, input_shape)
+
     def get_config(self):
         config = {**super().get_config(), "config": self.config.to_dict()}
         if not self.owns_embedding:
@@ -168,8 +177,14 @@ class PegasusStack(keras.layers.Layer):
 
 
 def as_config(config):
-    """Returns a `PegasusConfig`, which may be given as a dict of its values."""
-    return PegasusConfig.from_dict(config) if isinstance(config, dict) else config
+    """Returns a `PegasusConfig`, which may be given as a dict of its values.
+
+    Its activation is a name, also where a function was given.
+    """
+    config = PegasusConfig.from_dict(config) if isinstance(config, dict) else config
+    if callable(getattr(config, "activation_function", None)):
+        return config.updated(activation_function=activation_name(config.activation_function))
+    return config
 
 
 def shared_embedding(config):

@@ -5,11 +5,14 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+import keras
 import tensorflow as tf
 
 # A tensor or a numpy array; the first argument may also be a dict, list or tuple of the inputs.
 TensorLike: TypeAlias = Any
 
+# Inputs that tokenizers of other models return; PEGASUS has one type of tokens.
+_IGNORED = ("token_type_ids",)
 # Arguments that default to the values of the configuration.
 _OPTIONS = ("use_cache", "output_attentions", "output_hidden_states", "return_dict")
 
@@ -36,6 +39,7 @@ def unpack_inputs(call: Callable) -> Any:
         given = signature.bind(*args, **kwargs).arguments
         self, training = given.pop("self"), given.pop("training", False)
         inputs = gather_inputs(names, given.pop(names[0], None), given)
+        pad_ragged(inputs)
         for name in options:
             value = inputs[name]
             inputs[name] = bool(getattr(self.config, name) if value is None else value)
@@ -51,7 +55,7 @@ def gather_inputs(names: tuple[str, ...], first: Any, rest: Mapping[str, Any]) -
     Args:
         names: the inputs' names, in the order of a list or tuple of inputs.
         first: the first argument: a tensor (or None), or a mapping, list or tuple with all
-            inputs.
+            inputs. `token_type_ids` in a mapping are ignored.
         rest: dict of the other arguments.
 
     Returns:
@@ -61,7 +65,7 @@ def gather_inputs(names: tuple[str, ...], first: Any, rest: Mapping[str, Any]) -
         ValueError: if a name is unknown, there are too many inputs, or an input is given twice.
     """
     if hasattr(first, "keys"):
-        packed = {name: first[name] for name in first}
+        packed = {name: first[name] for name in first if name not in _IGNORED}
     elif isinstance(first, (list, tuple)):
         if len(first) > len(names):
             raise ValueError(
@@ -84,6 +88,45 @@ def gather_inputs(names: tuple[str, ...], first: Any, rest: Mapping[str, Any]) -
     return inputs
 
 
+def pad_ragged(inputs: dict[str, Any]) -> None:
+    """Replaces ragged inputs by padded ones, and adds their masks; labels are padded with -100.
+
+    Args:
+        inputs: dict of all inputs by name; changed.
+    """
+    masks = {"input_ids": "attention_mask", "decoder_input_ids": "decoder_attention_mask"}
+    for name, value in list(inputs.items()):
+        if not isinstance(value, tf.RaggedTensor):
+            continue
+        fill = -100 if name == "labels" else 0
+        inputs[name] = value.to_tensor(tf.cast(fill, value.dtype))
+        mask = masks.get(name)
+        if mask in inputs and inputs[mask] is None:
+            inputs[mask] = tf.sequence_mask(value.row_lengths(), dtype=tf.int32)
+
+
+def output_shapes(layer: Any, input_shape: Any) -> Any:
+    """Returns the shapes of the outputs of a layer whose inputs are ids and masks.
+
+    Args:
+        layer: layer whose `call` is decorated with `unpack_inputs`.
+        input_shape: `(batch, length)` of the first input, or a dict, list or tuple of shapes.
+    """
+
+    def ids(shape):
+        return keras.KerasTensor(tuple(shape), "int32")
+
+    inputs: Any
+    if hasattr(input_shape, "keys"):
+        inputs = {name: ids(shape) for name, shape in input_shape.items()}
+    elif input_shape and isinstance(input_shape[0], (list, tuple)):
+        inputs = [ids(shape) for shape in input_shape]
+    else:
+        inputs = ids(input_shape)
+    outputs = layer.compute_output_spec(inputs)
+    return keras.tree.map_structure(lambda output: tuple(output.shape), outputs)
+
+
 def as_ids(name: str, ids: TensorLike | None) -> tf.Tensor:
     """Returns `ids` as an int32 tensor `(batch, length)`.
 
@@ -99,6 +142,8 @@ def as_ids(name: str, ids: TensorLike | None) -> tf.Tensor:
         raise ValueError(f"{name} must have the shape (batch, length), got {tuple(ids.shape)}")
     if not ids.dtype.is_integer:
         raise ValueError(f"{name} must hold integers, got {ids.dtype.name}")
+    if ids.dtype == tf.int32:
+        return ids
     # Saturating, so that a value out of range does not become another id.
     return tf.saturate_cast(ids, tf.int32)
 

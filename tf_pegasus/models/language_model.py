@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from tf_pegasus.layers.dense import PegasusDense
-from tf_pegasus.layers.unpack_inputs import check_no_strings, gather_inputs
+from tf_pegasus.layers.unpack_inputs import check_no_strings, gather_inputs, pad_ragged
 from tf_pegasus.models.losses import (
     masked_cross_entropy,
     replica_share,
@@ -43,7 +43,8 @@ class LanguageModelMixin:
         logits = self.logits(outputs[0])
         loss = None
         if labels is not None:
-            loss = masked_cross_entropy(labels, logits, self._smoothing(training))
+            # Of the shape that the TensorFlow reference returns.
+            loss = masked_cross_entropy(labels, logits, self._smoothing(training))[None]
         rest = dict(list(outputs.items())[1:])
         outputs = output_class(loss=loss, logits=logits, **rest)
         return outputs.in_form(return_dict)
@@ -186,6 +187,7 @@ class LanguageModelMixin:
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         names = type(self).call.input_names
         inputs = gather_inputs(names, x, {"labels": y})
+        pad_ragged(inputs)
         for name in ("input_ids", "labels"):
             check_no_strings(name, inputs[name])
         if inputs["labels"] is None:
