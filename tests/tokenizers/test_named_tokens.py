@@ -123,9 +123,7 @@ def test_roles_that_are_added_later(vocab_file, tmp_path):
 
 def test_roles_that_are_assigned(vocab_file):
     tokenizer = PegasusTokenizer(vocab_file)
-    with pytest.raises(
-        AttributeError, match="pad_token cannot be changed to '</s>'"
-    ):
+    with pytest.raises(AttributeError, match="pad_token cannot be changed to '</s>'"):
         tokenizer.pad_token = tokenizer.eos_token
     tokenizer.pad_token = "<pad>"
     tokenizer.cls_token = tokenizer.eos_token
