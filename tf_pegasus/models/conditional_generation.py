@@ -84,6 +84,7 @@ class TFPegasusForConditionalGeneration(
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
         labels: TensorLike | None = None,
+        position_ids: TensorLike | None = None,
         training: bool = False,
     ) -> TFSeq2SeqLMOutput | tuple:
         """Computes the logits of given target ids, and the loss if labels are given.
@@ -93,6 +94,7 @@ class TFPegasusForConditionalGeneration(
                 made from `labels` (shifted right) if absent.
             labels: int `(batch, target_length)`; -100 and pad are ignored. With labels, no cache
                 is returned.
+            position_ids: see `TFPegasusModel.call`.
             training: bool, whether to apply dropout and label smoothing.
 
         Returns:
@@ -123,6 +125,7 @@ class TFPegasusForConditionalGeneration(
             past_key_values=past_key_values,
             inputs_embeds=inputs_embeds,
             decoder_inputs_embeds=decoder_inputs_embeds,
+            position_ids=position_ids,
             use_cache=use_cache and labels is None,
             output_attentions=output_attentions,
             output_hidden_states=output_hidden_states,

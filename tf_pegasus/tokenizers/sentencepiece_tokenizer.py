@@ -1,11 +1,14 @@
 """The Python tokenizer based on sentencepiece."""
 
 import functools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 import sentencepiece
 
+from tf_pegasus.tokenizers.added_token import AddedToken, is_special, spelling
+from tf_pegasus.tokenizers.alignment import RawPiece
 from tf_pegasus.tokenizers.options import TokenizerOptions
 from tf_pegasus.tokenizers.special_tokens import (
     SENTENCEPIECE_EOS,
@@ -17,7 +20,7 @@ from tf_pegasus.tokenizers.tokenizer import PegasusTokenizerBase
 from tf_pegasus.tokenizers.tokenizer_files import VOCAB_FILE
 from tf_pegasus.tokenizers.tokenizer_json import (
     TOKENIZER_FILE,
-    AddedToken,
+    StoredToken,
     read_tokenizer_json,
 )
 from tf_pegasus.tokenizers.unknown_runs import byte_fallback_twin
@@ -27,6 +30,8 @@ from tf_pegasus.utils.files import write_bytes_atomically
 # Characters from where on it matters that a run of unknown ones takes more than linear time; a
 # second model in memory is not worth less.
 _LONG = 20_000
+# What sentencepiece writes for a space.
+_SPACE = "▁"
 
 
 class PegasusTokenizer(PegasusTokenizerBase):
@@ -38,6 +43,8 @@ class PegasusTokenizer(PegasusTokenizerBase):
         sp_model_kwargs: dict for `sentencepiece.SentencePieceProcessor`: with
             `{"enable_sampling": True, "nbest_size": -1, "alpha": 0.1}` each call samples a
             new segmentation (Kudo, 2018).
+        added_tokens_decoder: dict from id to `AddedToken`, tokens that a file adds to the
+            vocabulary with these ids.
         **options: see `TokenizerOptions`, such as `newline_token` or `model_max_length`.
 
     Raises:
@@ -50,13 +57,18 @@ class PegasusTokenizer(PegasusTokenizerBase):
     vocabulary_files: ClassVar[tuple[str, ...]] = (VOCAB_FILE, TOKENIZER_FILE)
 
     def __init__(
-        self, vocab_file: str | Path, *, sp_model_kwargs: dict | None = None, **options: Any
+        self,
+        vocab_file: str | Path,
+        *,
+        sp_model_kwargs: dict | None = None,
+        added_tokens_decoder: Mapping[int, AddedToken] | None = None,
+        **options: Any,
     ):
         path = Path(vocab_file)
         if not path.is_file():
             raise FileNotFoundError(f"vocab_file={str(vocab_file)!r}: no such file")
         checked = TokenizerOptions.from_keywords(options)
-        added: tuple[AddedToken, ...] = ()
+        added: tuple[StoredToken, ...] = ()
         if path.suffix == ".json":
             self.model_proto, added = read_tokenizer_json(path, special_tokens(checked))
         else:
@@ -65,7 +77,22 @@ class PegasusTokenizer(PegasusTokenizerBase):
         self.offset = checked.offset
         self.sp_model_kwargs = dict(sp_model_kwargs or {})
         self.sp_model = load_sentencepiece(self.model_proto, vocab_file, **self.sp_model_kwargs)
+        added += tuple(
+            StoredToken(spelling(token), int(index), is_special(token))
+            for index, token in (added_tokens_decoder or {}).items()
+        )
         super().__init__(checked, added)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # sentencepiece would forget the options of sampling.
+        built = ("sp_model", "_twin", "_twin_model")
+        return {name: value for name, value in self.__dict__.items() if name not in built}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.sp_model = load_sentencepiece(
+            self.model_proto, self.vocab_file, **self.sp_model_kwargs
+        )
 
     @property
     def vocab_size(self) -> int:
@@ -77,6 +104,33 @@ class PegasusTokenizer(PegasusTokenizerBase):
         else:
             rows = self.sp_model.encode(texts)
         return [[piece + self.offset for piece in ids] for ids in rows]
+
+    def _text_pieces(self, texts):
+        is_long = max(map(len, texts), default=0) > _LONG and self._twin is not None
+        model = self._twin_model if is_long else self.sp_model
+        rows = []
+        for proto in model.encode(texts, out_type="immutable_proto"):
+            spans = [(piece.id, piece.begin, piece.end) for piece in proto.pieces]
+            spans = self._twin.without_byte_spans(spans) if is_long else spans
+            rows.append([RawPiece(i + self.offset, *s, self._begins_word(i)) for i, *s in spans])
+        return rows
+
+    def _begins_word(self, piece):
+        return self.sp_model.id_to_piece(piece).startswith(_SPACE)
+
+    def _is_blank(self, character):
+        known = self._blank_characters
+        if character not in known:
+            known[character] = character.isspace() or not self.sp_model.normalize(character)
+        return known[character]
+
+    @functools.cached_property
+    def _blank_characters(self):
+        return {}
+
+    @property
+    def _is_sampling(self):
+        return bool(self.sp_model_kwargs.get("enable_sampling"))
 
     @functools.cached_property
     def _twin(self):

@@ -18,9 +18,11 @@ from tf_pegasus.tokenizers.loading import has_tokenizer, load_tokenizer
 from tf_pegasus.tokenizers.sentencepiece_tokenizer import PegasusTokenizer
 from tf_pegasus.tokenizers.tokenizer_files import VOCAB_FILE
 from tf_pegasus.tokenizers.vocabulary import train_vocabulary
-from tf_pegasus.training.callbacks import Resume, SaveBest
+from tf_pegasus.training.callbacks import SaveBest
 from tf_pegasus.training.divergence import StopAtDivergence
+from tf_pegasus.training.interruption import Interruption
 from tf_pegasus.training.optimizers import create_optimizer
+from tf_pegasus.training.resume import Resume
 from tf_pegasus.training.run_directory import RunDirectory
 from tf_pegasus.utils.terminal import without_color
 
@@ -39,13 +41,14 @@ def train(arguments):
         FileNotFoundError: if a file is missing.
         LockedError: if another training uses `output_dir`.
         DivergedError: if a loss becomes NaN or infinite.
+        TrainingInterrupted: if SIGINT or SIGTERM came; the state is saved, at once.
     """
     output = Path(arguments.output_dir)
-    with RunDirectory(output, _identity(arguments)) as directory:
-        return _train(arguments, output, directory)
+    with RunDirectory(output, _identity(arguments)) as directory, Interruption() as interruption:
+        return _train(arguments, output, directory, interruption)
 
 
-def _train(arguments, output, directory):
+def _train(arguments, output, directory, interruption):
     train_rows, validation_rows = Rows(arguments.train_file), Rows(arguments.validation_file)
     keras.utils.set_random_seed(arguments.seed)
 
@@ -67,8 +70,9 @@ def _train(arguments, output, directory):
     )
     # All arguments have been checked by now: nothing was written before.
     directory.start()
-    resume = Resume(model, directory.checkpoint)
-    intervals_done = resume.restore()
+    resume = Resume(model, directory.checkpoint, interval, interruption)
+    steps_done = resume.restore()
+    intervals_done = int(resume.intervals_done)
     directory.cut_log(intervals_done)
 
     def save():
@@ -92,7 +96,7 @@ def _train(arguments, output, directory):
         train_rows,
         tokenizer,
         seed=arguments.seed,
-        start_step=intervals_done * interval,
+        start_step=steps_done,
         repeat=True,
         **batches,
     )
@@ -100,7 +104,7 @@ def _train(arguments, output, directory):
     print(
         f"{model.count_params():,} parameters; {len(train_rows):,} examples; {total_steps:,} "
         f"steps of {arguments.batch_size}, validated every {interval:,}"
-        + (f"; resuming after {intervals_done * interval:,}" if intervals_done else ""),
+        + (f"; resuming after {steps_done:,}" if steps_done else ""),
         flush=True,
     )
     with without_color():
@@ -115,7 +119,7 @@ def _train(arguments, output, directory):
                 StopAtDivergence(interval, resume.best, output),
                 keras.callbacks.CSVLogger(str(directory.log), append=True),
                 SaveBest(save, resume.best),
-                resume.callback(),
+                resume,
             ],
             shuffle=False,
             # A progress bar on a terminal, otherwise one line per interval.
