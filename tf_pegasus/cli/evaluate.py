@@ -119,9 +119,9 @@ def run(arguments):
     ):
         if count:
             messages.warn(f"{count} of {metrics['documents']} documents {problem}")
-    print(f"{metrics['documents']} documents\n")
+    print(f"{metrics['documents']} documents; ROUGE is F1 with its 95 % interval\n")
     print(markdown(rouge_table(metrics["systems"])))
-    print("\nF1 and 95 % interval\n")
+    print()
     print(markdown(measures_table(metrics["systems"])))
 
 

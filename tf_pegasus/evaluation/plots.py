@@ -75,7 +75,8 @@ def lengths_plot(columns: dict[str, np.ndarray]) -> str:
     figure = _figure(10, 2.2)
     axis = figure.subplots()
     longest = max(values.max() for values in columns.values())
-    bins = np.linspace(0, max(longest, 1), 41)
+    width = np.ceil(max(longest, 1) / 60)
+    bins = np.arange(-0.5, longest + width, width)
     for color, (name, values) in zip((ORANGE, BLUE), columns.items(), strict=True):
         axis.hist(values, bins=bins, histtype="step", linewidth=1.5, color=color, label=name)
     axis.set_xlabel("words")

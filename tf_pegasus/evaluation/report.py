@@ -113,11 +113,16 @@ def _attention_rows(attention):
         shown = weights[: len(source)]
         scaled = shown / max(float(shown.max()), 1e-9)
         cells = [
-            {"token": word, "shade": round(float(shade), 3), "weight": f"{weight:.3f}"}
+            {"token": _readable(word), "shade": round(float(shade), 3), "weight": f"{weight:.3f}"}
             for word, shade, weight in zip(source, scaled, shown, strict=True)
         ]
-        rows.append({"token": token, "cells": cells})
+        rows.append({"token": _readable(token), "cells": cells})
     return {"rows": rows, "cut": len(attention.source) - len(source)}
+
+
+def _readable(token):
+    # sentencepiece's mark of a space.
+    return token.replace("▁", " ")
 
 
 def _cut(text):
