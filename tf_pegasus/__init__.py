@@ -10,6 +10,8 @@ __getattr__, __dir__, __all__ = _attach_stub(
     __name__,
     __file__,
     light=(
+        "AddedToken",
+        "BatchEncoding",
         "GenerationConfig",
         "PegasusConfig",
         "PegasusTokenizer",

@@ -30,6 +30,8 @@ from .models.metrics import TokenAccuracy as TokenAccuracy
 from .serving.export import export_saved_model as export_saved_model
 from .summarization.summarize import Summary as Summary
 from .summarizer import Summarizer as Summarizer
+from .tokenizers.added_token import AddedToken as AddedToken
+from .tokenizers.batch_encoding import BatchEncoding as BatchEncoding
 from .tokenizers.fast_tokenizer import PegasusTokenizerFast as PegasusTokenizerFast
 from .tokenizers.in_graph_tokenizer import TFPegasusTokenizer as TFPegasusTokenizer
 from .tokenizers.sentencepiece_tokenizer import PegasusTokenizer as PegasusTokenizer

@@ -7,7 +7,10 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-IN_BOTH = r"tf_pegasus/py\.typed", r"tf_pegasus/__init__\.pyi", r"tf_pegasus/serving/__init__\.pyi"
+IN_BOTH = (
+    r"tf_pegasus/py\.typed",
+    *(rf"tf_pegasus/{package}__init__\.pyi" for package in ("", "data/", "serving/")),
+)
 MODEL = ("config.json", "generation_config.json", "model.safetensors", "spiece.model")
 IN_SOURCE = (
     *IN_BOTH,

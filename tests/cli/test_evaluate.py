@@ -1,7 +1,8 @@
 import pytest
 from helpers.tiny import SENTENCES
 
-from tf_pegasus.data.readers import read_records, write_jsonl
+from tf_pegasus.data.jsonl import write_jsonl
+from tf_pegasus.data.readers import read_records
 from tf_pegasus.evaluation.baselines import BASELINES
 
 

@@ -3,7 +3,7 @@ import re
 import tensorflow as tf
 from helpers.tiny import SENTENCES
 
-from tf_pegasus.data.readers import write_jsonl
+from tf_pegasus.data.jsonl import write_jsonl
 
 
 def test_export(run, model_directory, tmp_path, expected):

@@ -10,7 +10,7 @@ from helpers.tiny import SENTENCES
 
 from tf_pegasus import Summarizer, Summary
 from tf_pegasus.cli import documents
-from tf_pegasus.data.readers import write_jsonl
+from tf_pegasus.data.jsonl import write_jsonl
 
 
 def test_files_standard_input_and_lines(run, expected, tmp_path):

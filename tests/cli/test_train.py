@@ -12,7 +12,7 @@ from helpers.tiny import SENTENCES
 
 from tf_pegasus.cli.main import main
 from tf_pegasus.cli.train import build_dataclass_parser, build_parser
-from tf_pegasus.data.readers import write_jsonl
+from tf_pegasus.data.jsonl import write_jsonl
 from tf_pegasus.training import train as train_module
 from tf_pegasus.training.config import TrainingArguments
 
@@ -131,10 +131,18 @@ def arguments(tmp_path):
 @pytest.mark.slow
 def test_training_resumes_after_a_kill(arguments, process, tmp_path):
     command = [sys.executable, "-m", "tf_pegasus", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as started:
-        for line in started.stdout:
-            if line.startswith("Epoch 4/"):
-                started.send_signal(signal.SIGKILL)
+    for epoch, number in ((2, signal.SIGTERM), (4, signal.SIGKILL)):
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as started:
+            for line in started.stdout:
+                if line.startswith(f"Epoch {epoch}/"):
+                    started.send_signal(number)
+            errors = started.stderr.read()
+        if number == signal.SIGTERM:
+            assert started.returncode == 128 + signal.SIGTERM
+            message = r"interrupted: saved after step \d+; repeat the command to resume\n$"
+            assert re.search(message, errors)
     done = process(*arguments, check=True)
     assert "resuming after" in done.stdout
     assert "val_loss" in done.stdout

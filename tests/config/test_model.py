@@ -186,6 +186,7 @@ def test_overrides_replace_values_of_the_file(tmp_path):
         ({"dropout": 1.5}, "dropout=1.5 must be between 0 and 1"),
         ({"encoder_layerdrop": -0.1}, "encoder_layerdrop=-0.1"),
         ({"activation_function": "relux"}, "activation_function='relux'"),
+        ({"activation_function": 3}, "activation_function=3 must be one of"),
         ({"position_embedding_type": "rotary"}, "position_embedding_type='rotary'"),
         ({"vocab_size": 0}, "vocab_size=0 must be at least 1"),
         ({"eos_token_id": 50265}, "eos_token_id=50265"),
@@ -224,6 +225,75 @@ def test_damaged_file(tmp_path, text):
 def test_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"config\.json"):
         PegasusConfig.from_pretrained(tmp_path)
+
+
+# The methods of `transformers.PretrainedConfig`
+
+
+def test_unused_arguments_are_returned(tmp_path):
+    PegasusConfig(d_model=64).save_pretrained(tmp_path)
+    arguments = {"dropout": 0.3, "foo": 3, "return_unused_kwargs": True}
+    config, unused = PegasusConfig.from_pretrained(tmp_path, subfolder="", **arguments)
+    assert (config.d_model, config.dropout, unused) == (64, 0.3, {"foo": 3})
+    config, unused = PegasusConfig.from_dict({"d_model": 64}, **arguments)
+    assert (config.d_model, config.dropout, unused) == (64, 0.3, {"foo": 3})
+    with pytest.raises(TypeError, match="'foo'"):
+        PegasusConfig.from_pretrained(tmp_path, foo=3)
+
+
+def test_json_with_and_without_defaults(tmp_path):
+    config = PegasusConfig(d_model=64, dropout=0.1, eos_token_id=[1, 2], num_beams=4)
+    expected = {"d_model": 64, "eos_token_id": [1, 2], "model_type": "pegasus", "num_beams": 4}
+    shown = json.loads(config.to_json_string())
+    assert shown == {**expected, "num_hidden_layers": 12}
+    assert json.loads(config.to_json_string(use_diff=False)) == json.loads(
+        json.dumps(config.to_dict())
+    )
+    assert config.to_diff_dict()["eos_token_id"] == (1, 2)
+    config.to_json_file(tmp_path / "some.json")
+    assert json.loads((tmp_path / "some.json").read_text()) == shown
+    config.to_json_file(str(tmp_path / "all.json"), use_diff=False)
+    for name in ("some.json", "all.json"):
+        assert PegasusConfig.from_pretrained(tmp_path / name) == config
+
+
+def test_update_changes_all_values_or_none():
+    config = PegasusConfig(d_model=64)
+    config.update({"dropout": 0.3, "hidden_size": 32, "task_specific_params": {}})
+    assert (config.dropout, config.d_model, config.extra) == (0.3, 32, {"task_specific_params": {}})
+    assert config.given_fields == {"d_model", "dropout"}
+    for wrong in ({"d_modl": 3}, {"dropout": 7}, {"dropout": "much"}):
+        with pytest.raises((TypeError, ValueError), match=next(iter(wrong))):
+            config.update({"init_std": 0.5, **wrong})
+    assert config.init_std == 0.02
+
+
+def test_assigned_values_are_checked_and_saved(tmp_path):
+    config = PegasusConfig()
+    config.num_beams = 8
+    config.eos_token_id = [1, 2]
+    config.save_pretrained(tmp_path)
+    again = PegasusConfig.from_pretrained(tmp_path)
+    assert (again.num_beams, again.eos_token_id) == (8, (1, 2))
+    with pytest.raises(ValueError, match="dropout=7 must be between 0 and 1"):
+        config.dropout = 7
+    message = r"unknown configuration value 'd_modl' .*; did you mean 'd_model'"
+    with pytest.raises(AttributeError, match=message):
+        config.d_modl = 64
+
+
+def test_defaults_of_the_superclass_can_be_read():
+    config = PegasusConfig()
+    assert (config.bos_token_id, config.is_decoder, config.tie_word_embeddings) == (
+        None,
+        False,
+        True,
+    )
+    assert PegasusConfig(pad_token_id=None, eos_token_id=None).pad_token_id is None
+    assert PegasusConfig(eos_token_id=[1, 2]).eos_token_id == (1, 2)
+    for wrong in ([], [1, 50265], [-1], 50265):
+        with pytest.raises(ValueError, match="eos_token_id"):
+            PegasusConfig(eos_token_id=wrong)
 
 
 # Presets

@@ -4,7 +4,8 @@ import pytest
 from helpers.tiny import SENTENCES
 
 from tf_pegasus import Summary
-from tf_pegasus.data.readers import read_records, write_jsonl
+from tf_pegasus.data.jsonl import write_jsonl
+from tf_pegasus.data.readers import read_records
 from tf_pegasus.evaluation.baselines import BASELINES
 from tf_pegasus.evaluation.evaluator import evaluate, read_predictions
 from tf_pegasus.evaluation.rouge import METRICS, rouge

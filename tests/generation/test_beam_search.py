@@ -361,7 +361,7 @@ def test_gnmt_penalty_reproduces_the_authors_search(alpha, engine):
 
 def body_of_the_search(model, **options):
     """Returns the body of the while loop of a traced search, a function graph."""
-    settings = GenerationConfig(**options)
+    settings = model.with_token_ids(GenerationConfig(**options))
     traced = model._program("graph", 1, settings).get_concrete_function()
     loops = [op for op in traced.graph.get_operations() if op.type in ("While", "StatelessWhile")]
     assert len(loops) == 1

@@ -103,7 +103,7 @@ def test_a_long_prompt_does_not_enlarge_the_program(model):
     """The tokens of the prompt are processed in one loop."""
     sizes = []
     for length in (2, 12):
-        settings = GenerationConfig(num_beams=2, max_length=16)
+        settings = model.generation_config.updated(num_beams=2, max_length=16)
         traced = model._program("graph", length, settings).get_concrete_function()
         sizes.append(len(traced.graph.as_graph_def().SerializeToString()))
     assert sizes[1] < 1.05 * sizes[0]

@@ -34,26 +34,29 @@ class FakeDecoding(Decoding):
         rows: int, number of sources.
         empty_rows: indices of the sources whose mask is all zero.
         seed: seed for sampling.
+        hooks: see `Decoding`.
         **options: of `GenerationConfig`.
     """
 
-    def __init__(self, table, rows=1, empty_rows=(), seed=0, **options):
+    def __init__(self, table, rows=1, empty_rows=(), seed=0, hooks=None, **options):
         mask = np.ones((rows, 1), "int32")
         mask[list(empty_rows)] = 0
-        encoder = SimpleNamespace(last_hidden_state=None)
-        decoder = SimpleNamespace(prepare=lambda *inputs: None)
+        encoder = {"last_hidden_state": None}
+        decoder = SimpleNamespace(prepare=lambda *inputs, **masks: None)
         model = SimpleNamespace(
-            config=SimpleNamespace(eos_token_id=EOS, pad_token_id=PAD),
             get_encoder=lambda: lambda *inputs, **options: encoder,
             get_decoder=lambda: decoder,
         )
         super().__init__(
             model,
-            tf.constant(mask),
-            tf.constant(mask),
-            tf.zeros((rows, 1), tf.int32),
-            GenerationConfig(**options),
-            tf.constant([seed, 0]),
+            {
+                "input_ids": tf.constant(mask),
+                "attention_mask": tf.constant(mask),
+                "prompt": tf.zeros((rows, 1), tf.int32),
+                "seed": tf.constant([seed, 0]),
+            },
+            GenerationConfig(**{"eos_token_id": EOS, "pad_token_id": PAD, **options}),
+            hooks,
         )
         self.table = table
 

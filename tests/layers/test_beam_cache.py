@@ -78,11 +78,30 @@ def test_beams_share_the_source():
     np.testing.assert_allclose(shared_weights, weights, atol=1e-6)
 
 
-def test_dropout_and_head_masks_are_refused():
-    cache = BeamCache.empty(1, 1, 2, 1, 4, 2, tf.float32)
+def test_a_head_mask_scales_weights_and_context():
+    random = np.random.default_rng(4)
+    query, new = random.normal(size=(2, BATCH, HEADS, BEAMS, WIDTH)).astype("float32")
+    cache = BeamCache.empty(1, BATCH, BEAMS, HEADS, 4, WIDTH, tf.float32)
     _, (layer,) = cache.at(tf.constant(0))
-    with pytest.raises(ValueError, match="neither dropout nor head masks"):
-        layer.attend(tf.zeros((1, 1, 2, 2)), None, modify=lambda weights: (weights, weights))
+    factors = tf.range(HEADS, dtype=tf.float32)[:, None, None]
+    context, weights, _ = layer.attend(query, lambda: (new, new))
+    masked = layer.attend(query, lambda: (new, new), lambda w: (w * factors, w * factors))
+    np.testing.assert_allclose(masked[0], context * factors, atol=1e-6)
+    np.testing.assert_allclose(masked[1], weights * factors, atol=1e-6)
+
+
+def test_invisible_positions_have_no_weight():
+    random = np.random.default_rng(5)
+    cache = BeamCache.empty(1, 1, 2, 1, 3, WIDTH, tf.float32)
+    visible = tf.constant([[False, True, True]])
+    for position in (0, 1):
+        new = tf.constant(random.normal(size=(1, 1, 2, WIDTH)).astype("float32"))
+        cache, (layer,) = cache.at(tf.constant(position), visible)
+        context, weights, layer = layer.attend(new, lambda new=new: (new, new))
+        cache = cache._replace(layers=(layer.blocks,))
+    # Each beam sees its own slot of position 1 alone.
+    np.testing.assert_array_equal(weights[0, 0], [[0, 0, 1, 0, 0, 0], [0, 0, 0, 1, 0, 0]])
+    np.testing.assert_allclose(context, new)
 
 
 def test_parts_merge_to_the_whole_softmax():

@@ -45,6 +45,21 @@ def test_encoder_outputs_replace_the_encoder(model, batch):
             attention_mask=batch["attention_mask"], labels=batch["labels"], encoder_outputs=given
         )
         np.testing.assert_allclose(again.logits, full.logits, atol=1e-6)
+    # As in the reference, ids beside them have no effect.
+    again = model({**batch, "input_ids": batch["input_ids"] % 5 + 2}, encoder_outputs=encoded)
+    np.testing.assert_allclose(again.logits, full.logits, atol=1e-6)
+
+
+def test_token_types_have_no_effect(model, batch):
+    types = np.ones_like(batch["input_ids"])
+    again = model({**batch, "token_type_ids": types})
+    np.testing.assert_array_equal(again.logits, model(batch).logits)
+
+
+def test_the_loss_has_the_shape_of_the_reference(model, batch):
+    outputs = model(batch)
+    assert outputs.loss.shape == (1,)
+    assert model.predict(batch, batch_size=1, verbose=0).loss.shape == (3,)
 
 
 def test_padding_changes_nothing(model, batch):
@@ -74,7 +89,6 @@ def test_a_fully_masked_row_gives_finite_logits(model, batch):
         ({"input_ids": np.array([[1.0]])}, "must hold integers"),
         ({"input_ids": np.ones((1, 33), int)}, "33 tokens is too long"),
         ({"input_idz": np.ones((1, 3), int)}, "unknown input 'input_idz'"),
-        ({"encoder_outputs": np.zeros((3, 7, 16))}, "exclude each other"),
     ],
 )
 def test_invalid_inputs_are_refused(model, batch, change, message):

@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from helpers.tiny import tiny_config
 
 from tf_pegasus import TFPegasusForConditionalGeneration
 from tf_pegasus.models.losses import masked_cross_entropy
@@ -80,9 +81,9 @@ def test_label_smoothing_only_in_training(config, batch):
     config.label_smoothing = 0.5
     config.dropout = 0.0
     model = TFPegasusForConditionalGeneration(config)
-    assert float(model(batch, training=True).loss) != float(model(batch).loss)
+    assert model(batch, training=True).loss[0] != model(batch).loss[0]
     model.config.label_smoothing = 0.0
-    assert float(model(batch, training=True).loss) == float(model(batch).loss)
+    assert model(batch, training=True).loss[0] == model(batch).loss[0]
 
 
 def test_too_long_sequences_in_fit(model):
@@ -93,3 +94,15 @@ def test_too_long_sequences_in_fit(model):
     )
     with pytest.raises(tf.errors.InvalidArgumentError, match="max_position_embeddings=32"):
         model.fit(data.padded_batch(2), verbose=0)
+
+
+def test_a_model_without_a_pad_id_counts_all_labels(batch):
+    model = TFPegasusForConditionalGeneration(tiny_config(pad_token_id=None))
+    # No row of the embedding stands for padding.
+    assert np.all(np.any(model.model.shared.embeddings, axis=1))
+    labels = np.array([[5, 0, 1]] * 3)
+    inputs = {**batch, "labels": labels}
+    with pytest.raises(ValueError, match="pad_token_id=None: decoder inputs cannot be made"):
+        model(inputs)
+    outputs = model(inputs, decoder_input_ids=np.array([[0, 5, 0]] * 3))
+    np.testing.assert_allclose(outputs.loss, masked_cross_entropy(labels, outputs.logits))

@@ -1,3 +1,4 @@
+import math
 import socket
 
 import keras
@@ -6,6 +7,7 @@ import pytest
 import tensorflow as tf
 from helpers.generation import up_to_eos
 from helpers.tiny import GOLDENS, SENTENCES, tiny_config
+from helpers.weights import assert_same_weights
 
 from tf_pegasus import (
     GenerationConfig,
@@ -15,6 +17,7 @@ from tf_pegasus import (
     TFPegasusForConditionalGeneration,
     TFPegasusModel,
 )
+from tf_pegasus.checkpoints.names import huggingface_weights
 
 
 @pytest.fixture
@@ -107,6 +110,43 @@ def test_parameter_count_equals_the_reference(golden):
     assert golden.model.count_params() == expected
     frozen = {w.path for w in golden.model.non_trainable_weights if "seed" not in w.path}
     assert len(frozen) == 1
+
+
+@pytest.mark.parametrize("model_class", [*MODELS, TFPegasusForCausalLM])
+def test_what_scripts_ask_of_a_model(model_class, config):
+    assert model_class.config_class is PegasusConfig
+    assert (model_class.base_model_prefix, model_class.main_input_name) == ("model", "input_ids")
+    assert model_class.can_generate() == hasattr(model_class, "generate")
+    model = model_class(config)
+    outputs = model(model.dummy_inputs)
+    assert outputs[0].shape[:2] == (1, 2)
+    total = sum(math.prod(w.variable.shape) for w in huggingface_weights(model))
+    assert model.num_parameters() == total
+    bias = 0 if model.get_bias() is None else config.vocab_size
+    assert model.num_parameters(only_trainable=True) == total - bias
+    model.get_decoder().trainable = False
+    assert model.num_parameters(only_trainable=True) < total - bias
+    assert model.num_parameters() == total
+
+
+def test_copies_in_other_precisions(config, batch):
+    model = TFPegasusForConditionalGeneration(config)
+    expected = model(batch).logits
+    for method, dtype in (("to_bf16", "bfloat16"), ("to_fp16", "float16")):
+        narrow = getattr(model, method)()
+        kernel = narrow.get_encoder().layers[0].self_attn.q_proj.kernel
+        assert kernel.dtype == narrow.compute_dtype == dtype
+        logits = narrow(batch).logits
+        assert logits.dtype == "float32"
+        np.testing.assert_allclose(logits, expected, atol=0.02)
+        assert np.abs(logits - expected).max() > 0
+    # The model itself did not change.
+    np.testing.assert_array_equal(model(batch).logits, expected)
+    again = model.to_fp32()
+    assert_same_weights(again, model)
+    again.quantize("int8")
+    with pytest.raises(ValueError, match="the model is quantized: its float weights are gone"):
+        again.to_bf16()
 
 
 def test_a_configuration_of_a_wrong_type_is_refused():

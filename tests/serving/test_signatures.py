@@ -90,7 +90,7 @@ def test_scores_are_the_negative_losses(served, summarizer, tokenizer):
     for row in range(6):
         labels = np.array([tokenizer.encode(summaries[row])])
         source = {name: value[row : row + 1] for name, value in inputs.items()}
-        loss = float(summarizer.model(**source, labels=labels).loss)
+        loss = float(summarizer.model(**source, labels=labels).loss[0])
         assert answer["tokens"][row] == labels.shape[1]
         assert answer["log_probability"][row] == pytest.approx(-loss * labels.shape[1], abs=1e-4)
     blanks = served.call("score", document=["", TEXTS[0]], summary=["x", ""])

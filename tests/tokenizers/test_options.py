@@ -14,6 +14,8 @@ from tf_pegasus.tokenizers.options import TokenizerOptions
         ({"offset": 3.0}, TypeError, "offset=3.0 must be an int"),
         ({"pad_token": ""}, ValueError, "pad_token='' must be a non-empty string"),
         ({"mask_token": None}, TypeError, "mask_token=None must be a str"),
+        ({"cls_token": ""}, ValueError, "cls_token='' must be a non-empty string"),
+        ({"padding_side": "both"}, ValueError, "padding_side='both' must be one of right, left"),
         ({"model_max_length": 0}, ValueError, "model_max_length=0 must be at least 1"),
         ({"clean_up_tokenization_spaces": 1}, TypeError, "must be a bool"),
         ({"additional_special_tokens": "<end>"}, TypeError, "must be a list of str"),
@@ -56,11 +58,17 @@ def test_every_option_reaches_the_tokenizers(vocab_file):
         "newline_token": "<n>",
         "special_tokens_in_text": "escape",
         "model_max_length": 9,
+        "padding_side": "left",
+        "truncation_side": "left",
+        "bos_token": "<b>",
+        "sep_token": "<s>",
+        "cls_token": "<c>",
         "clean_up_tokenization_spaces": True,
     }
     assert {f.name for f in dataclasses.fields(TokenizerOptions)} == {*options, "extra"}
     tokenizer = PegasusTokenizer(vocab_file, **options)
     assert tokenizer.additional_special_tokens[-1] == "<end>"
+    assert tokenizer.convert_tokens_to_ids(["<b>", "<s>", "<c>"]) == [117, 118, 119]
     shared = {n: v for n, v in options.items() if n != "additional_special_tokens"}
     assert tokenizer.get_config() == shared
     config = TFPegasusTokenizer.from_tokenizer(tokenizer).get_config()

@@ -8,7 +8,13 @@ import pytest
 from helpers.tiny import GOLDENS
 from helpers.weights import assert_same_weights
 
-from tf_pegasus import PegasusTokenizer, TFPegasusForConditionalGeneration, TFPegasusModel
+from tf_pegasus import (
+    GenerationConfig,
+    PegasusConfig,
+    PegasusTokenizer,
+    TFPegasusForConditionalGeneration,
+    TFPegasusModel,
+)
 from tf_pegasus.utils.hub import HubOptions, _Wanted
 
 ORIGINAL = GOLDENS / "tiny-original"
@@ -103,6 +109,17 @@ def test_name_is_downloaded_from_the_hub(hub, summarizer):
     assert any("/v1" in path for path, _ in _Hub.requests)
     asked = {token for path, token in _Hub.requests if "owner/tiny" in path}
     assert asked == {"Bearer hf_secret"}
+
+
+def test_the_configuration_is_downloaded_alone(hub, summarizer):
+    config = PegasusConfig.from_pretrained("owner/tiny", revision="v1", dropout=0.3, **hub)
+    assert config == summarizer.model.config.updated(dropout=0.3)
+    fetched = {path.split("/")[-1] for path, _ in _Hub.requests if "resolve" in path}
+    assert fetched == {"config.json"}
+    options = GenerationConfig.from_pretrained("owner/tiny", **hub)
+    assert options.num_beams == summarizer.model.generation_config.num_beams
+    with pytest.raises(FileNotFoundError, match="'owner/other' is neither a directory nor"):
+        PegasusConfig.from_pretrained("owner/other", **hub)
 
 
 def test_a_name_without_a_connection(hub, monkeypatch):

@@ -12,7 +12,7 @@ import numpy as np
 
 from tf_pegasus.checkpoints.formats import WEIGHTS_FORMATS
 from tf_pegasus.config.base import check_names
-from tf_pegasus.config.generation import GenerationConfig
+from tf_pegasus.config.generation import TOKEN_IDS, GenerationConfig
 from tf_pegasus.config.model import PegasusConfig
 from tf_pegasus.utils.hub import HubOptions
 
@@ -84,8 +84,10 @@ def split_keywords(dtype: Any, keywords: Mapping[str, Any], generates: bool) -> 
     check_names(rest, fields | options | arguments, "keyword of from_pretrained")
     generation = {name: value for name, value in rest.items() if name in options}
     config = {name: value for name, value in rest.items() if name in fields}
-    if generates and "forced_eos_token_id" in config:
-        generation["forced_eos_token_id"] = config["forced_eos_token_id"]
+    if generates:
+        # Otherwise those in generation_config.json would be used.
+        shared = ("forced_eos_token_id", *TOKEN_IDS)
+        generation |= {name: config[name] for name in shared if name in config}
     dtype = torch_dtype if dtype is None else dtype
     return Keywords(hub, formats, dtype, ignore, config, generation)
 

@@ -9,7 +9,7 @@ import sys
 from dataclasses import asdict, dataclass
 
 from tf_pegasus.cli import messages
-from tf_pegasus.data.readers import json_object
+from tf_pegasus.data.jsonl import json_object
 from tf_pegasus.evaluation.faithfulness import mark, unsupported
 
 STANDARD_INPUT = "-"

@@ -26,7 +26,7 @@ COMMANDS = (
     "info",
     "corpus",
 )
-FAILURE, INTERRUPTED = 1, 130
+FAILURE = 1
 
 
 def main(argv=None):
@@ -37,21 +37,23 @@ def main(argv=None):
 
     Returns:
         int, the exit code: 0; 1 after one line on standard error that describes the error; or
-        130 if the command was interrupted. Usage errors exit with 2.
+        130 if the command was interrupted (143 by SIGTERM, where a command handles it). Usage
+        errors exit with 2.
     """
     if sys.stderr is None:
         # Standard error is closed, and `print` to None would print to standard output.
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     name, rest, debug = _find_command(argv)
     command = command_module(name)
-    code = FAILURE
+    code, interruption = FAILURE, ""
     with _interrupts() as interrupts, _warnings_in_one_line():
         try:
             arguments = command.build_parser(f"tf-pegasus {name}").parse_args(rest)
             debug = debug or arguments.debug
             code = _run(command, arguments, debug)
-        except KeyboardInterrupt:
-            interrupts.append(signal.SIGINT)
+        except KeyboardInterrupt as error:
+            interrupts.append(getattr(error, "signal", signal.SIGINT))
+            interruption = str(error)
         except BrokenPipeError:
             # The reader closed the pipe, as `head` does: there is nobody to tell.
             code = FAILURE
@@ -62,8 +64,8 @@ def main(argv=None):
                     traceback.print_exc()
                 messages.error(messages.describe(error))
         if interrupts:
-            print("tf-pegasus: interrupted", file=sys.stderr)
-            code = INTERRUPTED
+            print(f"tf-pegasus: interrupted{interruption and ': '}{interruption}", file=sys.stderr)
+            code = 128 + interrupts[-1]
     _give_up_unwritable_output()
     return code
 

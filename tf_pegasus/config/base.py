@@ -7,6 +7,7 @@ A field is declared with one of the functions below, such as
 import copy
 import dataclasses
 import difflib
+import json
 import math
 import warnings
 from collections.abc import Callable, Iterable, Mapping
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from tf_pegasus.utils.files import read_json_object, write_json_atomically
+from tf_pegasus.utils.hub import HubOptions, local_directory
 
 # Minimum similarity to an option's name at which a key of a file counts as a misspelling.
 _MISSPELLED = 0.85
@@ -66,6 +68,11 @@ def texts(default: tuple | None = None) -> Any:
 def token_ids(default: tuple | None = None) -> Any:
     """Declares a field for a tuple of token ids or None; a list becomes a tuple."""
     return _field(default, _check_token_ids, optional=True)
+
+
+def token_id_or_ids(default: int | tuple | None = None, *, optional: bool = True) -> Any:
+    """Declares a field for a token id or a non-empty tuple of them; a list becomes a tuple."""
+    return _field(default, _check_token_id_or_ids, optional=optional)
 
 
 def token_sequences(default: tuple | None = None) -> Any:
@@ -147,6 +154,14 @@ def _check_token_ids(name, value):
     return tuple(value)
 
 
+def _check_token_id_or_ids(name, value):
+    if not isinstance(value, (list, tuple)):
+        return _check_integer(name, value, 0, None)
+    if not value:
+        raise ValueError(f"{name}={value!r} must be an id or a non-empty list of ids")
+    return _check_token_ids(name, value)
+
+
 def _check_token_sequences(name, value):
     if not isinstance(value, (list, tuple)):
         raise TypeError(f"{name}={value!r} must be a list of lists")
@@ -206,16 +221,25 @@ class Options:
             ValueError: if a value is out of range; the message names field, value and bounds.
         """
         for field in dataclasses.fields(self):
-            metadata = dict(field.metadata)
-            check: Callable | None = metadata.pop("check", None)
             value = getattr(self, field.name)
-            if check is None or (metadata.pop("optional") and value is None):
-                continue
-            kept = check(field.name, value, **metadata)
+            kept = self.checked(field, value)
             if kept is not value:
                 # Not by assignment, which frozen dataclasses refuse.
                 object.__setattr__(self, field.name, kept)
         self._check_together()
+
+    @staticmethod
+    def checked(field: dataclasses.Field, value: Any) -> Any:
+        """Returns the value to store in a field.
+
+        Raises:
+            TypeError, ValueError: see `validate`.
+        """
+        metadata = dict(field.metadata)
+        check: Callable | None = metadata.pop("check", None)
+        if check is None or (metadata.pop("optional") and value is None):
+            return value
+        return check(field.name, value, **metadata)
 
     def _check_together(self) -> None:
         """Checks constraints that involve several fields."""
@@ -224,6 +248,28 @@ class Options:
         """Returns all options and the other keys, JSON-serializable."""
         options = {name: getattr(self, name) for name in self.option_names()}
         return {**copy.deepcopy(getattr(self, "extra", {})), **options}
+
+    def to_diff_dict(self) -> dict[str, Any]:
+        """Returns the options that differ from their defaults, and the other keys."""
+        fields = {field.name: field for field in dataclasses.fields(self)}
+        return {
+            name: value
+            for name, value in self.to_dict().items()
+            if name not in fields or value != fields[name].default
+        }
+
+    def to_json_string(self, use_diff: bool = True) -> str:
+        """Returns the options as JSON, with sorted keys.
+
+        Args:
+            use_diff: bool, whether to leave out options that have their default value.
+        """
+        values = self.to_diff_dict() if use_diff else self.to_dict()
+        return json.dumps(values, indent=2, sort_keys=True) + "\n"
+
+    def to_json_file(self, json_file_path: str | Path, use_diff: bool = True) -> None:
+        """Writes `to_json_string` to a file, atomically."""
+        write_json_atomically(json_file_path, json.loads(self.to_json_string(use_diff)))
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], **overrides: Any) -> Self:
@@ -264,16 +310,24 @@ class Options:
 
     @classmethod
     def from_pretrained(cls, path: str | Path, **overrides: Any) -> Self:
-        """Reads the JSON file of a directory, or the given file.
+        """Reads the JSON file of a directory or of a repository of the hub, or the given file.
+
+        Args:
+            path: path of a directory or file, or the name of a repository.
+            **overrides: options that override those in the file, and those of
+                `tf_pegasus.utils.hub.HubOptions`, such as `revision` and `subfolder`.
 
         Raises:
-            FileNotFoundError: if the file does not exist.
+            FileNotFoundError: if the file or the repository does not exist.
             ValueError: if it is not JSON, or one of its values has the wrong type or is out of
                 range; the message names the file. Or if an override is out of range.
             TypeError: if an override is not an option, or has the wrong type.
+            ImportError: if the hub is needed, and its library is not installed.
         """
-        path = Path(path)
-        file = path if path.is_file() else path / cls.file_name
+        hub, overrides = HubOptions.split(overrides)
+        file = Path(path)
+        if not file.is_file():
+            file = local_directory(path, [cls.file_name], options=hub) / cls.file_name
         return cls.from_file(file, read_json_object(file), **overrides)
 
     @classmethod

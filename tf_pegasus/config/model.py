@@ -3,39 +3,29 @@
 import copy
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from tf_pegasus.config.activations import activation
 from tf_pegasus.config.base import (
     Options,
     choice,
     flag,
     integer,
     number,
+    token_id_or_ids,
     with_suggestion,
 )
 from tf_pegasus.config.foreign_keys import REFUSED_KEYS, TRANSFORMERS_KEYS
 from tf_pegasus.config.generation import GenerationConfig
 from tf_pegasus.config.presets import preset_values
+from tf_pegasus.utils.hub import HubOptions
 
 CONFIG_FILE = "config.json"
 
 POSITION_EMBEDDINGS = ("huggingface", "original")
-# Implemented in `tf_pegasus.layers.activations`.
-ACTIVATIONS = (
-    "relu",
-    "gelu",
-    "gelu_new",
-    "gelu_fast",
-    "gelu_pytorch_tanh",
-    "quick_gelu",
-    "silu",
-    "swish",
-    "tanh",
-    "sigmoid",
-    "linear",
-)
 
 
 @dataclass(init=False, eq=False, repr=False)
@@ -56,13 +46,17 @@ class PegasusConfig(Options):
             layer in training.
         use_cache: bool, whether generation keeps keys and values. Default True.
         is_encoder_decoder: bool. Default True.
-        activation_function: str, one of `ACTIVATIONS`.
+        activation_function: str, one of `ACTIVATIONS`; or a function that Keras can name:
+            one of `keras.activations`, or one that is registered by
+            `keras.saving.register_keras_serializable`. Models replace it by its name, such as
+            `"package>name"`, under which files store it.
         d_model: int, width of the residual stream.
         dropout, attention_dropout, activation_dropout: float in [0, 1].
         init_std: float, standard deviation of the truncated normal initializer.
         decoder_start_token_id: int, first decoder id. Default 0, the pad id.
         scale_embedding: bool, whether to multiply token embeddings by sqrt(d_model).
-        pad_token_id, eos_token_id: int. Defaults 0 and 1.
+        pad_token_id: int or None. Default 0.
+        eos_token_id: int, list of int (each of which ends an output), or None. Default 1.
         forced_eos_token_id: int or None, id forced at `max_length`.
         position_embedding_type: `"huggingface"` (default, divisor 10000^(2i/d)) or
             `"original"` (the authors' TF1 code, divisor 10000^(i/(d/2-1))). Unknown to
@@ -106,7 +100,7 @@ class PegasusConfig(Options):
     decoder_layerdrop: float = number(0.0, least=0, most=1)
     use_cache: bool = flag(True)
     is_encoder_decoder: bool = flag(True)
-    activation_function: str = choice("gelu", ACTIVATIONS)
+    activation_function: str | Callable = activation("gelu")  # noqa: RUF009 (declares a field)
     d_model: int = integer(1024, least=1)
     dropout: float = number(0.1, least=0, most=1)
     attention_dropout: float = number(0.0, least=0, most=1)
@@ -114,8 +108,8 @@ class PegasusConfig(Options):
     init_std: float = number(0.02, above=0)
     decoder_start_token_id: int = integer(0)
     scale_embedding: bool = flag(False)
-    pad_token_id: int = integer(0)
-    eos_token_id: int = integer(1)
+    pad_token_id: Any = integer(0, optional=True)  # noqa: RUF009 (int or None)
+    eos_token_id: int | tuple[int, ...] | None = token_id_or_ids(1)
     forced_eos_token_id: int | None = integer(1, optional=True)
     position_embedding_type: str = choice("huggingface", POSITION_EMBEDDINGS)
     layer_norm_epsilon: float = number(1e-5, above=0)
@@ -195,9 +189,18 @@ class PegasusConfig(Options):
 
     def __setattr__(self, name, value):
         name = self.attribute_map.get(name, name)
-        super().__setattr__(name, value)
-        if "given_fields" in self.__dict__ and name in self.option_names():
+        declared = type(self).__dataclass_fields__.get(name)
+        if "given_fields" not in self.__dict__ or name in ("given_fields", "extra"):
+            super().__setattr__(name, value)
+        elif declared is not None:
+            super().__setattr__(name, self.checked(declared, value))
             super().__setattr__("given_fields", self.given_fields | {name})
+        elif name in self.extra or name in self.foreign_keys:
+            self.extra[name] = value
+        else:
+            message = f"unknown configuration value {name!r} (custom keys: config.extra[{name!r}])"
+            known = (*self.option_names(), *self.attribute_map, *self.foreign_keys)
+            raise AttributeError(with_suggestion(message, name, known))
 
     def __eq__(self, other):
         return isinstance(other, PegasusConfig) and self.to_dict() == other.to_dict()
@@ -205,7 +208,8 @@ class PegasusConfig(Options):
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self):
-        return f"{type(self).__name__} {json.dumps(self.to_dict(), indent=2, sort_keys=True)}"
+        values = json.dumps(self.to_dict(), indent=2, sort_keys=True, default=repr)
+        return f"{type(self).__name__} {values}"
 
     def _check_together(self):
         last = self.vocab_size - 1
@@ -216,7 +220,8 @@ class PegasusConfig(Options):
             "forced_eos_token_id",
         ):
             value = getattr(self, name)
-            if value is not None and not 0 <= value <= last:
+            ids = value if isinstance(value, tuple) else () if value is None else (value,)
+            if any(not 0 <= index <= last for index in ids):
                 raise ValueError(f"{name}={value!r} must be between 0 and vocab_size - 1 = {last}")
         if self.d_model % 2:
             raise ValueError(
@@ -227,26 +232,85 @@ class PegasusConfig(Options):
                 raise ValueError(f"{name}={getattr(self, name)} must divide d_model={self.d_model}")
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns a JSON-serializable dict.
+        """Returns a dict, JSON-serializable unless `activation_function` is a function.
 
         It has every field, the keys that `transformers` derives from them, and the other keys.
         """
         derived = {"model_type": self.model_type, "num_hidden_layers": self.encoder_layers}
         return {**super().to_dict(), **derived}
 
+    def to_json_string(self, use_diff: bool = True) -> str:
+        """See `Options.to_json_string`.
+
+        Raises:
+            ValueError: if `activation_function` is a function, not the name of one.
+        """
+        if callable(self.activation_function):
+            raise ValueError(
+                f"activation_function={self.activation_function!r} has no name that a file could "
+                "store: save the configuration of a model, which has replaced it by its name, or "
+                "give the name under which it is registered with Keras"
+            )
+        return super().to_json_string(use_diff)
+
+    def save_pretrained(self, save_directory: str | Path) -> None:
+        """Writes `config.json` into a directory, created if missing, atomically.
+
+        Raises:
+            ValueError: see `to_json_string`.
+        """
+        self.to_json_string()
+        super().save_pretrained(save_directory)
+
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any], **overrides: Any) -> Self:
+    def from_pretrained(
+        cls, path: str | Path, *, return_unused_kwargs: bool = False, **overrides: Any
+    ) -> Any:
+        """Reads `config.json`; see `Options.from_pretrained`.
+
+        Args:
+            path: path of a directory or file, or the name of a repository of the hub.
+            return_unused_kwargs: bool, whether to return overrides that are no values of the
+                configuration, instead of raising TypeError.
+            **overrides: see `Options.from_pretrained`.
+
+        Returns:
+            The configuration; with `return_unused_kwargs`, a tuple of it and a dict.
+        """
+        if return_unused_kwargs:
+            overrides, unused = cls._split_unused(overrides, HubOptions.names())
+            return cls.from_pretrained(path, **overrides), unused
+        return super().from_pretrained(path, **overrides)
+
+    @classmethod
+    def _split_unused(cls, overrides, others=()):
+        """Separates values of the configuration and those with `others` names from the rest."""
+        known = {*cls.option_names(), *cls.attribute_map, *cls.foreign_keys, *others}
+        used = {name: value for name, value in overrides.items() if name in known}
+        return used, {name: value for name, value in overrides.items() if name not in known}
+
+    @classmethod
+    def from_dict(
+        cls, values: Mapping[str, Any], *, return_unused_kwargs: bool = False, **overrides: Any
+    ) -> Any:
         """Creates a configuration from a dict such as `to_dict` returns.
 
         Args:
             values: dict; keys that are not fields are kept in `extra`, with a warning if one
                 looks like a misspelling.
+            return_unused_kwargs: see `from_pretrained`.
             **overrides: values to override, as the constructor takes them.
+
+        Returns:
+            The configuration; with `return_unused_kwargs`, a tuple of it and a dict.
 
         Raises:
             TypeError: if an override is unknown, or a value has the wrong type.
             ValueError: if a value is out of range.
         """
+        if return_unused_kwargs:
+            overrides, unused = cls._split_unused(overrides)
+            return cls.from_dict(values, **overrides), unused
         names = cls.option_names()
         known: dict[str, Any] = {}
         kept: dict[str, Any] = {}
@@ -275,6 +339,15 @@ class PegasusConfig(Options):
         replaced = {self.attribute_map.get(name, name) for name in overrides}
         copied.given_fields = self.given_fields | (replaced & set(self.option_names()))
         return copied
+
+    def update(self, config_dict: Mapping[str, Any]) -> None:
+        """Replaces values, all of them or, if one is invalid, none.
+
+        Raises:
+            TypeError: if a name is unknown, or a value has the wrong type.
+            ValueError: if a value is out of range.
+        """
+        self.__dict__.update(self.updated(**config_dict).__dict__)
 
     @classmethod
     def from_preset(cls, name: str, **overrides: Any) -> Self:

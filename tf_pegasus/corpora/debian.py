@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tf_pegasus.corpora.near_duplicates import DisjointSets, near_duplicate_pairs
 from tf_pegasus.data.compressed import open_text
-from tf_pegasus.data.readers import write_jsonl
+from tf_pegasus.data.jsonl import write_jsonl
 from tf_pegasus.utils.files import new_directory_atomically
 
 APT_LISTS = "/var/lib/apt/lists"

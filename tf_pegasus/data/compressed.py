@@ -1,4 +1,4 @@
-"""Opens text files, compressed or not."""
+"""Opens files, compressed or not."""
 
 import bz2
 import gzip
@@ -6,17 +6,24 @@ import io
 import lzma
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 from tf_pegasus.utils.extras import require
 
-_OPENERS: dict[str, Callable] = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
+_OPENERS: dict[str, Callable] = {
+    ".gz": gzip.open,
+    ".xz": lzma.open,
+    ".bz2": bz2.open,
+    ".lz4": lambda path, mode: require("lz4.frame", "train").open(path, mode),
+}
+COMPRESSED = tuple(_OPENERS)
+
+
+def open_binary(path: str | Path) -> BinaryIO:
+    """Opens a file for reading; decompresses `.gz`, `.xz`, `.bz2` and `.lz4`."""
+    return _OPENERS.get(Path(path).suffix, open)(path, "rb")
 
 
 def open_text(path: str | Path) -> io.TextIOWrapper:
-    """Opens a UTF-8 text file for reading; decompresses `.gz`, `.xz`, `.bz2` and `.lz4`."""
-    suffix = Path(path).suffix
-    if suffix == ".lz4":
-        binary = require("lz4.frame", "train").open(path, "rb")
-    else:
-        binary = _OPENERS.get(suffix, open)(path, "rb")
-    return io.TextIOWrapper(binary, encoding="utf-8")
+    """Opens a UTF-8 text file for reading; see `open_binary`."""
+    return io.TextIOWrapper(open_binary(path), encoding="utf-8")

@@ -1,114 +1,247 @@
-"""Tokenized examples and their batches for training and validation."""
+"""Datasets of batches for training and validation."""
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from tf_pegasus.tokenizers.padding import IGNORED_LABEL, pad_rows
+from tf_pegasus.data.collate import Collator, Truncation
+from tf_pegasus.data.order import BatchOrder
+from tf_pegasus.data.rows import OnError, Rows
+from tf_pegasus.data.token_cache import TokenCache
 from tf_pegasus.tokenizers.sentencepiece_tokenizer import PegasusTokenizer
 
-# Batches are cut from a shuffled chunk of this many batches, sorted by length: large enough for
-# little padding, small enough for well mixed batches.
-BATCHES_PER_CHUNK = 50
-# Lengths are padded to a multiple of this number, which suits vector units and compilers.
-LENGTH_MULTIPLE = 8
 
+@dataclass(frozen=True)
+class DatasetStatistics:
+    """What became of the rows of a dataset.
 
-class Examples:
-    """Tokenized (source, target) pairs.
-
-    Args:
-        records: dicts with `document` and `summary`.
-        tokenizer: `PegasusTokenizer`.
-        max_source_length, max_target_length: int, longer sequences are truncated; with eos.
+    Attributes:
+        examples: int, number of good rows.
+        skipped: int, number of bad rows that were left out.
+        messages: list of str, what is wrong with the first of them.
+        steps_per_epoch: int, number of batches.
+        documents, summaries: `Truncation`, counted while the dataset is read; None if it is not
+            tokenized.
     """
 
-    def __init__(
-        self,
-        records: Iterable[dict[str, Any]],
-        tokenizer: PegasusTokenizer,
-        max_source_length: int,
-        max_target_length: int,
-    ):
-        records = list(records)
-        if not records:
-            raise ValueError("there are no examples to train on or to validate with")
-        self.sources = _encode(tokenizer, [r["document"] for r in records], max_source_length)
-        self.targets = _encode(tokenizer, [r["summary"] for r in records], max_target_length)
-        self.lengths = np.array([len(source) for source in self.sources])
-        self.pad_token_id = tokenizer.pad_token_id
+    examples: int
+    skipped: int
+    messages: list[str]
+    steps_per_epoch: int
+    documents: Truncation | None = None
+    summaries: Truncation | None = None
 
-    def __len__(self) -> int:
-        return len(self.sources)
-
-    def batch(self, indices: np.ndarray) -> dict[str, np.ndarray]:
-        """Returns the padded examples as int32 arrays: `input_ids`, `attention_mask`, `labels`."""
-        input_ids = pad_rows([self.sources[i] for i in indices], self.pad_token_id, LENGTH_MULTIPLE)
-        lengths = self.lengths[indices][:, None]
-        return {
-            "input_ids": input_ids,
-            "attention_mask": (np.arange(input_ids.shape[1]) < lengths).astype("int32"),
-            "labels": pad_rows([self.targets[i] for i in indices], IGNORED_LABEL, LENGTH_MULTIPLE),
-        }
-
-    def epoch(self, number: int, batch_size: int, seed: int) -> list[np.ndarray]:
-        """Returns the index arrays of one epoch, in an order determined by `seed` and `number`."""
-        random = np.random.default_rng((seed, number))
-        order = random.permutation(len(self))
-        batches = []
-        chunk_size = batch_size * BATCHES_PER_CHUNK
-        for start in range(0, len(order), chunk_size):
-            chunk = order[start : start + chunk_size]
-            chunk = chunk[np.argsort(self.lengths[chunk], kind="stable")]
-            batches += [chunk[i : i + batch_size] for i in range(0, len(chunk), batch_size)]
-        return [batches[i] for i in random.permutation(len(batches))]
+    def __str__(self) -> str:
+        lines = [f"{self.examples:,} examples, {self.skipped:,} bad rows skipped"]
+        lines += [f"  {message}" for message in self.messages]
+        for name, counts in (("documents", self.documents), ("summaries", self.summaries)):
+            if counts is not None:
+                lines.append(f"{name}: {counts}")
+        return "\n".join(lines)
 
 
-def _encode(tokenizer, texts, max_length):
-    return [
-        np.array(tokenizer.truncate(ids, max_length), "int32")
-        for ids in tokenizer.encode_batch(texts)
-    ]
-
-
-def steps_per_epoch(examples: Examples, batch_size: int) -> int:
-    """Returns the number of batches of `Examples.epoch`."""
-    chunk_size = batch_size * BATCHES_PER_CHUNK
-    full, rest = divmod(len(examples), chunk_size)
-    return full * BATCHES_PER_CHUNK + -(-rest // batch_size)
-
-
-def training_dataset(
-    examples: Examples, batch_size: int, seed: int = 0, start_step: int = 0
+def summarization_dataset(
+    data: Any,
+    tokenizer: PegasusTokenizer | None = None,
+    *,
+    batch_size: int = 8,
+    max_source_length: int | None = None,
+    max_target_length: int | None = None,
+    document_column: str | None = None,
+    summary_column: str | None = None,
+    max_samples: int | None = None,
+    on_error: OnError = "raise",
+    split: str | None = None,
+    shuffle: bool = True,
+    bucket: bool = True,
+    seed: int = 0,
+    start_step: int = 0,
+    repeat: bool = False,
+    num_shards: int = 1,
+    shard_index: int = 0,
+    cache: bool = False,
+    prefetch: int = 2,
+    temporary_directory: str | Path | None = None,
 ) -> tf.data.Dataset:
-    """Returns an endless `tf.data.Dataset` of batches that starts at `start_step`."""
-    per_epoch = steps_per_epoch(examples, batch_size)
+    """Returns a dataset of batches of documents and summaries, for `model.fit`.
+
+    The rows stay on disk. They are read and checked once before the first step, so that errors
+    come early and the order can be exact: each epoch is a shuffle of all rows that depends on
+    `seed` and the number of the epoch only. An iteration of the dataset is an epoch, and the next
+    iteration is the next epoch.
+
+    Args:
+        data: path or glob pattern of JSONL, CSV, Parquet or TFRecord files, also compressed, or a
+            list of them; a list of dicts, a `datasets.Dataset`, a `tf.data.Dataset` of dicts, a
+            TFDS builder; or `Rows` of any of these, for which the columns, `max_samples`,
+            `on_error` and `split` are given already.
+        tokenizer: `PegasusTokenizer`; None for a dataset of strings, for a model with a
+            `preprocessor`.
+        batch_size: int, examples of a batch, of one worker.
+        max_source_length, max_target_length: int, longer sequences are truncated, keeping eos.
+            Required with a tokenizer.
+        document_column, summary_column: see `Rows`.
+        max_samples: see `Rows`.
+        on_error: see `Rows`.
+        split: str, the split of a TFDS builder.
+        shuffle: bool; False to validate.
+        bucket: bool, whether batches have documents of similar lengths, for little padding. Without
+            `shuffle`, the shortest come first.
+        seed: int.
+        start_step: int, number of batches that were read already: a dataset with this argument
+            continues one that was interrupted.
+        repeat: bool, whether an iteration goes on with the next epoch, without end.
+        num_shards, shard_index: int, number of workers, and which of them this is. Together they
+            have the same examples in each step as one worker with a batch `num_shards` times as
+            large.
+        cache: bool, whether ids are kept in a temporary file, so that each text is tokenized once.
+        prefetch: int, number of batches that are prepared ahead.
+        temporary_directory: path for temporary files; the system's if None.
+
+    Returns:
+        `tf.data.Dataset` of dicts of int32 `(batch, length)`: `input_ids`, `attention_mask`, and
+        `labels` padded with -100; without a tokenizer, of pairs of strings `(batch,)`. Its
+        attribute `statistics`, a `DatasetStatistics`, counts skipped rows and truncated tokens.
+
+    Raises:
+        ValueError: if a row is bad, or an argument is out of range or without effect; see `Rows`
+            and `BatchOrder`.
+        FileNotFoundError: if there is no such file.
+        TypeError: if `data` is nothing that has records.
+        ImportError: if a file's reader is not installed.
+
+    Example:
+        >>> data = summarization_dataset(
+        ...     "train-*.jsonl", tokenizer, max_source_length=512, max_target_length=128
+        ... )
+        >>> model.fit(data, epochs=3)
+        >>> print(data.statistics)
+    """
+    reading = {
+        "document_column": document_column,
+        "summary_column": summary_column,
+        "max_samples": max_samples,
+        "split": split,
+    }
+    rows = _rows(data, {**reading, "on_error": on_error}, temporary_directory)
+    order = BatchOrder(rows.sizes, batch_size, seed, shuffle, bucket, num_shards, shard_index)
+    for name, value in (("start_step", start_step), ("prefetch", prefetch)):
+        if not isinstance(value, int) or value < 0:
+            raise ValueError(f"{name}={value!r} must be an int of at least 0")
+    collator = None
+    if tokenizer is None:
+        _check_without_tokenizer(max_source_length, max_target_length, cache)
+        batches = _texts(rows)
+    else:
+        collator = Collator(tokenizer, max_source_length, max_target_length)
+        batches = _ids(rows, collator, _cache(tokenizer, rows, temporary_directory, cache))
+    dataset = tf.data.Dataset.from_generator(
+        _epochs(order, batches, start_step, repeat),
+        output_signature=_TEXTS if collator is None else _IDS,
+    )
+    cardinality = _cardinality(order.steps, start_step, repeat)
+    if cardinality is not None:
+        dataset = dataset.apply(tf.data.experimental.assert_cardinality(cardinality))
+    dataset = dataset.prefetch(prefetch)
+    dataset.statistics = DatasetStatistics(
+        len(rows),
+        rows.skipped,
+        rows.messages,
+        order.steps,
+        None if collator is None else collator.sources,
+        None if collator is None else collator.targets,
+    )
+    return dataset
+
+
+_IDS = dict.fromkeys(
+    ("input_ids", "attention_mask", "labels"), tf.TensorSpec((None, None), tf.int32)
+)
+_TEXTS = (tf.TensorSpec((None,), tf.string),) * 2
+
+
+def _rows(data, reading, temporary_directory):
+    if not isinstance(data, Rows):
+        return Rows(data, temporary_directory=temporary_directory, **reading)
+    given = [n for n, v in reading.items() if v is not None and (n, v) != ("on_error", "raise")]
+    if given:
+        raise ValueError(f"{given[0]} has no effect on Rows: give it to Rows")
+    return data
+
+
+def _check_without_tokenizer(max_source_length, max_target_length, cache):
+    given = {
+        "max_source_length": max_source_length,
+        "max_target_length": max_target_length,
+        "cache": cache or None,
+    }
+    for name, value in given.items():
+        if value is not None:
+            raise ValueError(f"{name}={value!r} has no effect without a tokenizer")
+
+
+def _cache(tokenizer, rows, directory, cache):
+    if not cache:
+        return None
+    if tokenizer.sp_model_kwargs.get("enable_sampling"):
+        raise ValueError(
+            "cache=True would keep one segmentation of each text, but the tokenizer samples: leave "
+            "cache out"
+        )
+    return TokenCache(len(rows), directory)
+
+
+def _texts(rows):
+    """Returns a function from indices to a batch of strings."""
+
+    def batch(indices):
+        documents, summaries = zip(*rows.take(indices), strict=True)
+        return list(documents), list(summaries)
+
+    return batch
+
+
+def _ids(rows, collator, cache):
+    """Returns a function from indices to a batch of ids."""
+
+    def encoded(indices):
+        return collator.encode(rows.take(indices))
+
+    def cached(indices):
+        missing = cache.missing(indices)
+        if len(missing):
+            for index, row in zip(missing, encoded(missing), strict=True):
+                cache.put(index, row)
+        return [cache.get(index) for index in indices]
+
+    get = encoded if cache is None else cached
+    return lambda indices: collator.pad(get(indices))
+
+
+def _epochs(
+    order: BatchOrder, batch: Callable[[np.ndarray], Any], start_step: int, repeat: bool
+) -> Callable[[], Iterator[Any]]:
+    """Returns a generator function: of one epoch after the other, or of all of them."""
+    first, skipped = divmod(start_step, order.steps)
+    calls = itertools.count()
 
     def generate():
-        number, skip = divmod(start_step, per_epoch)
-        while True:
-            for indices in examples.epoch(number, batch_size, seed)[skip:]:
-                yield examples.batch(indices)
-            number, skip = number + 1, 0
+        epoch = first if repeat else first + next(calls)
+        for number in itertools.count(epoch) if repeat else (epoch,):
+            start = skipped if number == first else 0
+            for indices in order.epoch(number)[start:]:
+                yield batch(indices)
 
-    return _dataset(generate, tf.data.INFINITE_CARDINALITY)
-
-
-def validation_dataset(examples: Examples, batch_size: int) -> tf.data.Dataset:
-    """Returns a `tf.data.Dataset` of all examples, sorted by length."""
-    order = np.argsort(examples.lengths, kind="stable")
-
-    def generate():
-        for start in range(0, len(order), batch_size):
-            yield examples.batch(order[start : start + batch_size])
-
-    return _dataset(generate, -(-len(examples) // batch_size))
+    return generate
 
 
-def _dataset(generate, cardinality):
-    matrix = tf.TensorSpec((None, None), tf.int32)
-    signature = {"input_ids": matrix, "attention_mask": matrix, "labels": matrix}
-    dataset = tf.data.Dataset.from_generator(generate, output_signature=signature)
-    return dataset.apply(tf.data.experimental.assert_cardinality(cardinality)).prefetch(2)
+def _cardinality(steps, start_step, repeat):
+    if repeat:
+        return tf.data.INFINITE_CARDINALITY
+    # The first iteration of a dataset that starts inside an epoch is shorter than the others.
+    return None if start_step % steps else steps

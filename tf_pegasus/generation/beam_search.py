@@ -76,8 +76,9 @@ class _BeamSearch:
         self.beams = decoding.group_size
         # Only the first `used` beams are searched, if the number may change between calls.
         self.used = decoding.num_beams if decoding.has_runtime_beams else self.beams
-        self.eos = decoding.model.config.eos_token_id
-        self.pad = decoding.model.config.pad_token_id
+        # At most one continuation of a beam per id that ends it is complete, so enough of these
+        # candidates remain to continue.
+        self.candidates = max(2, 1 + len(self.options.eos_token_ids))
         self.follows_authors = self.options.length_penalty_type == "gnmt"
 
     def first_state(self):
@@ -138,7 +139,7 @@ class _BeamSearch:
             ancestors.append(group_ancestors)
             tokens = tf.gather(advanced.running.sequences, length, axis=2)
             # A finished group chooses only padding.
-            chosen.append(tf.where(group.improvable[:, None], tokens, self.pad))
+            chosen.append(tf.where(group.improvable[:, None], tokens, decoding.pad))
         return _State(
             length=length + 1,
             groups=tuple(groups),
@@ -147,7 +148,7 @@ class _BeamSearch:
                 length - decoding.prompt_length,
                 decoded,
                 logits,
-                lambda: self._reported_scores(logits, all_scores, sequences, length),
+                lambda: self._reported_scores(all_scores, sequences, length),
             ),
         )
 
@@ -167,13 +168,11 @@ class _BeamSearch:
         counts = tf.reduce_sum(tf.one_hot(tokens, vocab_size), axis=1, keepdims=True)
         return self.decoding.value_of("diversity_penalty") * counts
 
-    def _reported_scores(self, logits, scores, sequences, length):
+    def _reported_scores(self, scores, sequences, length):
         parts = []
         for number, part in enumerate(scores):
             place = slice(number * self.beams, (number + 1) * self.beams)
-            parts.append(
-                self.decoding.reported_scores(logits[:, place], part, sequences[:, place], length)
-            )
+            parts.append(self.decoding.reported_scores(part, sequences[:, place], length))
         return tf.concat(parts, axis=1)
 
     def _advanced(self, group, scores, length, start):
@@ -181,21 +180,26 @@ class _BeamSearch:
 
         Also returns the beams that its hypotheses continue, numbered across all groups.
         """
-        candidates, ancestors = self._candidates(group, scores, length)
-        ancestors += start
+        candidates, own_ancestors = self._candidates(group, scores, length)
+        ancestors = own_ancestors + start
         candidates = candidates._replace(
             ancestors=write_at(
                 candidates.ancestors, length - self.decoding.prompt_length, ancestors
             )
         )
-        last_tokens = tf.gather(candidates.sequences, length, axis=2)
-        is_eos = last_tokens == self.eos
-        stops = is_eos
+        is_complete = self.decoding.ends(
+            candidates.sequences,
+            length + 1,
+            lambda: tf.gather(
+                scores.values - scores.normalizer, own_ancestors, axis=1, batch_dims=1
+            ),
+        )
+        stops = is_complete
         if not self.follows_authors:
             stops |= length + 1 == self.decoding.last_length
-        # At most half of the 2 * beams candidates end in eos, so enough remain to continue. This
-        # holds in the last step too, where later groups avoid the tokens of these hypotheses.
-        open_scores = candidates.scores + tf.where(is_eos, NEVER, 0.0)
+        # Complete candidates are not continued in the last step either, where later groups avoid
+        # the tokens of these hypotheses.
+        open_scores = candidates.scores + tf.where(is_complete, NEVER, 0.0)
         open_scores, chosen = tf.math.top_k(open_scores, self.beams)
         open_scores = self._of_used_beams(open_scores, NEVER)
         running = candidates.select(chosen)._replace(scores=open_scores)
@@ -218,22 +222,21 @@ class _BeamSearch:
         return advanced, tf.gather(ancestors, chosen, axis=1, batch_dims=1)
 
     def _candidates(self, group, scores, length):
-        """Returns the 2 * beams best continuations of each source, and the beams they continue."""
+        """Returns the best continuations of each source, and the beams they continue."""
         sequences, decoding = group.running.sequences, self.decoding
+        count = self.candidates * self.beams
         vocab_size = scores.values.shape[-1]
         offsets = group.running.scores[:, :, None] - scores.normalizer
         if self.options.do_sample:
             sums = decoding.warped(sequences, length, scores.values) + offsets
             flat = tf.reshape(sums, (-1, self.beams * vocab_size))
             noisy = tf.reshape(decoding.perturbed(sums, length), tf.shape(flat))
-            _, places = tf.math.top_k(noisy, 2 * self.beams)
+            _, places = tf.math.top_k(noisy, count)
             # The sample decides which candidates there are, their scores which of them are kept.
-            values, order = tf.math.top_k(
-                tf.gather(flat, places, axis=1, batch_dims=1), 2 * self.beams
-            )
+            values, order = tf.math.top_k(tf.gather(flat, places, axis=1, batch_dims=1), count)
             places = tf.gather(places, order, axis=1, batch_dims=1)
         else:
-            values, places = best_continuations(scores.values, offsets, 2 * self.beams)
+            values, places = best_continuations(scores.values, offsets, count)
         ancestors, tokens = places // vocab_size, places % vocab_size
         continued = group.running.select(ancestors)
         sequences = write_at(continued.sequences, length, tokens)
@@ -244,10 +247,10 @@ class _BeamSearch:
         ends = stops & group.improvable[:, None]
         if self.decoding.has_runtime_beams:
             ends &= ancestors < self.used
-        # The authors let all candidates finish, `transformers` only the better half: the others
-        # are there to be continued.
-        may_end = 2 * self.used if self.follows_authors else self.used
-        ends &= tf.range(2 * self.beams) < may_end
+        # The authors let all candidates finish, `transformers` only the best ones: the others are
+        # there to be continued.
+        may_end = self.candidates * self.used if self.follows_authors else self.used
+        ends &= tf.range(self.candidates * self.beams) < may_end
         scores = self.decoding.normalized(
             candidates.scores, length + 1 - self.decoding.prompt_length
         )

@@ -4,13 +4,17 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from tf_pegasus.config.generation_fields import NUMBERS_INSIDE
+from tf_pegasus.generation.hooks import Hooks, as_processor
 from tf_pegasus.generation.logits_processors import (
-    allow_only,
+    SearchFacts,
+    is_forced,
     logits_processors,
     logits_warpers,
-    penalize_repetition,
 )
 from tf_pegasus.generation.records import Records
+from tf_pegasus.generation.stopping import stopping_criteria
+from tf_pegasus.generation.streams import put
 from tf_pegasus.layers.decoder import DecodedStep
 
 
@@ -20,71 +24,104 @@ class Decoding:
     A source has one hypothesis per beam or, without beams, one per returned sequence.
 
     Args:
-        model: `TFPegasusForConditionalGeneration`.
-        input_ids, attention_mask: int `(batch, source_length)`.
-        prompt: int32 `(batch, prompt_length)`, the beginning of the outputs; its length must be
-            static.
-        options: `GenerationConfig`.
-        seed: int32 `(2,)`, seed for sampling.
-        prefix_allowed_tokens_fn: see `generate`, or None.
+        model: `TFPegasusForConditionalGeneration` or `TFPegasusForCausalLM`.
+        inputs: dict of tensors:
+            prompt: int32 `(batch, prompt_length)`, the beginning of the outputs; its length must
+                be static;
+            seed: int32 `(2,)`, seed for sampling;
+            input_ids, attention_mask: int32 `(batch, source_length)`; absent without an encoder;
+            encoder_hidden_states, or inputs_embeds: optional, float32
+                `(batch, source_length, d_model)`; `input_ids` are then read by processors only;
+            head_mask, decoder_head_mask, cross_attn_head_mask: optional, `(layers, heads)`;
+            decoder_attention_mask: optional, int32 `(batch, prompt_length)`; required without a
+                source;
+            stream: optional, int32 scalar, see `tf_pegasus.generation.streams`.
+        options: `GenerationConfig` with token ids.
+        hooks: `Hooks` of the caller.
         runtime: `RuntimeOptions`, which override the options of the same names, or None.
     """
 
-    def __init__(
-        self,
-        model,
-        input_ids,
-        attention_mask,
-        prompt,
-        options,
-        seed,
-        prefix_allowed_tokens_fn=None,
-        runtime=None,
-    ):
+    def __init__(self, model, inputs, options, hooks=None, runtime=None):
+        hooks = hooks or Hooks()
         self.model = model
         self.decoder = model.get_decoder()
+        self.inputs = inputs
         self.options = options
+        self.eos = tf.constant(options.eos_token_ids, tf.int32)
+        self.pad = options.pad_token_id
         self.runtime = runtime or RuntimeOptions()
         self.has_runtime_beams = self.runtime.num_beams is not None
         self.num_beams = self.value_of("num_beams")
         # Outputs are always `options.max_length` wide, but end here.
         self.last_length = self.value_of("max_length")
         self.length_penalty = self.value_of("length_penalty")
-        self.prompt = prompt
-        self.prompt_length = prompt.shape[1]
-        self.seed = seed
+        self.prompt = inputs["prompt"]
+        self.prompt_length = self.prompt.shape[1]
+        self.prompt_mask = inputs.get("decoder_attention_mask")
         self.is_beam_search = options.num_beams > 1
         self.beams = options.rows_per_source
-        self.batch = tf.shape(input_ids)[0]
-        self.attention_mask = attention_mask
+        self.batch = tf.shape(self.prompt)[0]
+        self.attention_mask = inputs.get("attention_mask")
         # Rows without any token, such as padding of the batch, are skipped.
-        self.active = tf.reduce_any(attention_mask != 0, axis=1)
-        self.encoded = model.get_encoder()(
-            input_ids,
-            attention_mask=attention_mask,
-            output_attentions=options.output_attentions,
-            output_hidden_states=options.output_hidden_states,
-            return_dict=True,
+        read = self.prompt_mask if self.attention_mask is None else self.attention_mask
+        self.active = tf.reduce_any(read != 0, axis=1)
+        self.encoded = {} if self.attention_mask is None else self._encode()
+        self.source = self.encoded.get("last_hidden_state")
+        self.prepared = self.decoder.prepare(
+            self.source,
+            self.attention_mask,
+            head_mask=inputs.get("decoder_head_mask"),
+            cross_attn_head_mask=inputs.get("cross_attn_head_mask"),
+            visible=self._visible(options.max_length - 1),
         )
-        self.prepared = self.decoder.prepare(self.encoded.last_hidden_state, attention_mask)
         # Groups of beams are searched one after another, `group_size` rows per source at a time.
         self.group_size = self.beams // options.num_beam_groups
-        self.processors = logits_processors(
-            options,
-            model.config.eos_token_id,
-            self.prompt_length,
-            input_ids,
-            self.group_size,
-            self.last_length,
+        self.facts = SearchFacts(
+            value_of=self.value_of,
+            prompt_length=self.prompt_length,
+            last_length=self.last_length,
+            beams=self.group_size,
+            source_ids=inputs.get("input_ids"),
+            source_mask=self.attention_mask,
+            prefix_allowed_tokens_fn=hooks.prefix_allowed_tokens_fn,
+            logits_processor=tuple(map(as_processor, hooks.logits_processor)),
         )
-        if prefix_allowed_tokens_fn is not None:
-            self.processors.append(allow_only(prefix_allowed_tokens_fn, self.group_size))
+        self.processors = logits_processors(options, self.facts)
         self.warpers = logits_warpers(options, self.value_of)
+        self.criteria = stopping_criteria(options, self.value_of, hooks)
 
     def value_of(self, name):
-        """Returns an option's value, a scalar tensor for runtime options."""
+        """Returns an option's value, a scalar tensor for runtime options.
+
+        For options with numbers inside it is a tuple of the numbers.
+        """
         value = getattr(self.runtime, name)
-        return getattr(self.options, name) if value is None else value
+        if value is not None:
+            return value
+        value = getattr(self.options, name)
+        return NUMBERS_INSIDE[name].of(value) if name in NUMBERS_INSIDE else value
+
+    def _encode(self):
+        """Returns the encoder's output as a mapping."""
+        if "encoder_hidden_states" in self.inputs:
+            return {"last_hidden_state": self.inputs["encoder_hidden_states"]}
+        embeds = self.inputs.get("inputs_embeds")
+        return self.model.get_encoder()(
+            self.inputs["input_ids"] if embeds is None else None,
+            attention_mask=self.attention_mask,
+            head_mask=self.inputs.get("head_mask"),
+            inputs_embeds=embeds,
+            output_attentions=self.options.output_attentions,
+            output_hidden_states=self.options.output_hidden_states,
+            return_dict=True,
+        )
+
+    def _visible(self, positions):
+        """Returns which positions are attended to, bool `(batch, positions)`, or None for all."""
+        if self.prompt_mask is None:
+            return None
+        rest = [[0, 0], [0, positions - self.prompt_length]]
+        return tf.pad(self.prompt_mask[:, :positions] != 0, rest, constant_values=True)
 
     @property
     def steps(self):
@@ -94,7 +131,7 @@ class Decoding:
     def first_sequences(self, beams):
         """Returns the prompt followed by padding, int32 `(batch, beams, max_length)`."""
         padding = [[0, 0], [0, self.steps]]
-        padded = tf.pad(self.prompt, padding, constant_values=self.model.config.pad_token_id)
+        padded = tf.pad(self.prompt, padding, constant_values=self.pad)
         shape = (self.batch, beams, self.options.max_length)
         return tf.broadcast_to(padded[:, None], shape)
 
@@ -117,7 +154,7 @@ class Decoding:
 
     def first_records(self):
         """Returns empty `Records` of the per-step outputs that the options request."""
-        return Records.empty(self.options, self.steps)
+        return Records.empty(self.options, self.steps, self.attention_mask is not None)
 
     def step(self, sequences, length, cache):
         """Runs the model on the last token of every hypothesis.
@@ -143,10 +180,18 @@ class Decoding:
         Returns:
             `(batch, beams, d_model)`.
         """
+        positions = self.options.max_length - 1
+        masks = self._visible(positions), self.source, self.attention_mask
+        visible, source, source_mask = (
+            None if mask is None else tf.repeat(mask, self.beams, axis=0) for mask in masks
+        )
         outputs = self.decoder(
-            tf.reshape(sequences[:, :, :-1], (-1, self.options.max_length - 1)),
-            encoder_hidden_states=tf.repeat(self.encoded.last_hidden_state, self.beams, axis=0),
-            encoder_attention_mask=tf.repeat(self.attention_mask, self.beams, axis=0),
+            tf.reshape(sequences[:, :, :-1], (-1, positions)),
+            attention_mask=visible,
+            encoder_hidden_states=source,
+            encoder_attention_mask=source_mask,
+            head_mask=self.inputs.get("decoder_head_mask"),
+            cross_attn_head_mask=self.inputs.get("cross_attn_head_mask"),
             use_cache=False,
             return_dict=True,
         )
@@ -165,37 +210,61 @@ class Decoding:
         Returns:
             `Scores`.
         """
-        processors, changed = self.processors, logits
-        if self.options.repetition_penalty != 1.0:
-            # The only processor whose effect depends on the sign of the scores: as in
-            # `transformers`, it sees logits without beams and log-probabilities with beams.
-            penalize = penalize_repetition(self.value_of("repetition_penalty"))
-            if self.is_beam_search:
-                processors = [penalize, *processors]
-            else:
-                changed = self._processed([penalize], sequences, length, logits)
         normalizer = tf.reduce_logsumexp(logits, axis=-1, keepdims=True)
-        if not (processors or self.warpers or diversity is not None):
+        if not self.is_beam_search:
+            scores = self._processed(self.processors, sequences, length, logits)
+            if self.options.renormalize_logits and not self.warpers:
+                return Scores(scores, tf.zeros_like(normalizer))
+            # A forced token has the score 0.
+            forced = is_forced(self.options, self.facts, length)
+            return Scores(scores, tf.where(forced, 0.0, normalizer))
+        if not (self.processors or self.warpers or diversity is not None):
             # Keeping the normalizer apart saves a pass over the vocabulary.
-            return Scores(changed, normalizer)
-        scores = changed - normalizer
+            return Scores(logits, normalizer)
+        scores = logits - normalizer
         if diversity is not None:
             scores -= diversity
-        scores = self._processed(processors, sequences, length, scores)
+        scores = self._processed(self.processors, sequences, length, scores)
         return Scores(scores, tf.zeros_like(normalizer))
 
-    def reported_scores(self, logits, scores, sequences, length):
-        """Returns `scores` as `transformers` reports them.
+    def reported_scores(self, scores, sequences, length):
+        """Returns `Scores` as `transformers` reports them.
 
         These are logits if there are no beams, and include the changes made for sampling.
         """
-        processed = scores.values - scores.normalizer
-        if not self.is_beam_search:
-            processors = []
-            if self.options.repetition_penalty != 1.0:
-                processors = [penalize_repetition(self.value_of("repetition_penalty"))]
-            processed = self._processed(processors + self.processors, sequences, length, logits)
-        return self.warped(sequences, length, processed)
+        values = scores.values - scores.normalizer if self.is_beam_search else scores.values
+        return self.warped(sequences, length, values)
+
+    def ends(self, sequences, length, scores):
+        """Returns which hypotheses are complete, bool `(batch, n)`.
+
+        Args:
+            sequences: int32 `(batch, n, max_length)`, the first `length` filled.
+            length: int32 scalar tensor.
+            scores: function that returns the scores that the last tokens were chosen by, float32
+                `(batch, n, vocab_size)`.
+        """
+        last = tf.gather(sequences, length - 1, axis=2)
+        ends = tf.reduce_any(last[..., None] == self.eos, axis=-1)
+        if not self.criteria:
+            return ends
+        rows = tf.reshape(sequences, (-1, self.options.max_length))
+        values = scores()
+        values = tf.reshape(values, (-1, values.shape[-1]))
+        for stops in self.criteria:
+            ends |= tf.reshape(stops(rows, length, values), tf.shape(ends))
+        return ends
+
+    def streamed(self, tokens, length):
+        """Gives new tokens to the streamer, if there is one; returns `length`, see `streams.put`.
+
+        Args:
+            tokens: int32 `(rows, …)`.
+            length: int32 scalar tensor.
+        """
+        if "stream" not in self.inputs:
+            return length
+        return put(self.inputs["stream"], tokens, length)
 
     def warped(self, sequences, length, scores):
         """Returns scores `(batch, rows, vocab_size)` with temperature, top-k, top-p, … applied."""
@@ -213,7 +282,7 @@ class Decoding:
         # 2^23 values evenly between 0 and 1 (of 2^24, the last would be rounded to 1).
         bits = tf.random.stateless_uniform(
             tf.shape(scores),
-            self.seed + tf.stack([0, length]),
+            self.inputs["seed"] + tf.stack([0, length]),
             minval=None,
             maxval=None,
             dtype=tf.uint32,
@@ -249,9 +318,8 @@ class RuntimeOptions(NamedTuple):
     Fields:
         num_beams: int32, at most `num_beams` of the options; 1 is greedy search.
         max_length: int32, at most `max_length` of the options.
-        length_penalty, temperature, top_p, typical_p, repetition_penalty, diversity_penalty:
-            float32. Those that `options` leave at their defaults have no effect, except for the
-            length penalty.
+        the others: float32, or tuples of them for options with numbers inside. Those that
+            `options` leave at their defaults have no effect, except for the length penalty.
     """
 
     num_beams: tf.Tensor | None = None
@@ -262,6 +330,12 @@ class RuntimeOptions(NamedTuple):
     typical_p: tf.Tensor | None = None
     repetition_penalty: tf.Tensor | None = None
     diversity_penalty: tf.Tensor | None = None
+    encoder_repetition_penalty: tf.Tensor | None = None
+    epsilon_cutoff: tf.Tensor | None = None
+    eta_cutoff: tf.Tensor | None = None
+    sequence_bias: tuple | None = None
+    exponential_decay_length_penalty: tuple | None = None
+    max_time: tuple | None = None
 
 
 class Scores(NamedTuple):

@@ -1,4 +1,4 @@
-"""The method `generate`, from source ids to output ids."""
+"""The method `generate` of models with an encoder, from source ids to output ids."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -6,31 +6,24 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tf_pegasus.config.generation import OUTPUT_FLAGS, GenerationConfig
-from tf_pegasus.config.model import PegasusConfig
-from tf_pegasus.generation.beam_search import beam_search
-from tf_pegasus.generation.decoding import Decoding, RuntimeOptions
-from tf_pegasus.generation.engines import ENGINES
-from tf_pegasus.generation.generate_output import GenerateOutput, as_output, tensors_of
-from tf_pegasus.generation.greedy import greedy_or_sampled
-from tf_pegasus.generation.program_cache import ProgramCache
-from tf_pegasus.layers.dense import PegasusDense
+from tf_pegasus.config.generation import GenerationConfig
+from tf_pegasus.generation.generate_output import GenerateOutput
+from tf_pegasus.generation.hooks import Hooks
+from tf_pegasus.generation.search import SearchMixin, seed_of
 from tf_pegasus.layers.embeddings import check_ids
-from tf_pegasus.layers.unpack_inputs import TensorLike, as_ids, gather_inputs
+from tf_pegasus.layers.outputs import as_encoder_output
+from tf_pegasus.layers.unpack_inputs import TensorLike, as_embeddings, as_ids, gather_inputs
 from tf_pegasus.utils.forks import check_not_forked
-from tf_pegasus.utils.shapes import Buckets
+
+# Arguments of `generate` with tensors, which may also come as a dict in the first one.
+_SOURCE = ("input_ids", "attention_mask", "encoder_outputs", "inputs_embeds")
+_HEAD_MASKS = ("head_mask", "decoder_head_mask", "cross_attn_head_mask")
+# Options that look at the ids of the source, with the values that turn them off.
+OF_SOURCE_IDS = {"encoder_no_repeat_ngram_size": 0, "encoder_repetition_penalty": 1.0}
 
 
-class GenerationMixin:
-    """Adds `generate` to a model with `get_encoder`, `get_decoder`, `next_logits` and `config`.
-
-    The model must have the attributes `generation_config`, a `GenerationConfig` with the defaults
-    of `generate`, and `programs`, a `ProgramCache`.
-    """
-
-    config: PegasusConfig
-    generation_config: GenerationConfig
-    programs: ProgramCache
+class GenerationMixin(SearchMixin):
+    """Adds `generate` to a model with `get_encoder`; see `SearchMixin`."""
 
     def generate(
         self,
@@ -41,6 +34,15 @@ class GenerationMixin:
         engine: str = "auto",
         seed: int | tf.Tensor | None = None,
         prefix_allowed_tokens_fn: Callable[[int, np.ndarray], Iterable[int]] | None = None,
+        logits_processor: Callable | list[Callable] | None = None,
+        stopping_criteria: Callable | list[Callable] | None = None,
+        streamer: Any = None,
+        encoder_outputs: Any = None,
+        inputs_embeds: TensorLike | None = None,
+        head_mask: TensorLike | None = None,
+        decoder_head_mask: TensorLike | None = None,
+        cross_attn_head_mask: TensorLike | None = None,
+        decoder_attention_mask: TensorLike | None = None,
         **options: Any,
     ) -> tf.Tensor | GenerateOutput:
         """Generates output ids with greedy search, beam search, or sampling with either.
@@ -52,21 +54,45 @@ class GenerationMixin:
 
         Args:
             input_ids: int `(batch, source_length)`, or a dict with `input_ids` and
-                `attention_mask`, as tokenizers return it.
+                `attention_mask`, as tokenizers return it. With `encoder_outputs` they are not
+                encoded, and only options that look at the source need them.
             attention_mask: int or bool `(batch, source_length)`; by default nonzero for all ids but
                 pad. A row without any token gets no output tokens.
             decoder_input_ids: int `(batch, prompt_length)`, the beginning of the outputs. Defaults
                 to the decoder's start token, which is also prepended if no row begins with it.
             generation_config: `GenerationConfig`; by default the model's.
             engine: `"xla"` (compiled for each bucket, fastest), `"graph"`, `"eager"`, or
-                `"auto"`: graph if the model computes in bfloat16 or float16 on a CPU, or with
-                `prefix_allowed_tokens_fn`; otherwise XLA.
-            seed: int or int tensor, seed for sampling: equal seeds give equal samples in all
-                engines. By default each call draws new samples, determined by
+                `"auto"`: graph if the model computes in bfloat16 or float16 on a CPU, with
+                functions of the caller, a `streamer` or `max_time`; otherwise XLA.
+            seed: int or int tensor, or two of them, seed for sampling: equal seeds give equal
+                samples in all engines. By default each call draws new samples, determined by
                 `keras.utils.set_random_seed`.
             prefix_allowed_tokens_fn: function of the index of a source and the ids of an output so
                 far (int, int numpy array) that returns the allowed next ids. It is Python, so
                 neither XLA nor a SavedModel can contain it.
+            logits_processor: function or list of functions `(input_ids, scores, cur_len)` that
+                return new scores; as in `transformers`' TensorFlow classes, `input_ids` are int32
+                `(rows, max_length)`, of which the first `cur_len` are filled, and `scores` float32
+                `(rows, vocab_size)`: logits, or log-probabilities in beam search. They run after
+                the processors that the options request. They must consist of TensorFlow ops,
+                except with the eager engine. Pass the same function again instead of a new one,
+                which would be compiled anew.
+            stopping_criteria: function or list of functions with the same arguments that return a
+                bool, or bools `(rows,)`: outputs for which one is true end here. The last token is
+                already in `input_ids`.
+            streamer: object with the methods `put(tokens)` and `end()`, see
+                `tf_pegasus.generation.streamers`, that gets the prompt, int32
+                `(rows, prompt_length)`, and then each step's tokens, `(rows,)`, as arrays. For
+                `num_beams=1`, and not with XLA.
+            encoder_outputs: the encoder's output for the source, or its `last_hidden_state`; the
+                encoder is then not run.
+            inputs_embeds: float `(batch, source_length, d_model)` instead of `input_ids`, see
+                `TFPegasusEncoder.call`.
+            head_mask, decoder_head_mask, cross_attn_head_mask: `(layers, heads)`, 0 disables a
+                head.
+            decoder_attention_mask: int or bool `(batch, prompt_length)`, nonzero for the tokens of
+                `decoder_input_ids` to attend to. Positions are counted from the first token in
+                any case.
             **options: fields of `GenerationConfig` to replace, such as `num_beams`,
                 `length_penalty`, `max_length`, `min_length`, `early_stopping`,
                 `no_repeat_ngram_size`, `num_return_sequences`.
@@ -76,90 +102,74 @@ class GenerationMixin:
             token and are padded with pad; or a `GenerateOutput` with `return_dict_in_generate`.
 
         Raises:
-            ValueError: if an option or input is out of range; the message names it.
-            TypeError: if an option is unknown.
+            ValueError: if an option or input is out of range, or the engine cannot do what is asked
+                for; the message names it.
+            TypeError: if an option is unknown, or a function takes other arguments.
         """
         check_not_forked("generate")
-        if engine not in ("auto", *ENGINES):
-            raise ValueError(f"engine={engine!r} must be one of auto, {', '.join(ENGINES)}")
-        if prefix_allowed_tokens_fn is not None and engine == "xla":
-            raise ValueError(
-                "prefix_allowed_tokens_fn is a Python function, which engine='xla' cannot "
-                "call: use engine='graph' or 'eager'"
-            )
-        settings = self.generation_config if generation_config is None else generation_config
-        if not isinstance(settings, GenerationConfig):
-            raise TypeError(f"generation_config must be a GenerationConfig, got {settings!r}")
-        settings = settings.updated(**options)
-        inputs = gather_inputs(
-            ("input_ids", "attention_mask"), input_ids, {"attention_mask": attention_mask}
+        self.check_engine(engine)
+        hooks = Hooks.checked(prefix_allowed_tokens_fn, logits_processor, stopping_criteria)
+        settings = self.settings(generation_config, options)
+        given = gather_inputs(
+            _SOURCE,
+            input_ids,
+            {
+                "attention_mask": attention_mask,
+                "encoder_outputs": encoder_outputs,
+                "inputs_embeds": inputs_embeds,
+            },
         )
-        ids, mask = self._source(**inputs)
-        prompt = self._prompt(decoder_input_ids, tf.shape(ids)[0])
-        if settings.max_new_tokens is not None:
-            settings = settings.updated(max_length=prompt.shape[1] + settings.max_new_tokens)
-        self._check_options(settings, prompt.shape[1])
+        inputs = self._source(settings, **given)
+        batch = tf.shape(inputs["input_ids"])[0]
+        inputs |= self._prompt(settings, decoder_input_ids, decoder_attention_mask, batch)
+        masks = (head_mask, decoder_head_mask, cross_attn_head_mask)
+        for name, mask in zip(_HEAD_MASKS, masks, strict=True):
+            if mask is not None:
+                side = "encoder" if name == "head_mask" else "decoder"
+                inputs[name] = self.checked_head_mask(name, mask, side)
+        inputs["seed"] = seed_of(seed, settings)
+        output = self.run_search(inputs, settings, engine, hooks, streamer)
         if not settings.return_dict_in_generate:
-            # Outputs that are not returned need not be recorded.
-            settings = settings.updated(**dict.fromkeys(OUTPUT_FLAGS, False))
-        seed = _seed(seed, settings)
-        if not tf.executing_eagerly():
-            tensors = self._search(ids, mask, prompt, seed, settings, prefix_allowed_tokens_fn)
-            output = as_output(tensors, settings, prompt.shape[1])
-        else:
-            batch, length = ids.shape
-            buckets = Buckets.many(self.config.max_position_embeddings)
-            padded = buckets.pad(ids, mask, self.config.pad_token_id)
-            padded_prompt = tf.pad(prompt, [[0, padded[0].shape[0] - batch], [0, 0]])
-            if engine == "auto":
-                engine = self._best_engine(prefix_allowed_tokens_fn)
-            fixed, numbers = settings.split_numbers()
-            program = self._program(engine, prompt.shape[1], fixed, prefix_allowed_tokens_fn)
-            tensors = program(*padded, padded_prompt, seed, tf.constant(numbers, tf.float32))
-            output = as_output(tensors, settings, prompt.shape[1], batch, length)
-            output["sequences"] = self._cut(output.sequences)
-        return output if settings.return_dict_in_generate else output.sequences
+            return output.sequences
+        if given["encoder_outputs"] is not None:
+            encoded = as_encoder_output(given["encoder_outputs"])
+            for name in ("attentions", "hidden_states"):
+                if getattr(settings, f"output_{name}") and name in encoded:
+                    output[f"encoder_{name}"] = encoded[name]
+        return output
 
-    def search(self, input_ids, attention_mask, options, runtime=None):
-        """Runs the search without checks of the inputs, as `serving` does.
+    def _source(self, settings, input_ids, attention_mask, encoder_outputs, inputs_embeds):
+        """Returns the inputs of a search that concern the source.
 
-        Args:
-            input_ids, attention_mask: int32 `(batch, source_length)`.
-            options: `GenerationConfig`.
-            runtime: `tf_pegasus.generation.decoding.RuntimeOptions` that may differ between
-                calls, or None.
-
-        Returns:
-            int32 `(batch * num_return_sequences, max_length)` and float32
-            `(batch * num_return_sequences,)`: sequences and their scores.
-
-        Raises:
-            ValueError: if an option does not fit the model; the message names it.
+        Without ids, `input_ids` are pad.
         """
-        prompt = self._prompt(None, tf.shape(input_ids)[0])
-        self._check_options(options, prompt.shape[1])
-        seed = _seed(None, options)
-        tensors = self._search(input_ids, attention_mask, prompt, seed, options, None, runtime)
-        return tensors["sequences"], tensors["sequences_scores"]
-
-    def _best_engine(self, prefix_allowed_tokens_fn):
-        on_cpu = not tf.config.list_logical_devices("GPU")
-        # On CPUs, XLA computes half-precision products in float32; TensorFlow's kernels do not.
-        is_slow = on_cpu and self.compute_dtype != "float32"
-        return "graph" if is_slow or prefix_allowed_tokens_fn is not None else "xla"
-
-    def _source(self, input_ids, attention_mask):
-        ids = as_ids("input_ids", input_ids)
-        if attention_mask is None:
-            mask = tf.cast(ids != self.config.pad_token_id, tf.int32)
-        else:
-            mask = tf.convert_to_tensor(attention_mask)
-            if not mask.shape.is_compatible_with(ids.shape):
+        embeds = {}
+        if encoder_outputs is not None:
+            states = as_encoder_output(encoder_outputs).last_hidden_state
+            states = as_embeddings("encoder_outputs", states, self.config.d_model)
+            embeds["encoder_hidden_states"] = states
+        if inputs_embeds is not None:
+            for name, other in (("input_ids", input_ids), ("encoder_outputs", encoder_outputs)):
+                if other is not None:
+                    raise ValueError(f"{name} and inputs_embeds exclude each other: give only one")
+            states = as_embeddings("inputs_embeds", inputs_embeds, self.config.d_model)
+            embeds["inputs_embeds"] = states
+        if input_ids is not None or not embeds:
+            ids = as_ids("input_ids", input_ids)
+            if embeds and not states.shape[:2].is_compatible_with(ids.shape):
                 raise ValueError(
-                    f"attention_mask has the shape {tuple(mask.shape)}, input_ids "
-                    f"{tuple(ids.shape)}: they must have the same shape"
+                    f"encoder_outputs has the shape {tuple(states.shape)}, input_ids "
+                    f"{tuple(ids.shape)}: batch and length must be the same"
                 )
-            mask = tf.cast(mask != tf.zeros((), mask.dtype), tf.int32)
+        else:
+            for name, off in OF_SOURCE_IDS.items():
+                if getattr(settings, name) != off:
+                    raise ValueError(
+                        f"{name}={getattr(settings, name)!r} needs input_ids, the ids of the source"
+                    )
+            ids = tf.fill(tf.shape(states)[:2], settings.pad_token_id)
+            ids.set_shape(states.shape[:2])
+        mask = self._source_mask(settings, ids, attention_mask, bool(embeds))
         longest = self.config.max_position_embeddings
         if ids.shape[1] is not None and ids.shape[1] > longest:
             raise ValueError(
@@ -168,20 +178,35 @@ class GenerationMixin:
             )
         # XLA would not notice ids out of range: it clamps look-ups.
         check_ids(ids, self.config.vocab_size)
-        return ids, mask
+        return {"input_ids": ids, "attention_mask": mask, **embeds}
 
-    def _prompt(self, decoder_input_ids, batch):
-        start = self.config.decoder_start_token_id
+    def _source_mask(self, settings, ids, attention_mask, is_embedded):
+        if attention_mask is not None:
+            return as_mask("attention_mask", attention_mask, "input_ids", ids)
+        # Embeddings say nothing about padding, nor does a pad id that also ends texts.
+        if is_embedded or settings.pad_token_id in settings.eos_token_ids:
+            return tf.ones_like(ids)
+        return tf.cast(ids != settings.pad_token_id, tf.int32)
+
+    def _prompt(self, settings, decoder_input_ids, decoder_attention_mask, batch):
+        """Returns the inputs of a search that concern the beginning of the outputs."""
+        start = settings.decoder_start_token_id
         starts = tf.fill((batch, 1), start)
         if decoder_input_ids is None:
-            return starts
-        prompt = as_ids("decoder_input_ids", decoder_input_ids)
+            prompt = starts
+        else:
+            prompt = as_ids("decoder_input_ids", decoder_input_ids)
         if prompt.shape[1] is None or prompt.shape[1] == 0:
             raise ValueError(
                 f"decoder_input_ids has the shape {tuple(prompt.shape)}: its length must be static "
                 "and at least 1"
             )
-        if tf.executing_eagerly():
+        mask = None
+        if decoder_attention_mask is not None:
+            mask = as_mask(
+                "decoder_attention_mask", decoder_attention_mask, "decoder_input_ids", prompt
+            )
+        if decoder_input_ids is not None and tf.executing_eagerly():
             if prompt.shape[0] != int(batch):
                 raise ValueError(
                     f"decoder_input_ids has {prompt.shape[0]} rows, input_ids {int(batch)}: "
@@ -189,89 +214,21 @@ class GenerationMixin:
                 )
             if tf.reduce_all(prompt[:, 0] != start):
                 prompt = tf.concat([starts, prompt], axis=1)
+                mask = None if mask is None else tf.pad(mask, [[0, 0], [1, 0]], constant_values=1)
         check_ids(prompt, self.config.vocab_size, "decoder_input_ids")
-        return prompt
+        return {"prompt": prompt} | ({} if mask is None else {"decoder_attention_mask": mask})
 
-    def _check_options(self, options, prompt_length):
-        longest = self.config.max_position_embeddings
-        if prompt_length >= options.max_length:
-            raise ValueError(
-                f"max_length={options.max_length} leaves nothing to generate after "
-                f"decoder_input_ids of {prompt_length} tokens"
-            )
-        if options.max_length > longest:
-            raise ValueError(
-                f"max_length={options.max_length} must not be above "
-                f"max_position_embeddings={longest}"
-            )
-        if 2 * options.num_beams > self.config.vocab_size:
-            raise ValueError(
-                f"num_beams={options.num_beams} needs a vocabulary of at least twice as many "
-                f"ids, got vocab_size={self.config.vocab_size}"
-            )
-        for name in ("forced_bos_token_id", "forced_eos_token_id"):
-            self._check_ids(name, [getattr(options, name)])
-        for name in ("suppress_tokens", "begin_suppress_tokens"):
-            self._check_ids(name, getattr(options, name) or ())
-        for word in options.bad_words_ids or ():
-            self._check_ids("bad_words_ids", word)
 
-    def _check_ids(self, name, ids):
-        for index in ids:
-            if index is not None and index >= self.config.vocab_size:
-                raise ValueError(
-                    f"{name}={index} must be below vocab_size={self.config.vocab_size}"
-                )
+def as_mask(name: str, mask: TensorLike, ids_name: str, ids: tf.Tensor) -> tf.Tensor:
+    """Returns a mask of ids as int32, with 1 for nonzero.
 
-    def _search(self, ids, mask, prompt, seed, options, prefix_allowed_tokens_fn, runtime=None):
-        decoding = Decoding(
-            self, ids, mask, prompt, options, seed, prefix_allowed_tokens_fn, runtime
+    Raises:
+        ValueError: if it has another shape than the ids.
+    """
+    mask = tf.convert_to_tensor(mask)
+    if not mask.shape.is_compatible_with(ids.shape):
+        raise ValueError(
+            f"{name} has the shape {tuple(mask.shape)}, {ids_name} {tuple(ids.shape)}: they must "
+            "have the same shape"
         )
-        search = beam_search if decoding.is_beam_search else greedy_or_sampled
-        return tensors_of(decoding, *search(decoding))
-
-    def _program(self, engine, prompt_length, options, prefix_allowed_tokens_fn=None):
-        """Returns the search as a function of tensors, traced once for each set of options.
-
-        Options that are floats are its last input, see `GenerationConfig.split_numbers`.
-        """
-        names = options.number_names()
-
-        def search(ids, mask, prompt, seed, numbers):
-            runtime = RuntimeOptions(**dict(zip(names, tf.unstack(numbers), strict=True)))
-            return self._search(ids, mask, prompt, seed, options, prefix_allowed_tokens_fn, runtime)
-
-        if engine == "eager":
-            return search
-        matrix = tf.TensorSpec((None, None), tf.int32)
-
-        def traced():
-            return tf.function(
-                search,
-                input_signature=(
-                    matrix,
-                    matrix,
-                    tf.TensorSpec((None, prompt_length), tf.int32),
-                    tf.TensorSpec((2,), tf.int32),
-                    tf.TensorSpec((len(names),), tf.float32),
-                ),
-                jit_compile=engine == "xla",
-                autograph=False,
-            )
-
-        structure = PegasusDense.structure_changes
-        key = (engine, prompt_length, options, prefix_allowed_tokens_fn, structure)
-        return self.programs.get(key, traced)
-
-    def _cut(self, sequences):
-        """Drops trailing columns that hold pad in every row."""
-        used = tf.reduce_any(sequences != self.config.pad_token_id, axis=0)
-        positions = tf.where(used, tf.range(1, tf.shape(used)[0] + 1), 1)
-        return sequences[:, : tf.reduce_max(positions)]
-
-
-def _seed(seed, options):
-    """Returns the seed of `tf.random`'s stateless functions, int32 `(2,)`."""
-    if seed is None and options.do_sample:
-        return tf.random.uniform((2,), maxval=2**31 - 1, dtype=tf.int32)
-    return tf.stack([tf.cast(0 if seed is None else seed, tf.int32), 0])
+    return tf.cast(mask != tf.zeros((), mask.dtype), tf.int32)

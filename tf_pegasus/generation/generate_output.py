@@ -57,6 +57,7 @@ def tensors_of(decoding, best, records, steps):
     options = decoding.options
     tensors = {
         "steps": steps,
+        "generated": tf.reshape(tf.reduce_sum(tf.cast(best.ancestors >= 0, tf.int32), 2), (-1,)),
         "sequences": tf.reshape(best.sequences, (-1, options.max_length)),
         "sequences_scores": tf.reshape(best.scores, (-1,)),
         **records.stacked(),
@@ -66,28 +67,31 @@ def tensors_of(decoding, best, records, steps):
         rows = tf.where(best.ancestors >= 0, best.ancestors + first_rows, -1)
         tensors["beam_indices"] = tf.reshape(rows, (-1, decoding.steps))
     for name in ("attentions", "hidden_states"):
-        if getattr(options, f"output_{name}"):
+        if getattr(options, f"output_{name}") and name in decoding.encoded:
             tensors[f"encoder_{name}"] = decoding.encoded[name]
     return tensors
 
 
 def as_output(tensors, options, prompt_length, batch=None, source_length=None):
-    """Makes a `GenerateOutput`.
+    """Makes a `GenerateOutput`, with sequences cut to the longest one.
 
     Args:
         tensors: see `tensors_of`.
         options: `GenerationConfig`.
         prompt_length: int.
         batch, source_length: int, shape of the sources before they were padded to buckets; None
-            inside a `tf.function`, where they were not padded: all possible steps are kept then.
+            inside a `tf.function`, where they were not padded: nothing is cut then.
     """
     tensors = dict(tensors)
     steps = tensors.pop("steps")
     steps = options.max_length - prompt_length if batch is None else int(steps)
     rows = None if batch is None else batch * options.rows_per_source
     outputs = None if batch is None else batch * options.num_return_sequences
+    sequences = tensors["sequences"][:outputs]
+    if batch is not None:
+        sequences = sequences[:, : prompt_length + tf.reduce_max(tensors["generated"][:outputs])]
     values = {
-        "sequences": tensors["sequences"][:outputs],
+        "sequences": sequences,
         "sequences_scores": tensors["sequences_scores"][:outputs],
     }
     if "beam_indices" in tensors:

@@ -28,7 +28,6 @@ def greedy_or_sampled(decoding):
     Returns:
         See `beam_search`; each hypothesis continues itself.
     """
-    config = decoding.model.config
     shape = (decoding.batch, decoding.beams)
 
     def step(*state):
@@ -39,26 +38,28 @@ def greedy_or_sampled(decoding):
         choice = decoding.perturbed(decoding.warped(sequences, length, scores.values), length)
         best = tf.argmax(choice, axis=2, output_type=tf.int32)
         gains = tf.gather(scores.values, best, axis=2, batch_dims=2) - scores.normalizer[:, :, 0]
-        tokens = tf.where(state.unfinished, best, config.pad_token_id)
+        tokens = tf.where(state.unfinished, best, decoding.pad)
+        written = write_at(sequences, length, tokens)
+        ends = decoding.ends(written, length + 1, lambda: scores.values)
         return tuple(
             _State(
-                length=length + 1,
-                sequences=write_at(sequences, length, tokens),
+                length=decoding.streamed(tf.reshape(tokens, (-1,)), length + 1),
+                sequences=written,
                 scores=state.scores + tf.where(state.unfinished, gains, 0.0),
                 generated=state.generated + tf.cast(state.unfinished, tf.int32),
-                unfinished=state.unfinished & (tokens != config.eos_token_id),
+                unfinished=state.unfinished & ~ends,
                 cache=decoded.cache,
                 records=state.records.written(
                     length - decoding.prompt_length,
                     decoded,
                     logits,
-                    lambda: decoding.reported_scores(logits, scores, sequences, length),
+                    lambda: decoding.reported_scores(scores, sequences, length),
                 ),
             )
         )
 
     first = _State(
-        length=tf.constant(decoding.prompt_length),
+        length=decoding.streamed(decoding.prompt, tf.constant(decoding.prompt_length)),
         sequences=decoding.first_sequences(decoding.beams),
         scores=tf.zeros(shape),
         generated=tf.zeros(shape, tf.int32),

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tf_pegasus.layers.dense import PegasusDense
@@ -63,6 +64,33 @@ class PegasusAttention(keras.layers.Layer):
     def freeze(self) -> AttentionProjections:
         """See `PegasusDense.freeze`."""
         return AttentionProjections(*(dense.freeze() for dense in self._projections()))
+
+    def prune_heads(self, heads):
+        """Sets what some heads contribute to zero, for good.
+
+        Their values and their part of the output projection become zero. The gradients of these
+        weights are then zero, too, so that they stay zero in training.
+
+        Args:
+            heads: iterable of int in [0, num_heads).
+
+        Raises:
+            ValueError: if a head does not exist, or the layer is quantized or has an adapter.
+        """
+        if self.v_proj.quantization_mode is not None or self.v_proj.lora_enabled:
+            raise ValueError("heads must be pruned before quantize() and enable_lora()")
+        kept = np.ones(self.num_heads, "float32")
+        for head in heads:
+            if not 0 <= head < self.num_heads:
+                raise ValueError(f"there is no head {head}: there are {self.num_heads}")
+            kept[head] = 0
+        kept = tf.constant(np.repeat(kept, self.head_dim))
+        for variable, factors in (
+            (self.v_proj.kernel, kept),
+            (self.v_proj.bias, kept),
+            (self.out_proj.kernel, kept[:, None]),
+        ):
+            variable.assign(variable.value * tf.cast(factors, variable.dtype))
 
     def key_value(self, states, frozen=None):
         """Projects states to keys and values.

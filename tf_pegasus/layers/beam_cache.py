@@ -51,8 +51,12 @@ class BeamCache(NamedTuple):
         ancestors = tf.gather(self.ancestors, beam_indices, axis=1, batch_dims=1)
         return BeamCache(self.layers, ancestors)
 
-    def at(self, position):
-        """Prepares a step at `position` (int32 scalar).
+    def at(self, position, visible=None):
+        """Prepares a step.
+
+        Args:
+            position: int32 scalar.
+            visible: bool `(batch, positions)`, which positions may be attended to, or None for all.
 
         Returns:
             The cache, in which each beam's own slot holds its key of `position`, and one
@@ -61,7 +65,7 @@ class BeamCache(NamedTuple):
         own = tf.range(self.ancestors.shape[1])[:, None]
         is_position = tf.range(self.ancestors.shape[2]) == position
         cache = BeamCache(self.layers, tf.where(is_position, own, self.ancestors))
-        views = _views(cache.ancestors, position)
+        views = _views(cache.ancestors, position, visible)
         return cache, [BeamLayerCache(blocks, views) for blocks in self.layers]
 
 
@@ -88,19 +92,22 @@ class BlockView(NamedTuple):
     mask: tf.Tensor
 
 
-def _views(ancestors, position):
+def _views(ancestors, position, visible=None):
     """Returns the `BlockView`s of a step.
 
     Args:
         ancestors: int32 `(batch, beams, positions)`, whose entries at `position` already are the
             beams themselves.
         position: int32 scalar, the position of the step.
+        visible: see `BeamCache.at`.
     """
     beams, positions = ancestors.shape[1], ancestors.shape[2]
     result, start = [], 0
     for length in _block_lengths(positions):
         stands_in = ancestors[:, :, start : start + length, None] == tf.range(beams)
         seen = stands_in & (start + tf.range(length) <= position)[:, None]
+        if visible is not None:
+            seen &= visible[:, None, start : start + length, None]
         mask = tf.where(seen, 0.0, HIDDEN)  # (batch, beams, length, beams)
         result.append(
             BlockView(
@@ -124,13 +131,12 @@ class BeamLayerCache(NamedTuple):
     views: list
 
     def attend(self, query, project, modify=None):
-        _check_unmodified(modify)
         keys, values = project()
         new = (tf.transpose(keys, (0, 1, 3, 2)), values)
         blocks = tuple(
             _write(block, view, *new) for block, view in zip(self.blocks, self.views, strict=True)
         )
-        context, weights = attend_to_blocks(query, blocks, self.views)
+        context, weights = _modified(modify, *attend_to_blocks(query, blocks, self.views))
         return context, weights, self._replace(blocks=blocks)
 
 
@@ -156,14 +162,18 @@ class BeamMemory(NamedTuple):
         return cls(mask, tf.transpose(memory.keys, (0, 1, 3, 2)), memory.values)
 
     def attend(self, query, project, modify=None):
-        _check_unmodified(modify)
         part = attend_to_part(query, self.keys, self.values, self.mask)
-        return part.context, part.weights, self
+        return *_modified(modify, part.context, part.weights), self
 
 
-def _check_unmodified(modify):
-    if modify is not None:
-        raise ValueError("beam search supports neither dropout nor head masks")
+def _modified(modify, context, weights):
+    """Applies a head mask, which scales the weights of a head and therefore its context.
+
+    Dropout would have to come before the product, but searches do not drop anything.
+    """
+    if modify is None:
+        return context, weights
+    return modify(context)[1], modify(weights)[0]
 
 
 def _write(block, view, keys, values):

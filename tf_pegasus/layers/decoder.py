@@ -1,5 +1,6 @@
 """The decoder, from target ids and encoder states to hidden states, at once or step by step."""
 
+import functools
 from typing import Any, NamedTuple
 
 import keras
@@ -24,11 +25,16 @@ class PreparedDecoder(NamedTuple):
 
     Fields:
         layers: one `FrozenLayer` per layer.
-        memories: one `BeamMemory` per layer.
+        memories: one `BeamMemory` per layer, or None without a source.
+        head_masks, cross_attn_head_masks: one float32 `(heads,)` or None per layer.
+        visible: bool `(batch, positions)`, which positions may be attended to, or None for all.
     """
 
     layers: tuple
     memories: tuple
+    head_masks: list
+    cross_attn_head_masks: list
+    visible: tf.Tensor | None
 
 
 class DecodedStep(NamedTuple):
@@ -258,19 +264,39 @@ class TFPegasusDecoder(PegasusStack):
             self.compute_dtype,
         )
 
-    def prepare(self, encoder_hidden_states, encoder_attention_mask) -> PreparedDecoder:
+    def prepare(
+        self,
+        encoder_hidden_states,
+        encoder_attention_mask,
+        head_mask=None,
+        cross_attn_head_mask=None,
+        visible=None,
+    ) -> PreparedDecoder:
         """Computes the inputs that all calls of `step` share.
 
-        These are the frozen weights, and the keys and values of the source.
+        These are the frozen weights, the keys and values of the source, and the masks.
 
         Args:
-            encoder_hidden_states: float32 `(batch, source_length, d_model)`.
+            encoder_hidden_states: float32 `(batch, source_length, d_model)`, or None to skip
+                cross-attention.
             encoder_attention_mask: int or bool `(batch, source_length)`.
+            head_mask, cross_attn_head_mask: see `call`.
+            visible: bool `(batch, positions)`, which positions of the cache may be attended to;
+                by default all.
         """
-        mask = padding_mask(encoder_attention_mask, "encoder_attention_mask")
-        memories = [layer.read_source(encoder_hidden_states, mask) for layer in self.layers]
+        memories: tuple = (None,) * len(self.layers)
+        if encoder_hidden_states is not None:
+            mask = padding_mask(encoder_attention_mask, "encoder_attention_mask")
+            memories = tuple(
+                BeamMemory.of(layer.read_source(encoder_hidden_states, mask))
+                for layer in self.layers
+            )
         return PreparedDecoder(
-            tuple(layer.freeze() for layer in self.layers), tuple(map(BeamMemory.of, memories))
+            tuple(layer.freeze() for layer in self.layers),
+            memories,
+            self.head_masks("decoder_head_mask", head_mask),
+            self.head_masks("cross_attn_head_mask", cross_attn_head_mask),
+            visible,
         )
 
     def step(self, input_ids, position, cache, prepared) -> DecodedStep:
@@ -285,13 +311,24 @@ class TFPegasusDecoder(PegasusStack):
         # All beams are at the same position, so embed them as rows of one token.
         embedded = self.embed(tf.reshape(input_ids, (-1, 1)), start=position)
         embedded = tf.reshape(embedded, (-1, input_ids.shape[1], self.config.d_model))
-        cache, layer_caches = cache.at(position)
+        cache, layer_caches = cache.at(position, prepared.visible)
         calls = [
-            lambda states, layer=layer, own=own, memory=memory, frozen=frozen: layer(
-                states, own, memory, frozen=frozen
+            functools.partial(
+                layer,
+                cache=own,
+                memory=memory,
+                frozen=frozen,
+                head_mask=heads,
+                cross_attn_head_mask=cross_heads,
             )
-            for layer, own, memory, frozen in zip(
-                self.layers, layer_caches, prepared.memories, prepared.layers, strict=True
+            for layer, own, memory, frozen, heads, cross_heads in zip(
+                self.layers,
+                layer_caches,
+                prepared.memories,
+                prepared.layers,
+                prepared.head_masks,
+                prepared.cross_attn_head_masks,
+                strict=True,
             )
         ]
         states, outputs = self.run_layers(embedded, calls)

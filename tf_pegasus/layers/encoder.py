@@ -39,6 +39,7 @@ class TFPegasusEncoder(PegasusStack):
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
+        position_ids: TensorLike | None = None,
         training: bool = False,
     ) -> TFBaseModelOutput | tuple:
         """Encodes a batch.
@@ -52,6 +53,7 @@ class TFPegasusEncoder(PegasusStack):
                 embeddings, multiplied by sqrt(d_model) already if `scale_embedding` is set.
             output_attentions, output_hidden_states, return_dict: bool; default to the
                 configuration's values.
+            position_ids: int `(batch, length)` or `(length,)`; by default 0, 1, …
             training: bool, whether to apply dropout.
 
         Returns:
@@ -61,7 +63,7 @@ class TFPegasusEncoder(PegasusStack):
             ValueError: if an input is missing, has a wrong shape or dtype, is too long, or
                 holds ids outside the vocabulary.
         """
-        embedded = self.embed_inputs(input_ids, inputs_embeds)
+        embedded = self.embed_inputs(input_ids, inputs_embeds, position_ids=position_ids)
         cache = GrowingCache(padding_mask(attention_mask, length=embedded.shape[1]))
         calls = [
             functools.partial(layer, cache=cache, head_mask=heads, training=training)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import keras
 
-from tf_pegasus.layers.activations import ACTIVATIONS
+from tf_pegasus.layers.activations import activation_function, activation_name
 from tf_pegasus.layers.dense import PegasusDense
 
 
@@ -23,7 +23,7 @@ class PegasusFeedForward(keras.layers.Layer):
     Args:
         hidden_dim: int, width between the two projections.
         embed_dim: int, width of input and output.
-        activation: str, a key of `ACTIVATIONS`.
+        activation: str or function, see `tf_pegasus.layers.activations`.
         dropout: float, dropout after the activation.
         init_std: float, standard deviation of the kernels' initializer.
         **kwargs: arguments of `keras.layers.Layer`.
@@ -33,7 +33,7 @@ class PegasusFeedForward(keras.layers.Layer):
         super().__init__(autocast=False, **kwargs)
         self.hidden_dim = hidden_dim
         self.embed_dim = embed_dim
-        self.activation = activation
+        self.activation = activation_name(activation)
         self.dropout = dropout
         self.init_std = init_std
         dense = {"init_std": init_std, "dtype": self.dtype_policy}
@@ -59,7 +59,7 @@ class PegasusFeedForward(keras.layers.Layer):
             training: bool, whether to apply dropout.
         """
         projections = frozen or FeedForwardProjections(self.fc1, self.fc2)
-        hidden_states = ACTIVATIONS[self.activation](projections.first(hidden_states))
+        hidden_states = activation_function(self.activation)(projections.first(hidden_states))
         hidden_states = self.activation_dropout(hidden_states, training=training)
         return projections.second(hidden_states)
 

@@ -8,7 +8,8 @@ import optree
 class ModelOutput(OrderedDict):
     """Ordered mapping of outputs, without entries that are None.
 
-    `output.logits`, `output["logits"]`, `output[0]` and `output.to_tuple()` all work. The
+    `output.logits`, `output["logits"]`, `output[0]` and `output.to_tuple()` all work, and fields
+    can be assigned as attributes and keys; None removes the entry. The
     attribute of a declared field that is absent is None. Keras (through `optree`) and TensorFlow
     (as a mapping) traverse the tensors inside.
     """
@@ -25,19 +26,32 @@ class ModelOutput(OrderedDict):
         )
 
     def __init__(self, *args, **kwargs):
-        values = dict(*args, **kwargs)
-        unknown = [name for name in values if name not in self.fields]
-        if unknown:
-            raise TypeError(f"{type(self).__name__} has no field {unknown[0]!r}")
         super().__init__()
-        for name in self.fields:
-            if values.get(name) is not None:
-                self[name] = values[name]
+        for name, value in dict(*args, **kwargs).items():
+            self[name] = value
 
     def __getattr__(self, name):
         if name in type(self).fields:
             return self.get(name)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __setattr__(self, name, value):
+        if name in type(self).fields:
+            self[name] = value
+        else:
+            super().__setattr__(name, value)
+
+    def __setitem__(self, name, value):
+        if name not in self.fields:
+            raise TypeError(f"{type(self).__name__} has no field {name!r}")
+        if value is None:
+            self.pop(name, None)
+            return
+        super().__setitem__(name, value)
+        # A field that was absent takes its place in the order.
+        for later in self.fields[self.fields.index(name) + 1 :]:
+            if later in self:
+                self.move_to_end(later)
 
     def __getitem__(self, key):
         if isinstance(key, (int, slice)):
@@ -116,7 +130,7 @@ class TFSeq2SeqLMOutput(ModelOutput):
     """Output of `TFPegasusForConditionalGeneration`.
 
     Fields:
-        loss: float32 scalar, present if labels were passed.
+        loss: float32 `(1,)`, present if labels were passed.
         logits: float32 `(batch, target_length, vocab_size)`.
         Other fields: see `TFSeq2SeqModelOutput`.
     """
@@ -128,7 +142,7 @@ class TFCausalLMOutputWithCrossAttentions(ModelOutput):
     """Output of `TFPegasusForCausalLM`, and of `TFPegasusForConditionalGeneration.decode`.
 
     Fields:
-        loss: float32 scalar, present if labels were passed.
+        loss: float32 `(1,)`, present if labels were passed.
         logits: float32 `(batch, length, vocab_size)`.
         Other fields: see `TFBaseModelOutputWithPastAndCrossAttentions`.
     """
@@ -141,3 +155,18 @@ class TFCausalLMOutputWithCrossAttentions(ModelOutput):
         "attentions",
         "cross_attentions",
     )
+
+
+def as_encoder_output(encoder_outputs):
+    """Converts the output of an encoder to a `TFBaseModelOutput`.
+
+    Args:
+        encoder_outputs: a `TFBaseModelOutput`, a tuple of its entries, or the hidden states.
+    """
+    if isinstance(encoder_outputs, TFBaseModelOutput):
+        return encoder_outputs
+    if hasattr(encoder_outputs, "keys"):
+        return TFBaseModelOutput(encoder_outputs)
+    if isinstance(encoder_outputs, (list, tuple)):
+        return TFBaseModelOutput(zip(TFBaseModelOutput.fields, encoder_outputs, strict=False))
+    return TFBaseModelOutput(last_hidden_state=encoder_outputs)

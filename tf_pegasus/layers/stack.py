@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from tf_pegasus.config.model import PegasusConfig
+from tf_pegasus.layers.activations import activation_name
 from tf_pegasus.layers.embeddings import (
     PegasusSharedEmbedding,
     PegasusSinusoidalPositionalEmbedding,
@@ -176,8 +177,14 @@ class PegasusStack(keras.layers.Layer):
 
 
 def as_config(config):
-    """Returns a `PegasusConfig`, which may be given as a dict of its values."""
-    return PegasusConfig.from_dict(config) if isinstance(config, dict) else config
+    """Returns a `PegasusConfig`, which may be given as a dict of its values.
+
+    Its activation is a name, also where a function was given.
+    """
+    config = PegasusConfig.from_dict(config) if isinstance(config, dict) else config
+    if callable(getattr(config, "activation_function", None)):
+        return config.updated(activation_function=activation_name(config.activation_function))
+    return config
 
 
 def shared_embedding(config):

@@ -11,6 +11,8 @@ import tensorflow as tf
 # A tensor or a numpy array; the first argument may also be a dict, list or tuple of the inputs.
 TensorLike: TypeAlias = Any
 
+# Inputs that tokenizers of other models return; PEGASUS has one type of tokens.
+_IGNORED = ("token_type_ids",)
 # Arguments that default to the values of the configuration.
 _OPTIONS = ("use_cache", "output_attentions", "output_hidden_states", "return_dict")
 
@@ -53,7 +55,7 @@ def gather_inputs(names: tuple[str, ...], first: Any, rest: Mapping[str, Any]) -
     Args:
         names: the inputs' names, in the order of a list or tuple of inputs.
         first: the first argument: a tensor (or None), or a mapping, list or tuple with all
-            inputs.
+            inputs. `token_type_ids` in a mapping are ignored.
         rest: dict of the other arguments.
 
     Returns:
@@ -63,7 +65,7 @@ def gather_inputs(names: tuple[str, ...], first: Any, rest: Mapping[str, Any]) -
         ValueError: if a name is unknown, there are too many inputs, or an input is given twice.
     """
     if hasattr(first, "keys"):
-        packed = {name: first[name] for name in first}
+        packed = {name: first[name] for name in first if name not in _IGNORED}
     elif isinstance(first, (list, tuple)):
         if len(first) > len(names):
             raise ValueError(

@@ -6,10 +6,14 @@ import keras
 
 from tf_pegasus.layers.decoder import TFPegasusDecoder
 from tf_pegasus.layers.encoder import TFPegasusEncoder
-from tf_pegasus.layers.outputs import TFBaseModelOutput, TFSeq2SeqModelOutput
+from tf_pegasus.layers.outputs import (
+    TFBaseModelOutput,
+    TFSeq2SeqModelOutput,
+    as_encoder_output,
+)
 from tf_pegasus.layers.stack import shared_embedding
 from tf_pegasus.layers.unpack_inputs import TensorLike, unpack_inputs
-from tf_pegasus.models.encode_decode import EncodeDecodeMixin, as_encoder_output
+from tf_pegasus.models.encode_decode import EncodeDecodeMixin
 from tf_pegasus.models.pretrained import TFPegasusPreTrainedModel
 
 
@@ -53,6 +57,7 @@ class TFPegasusModel(EncodeDecodeMixin, TFPegasusPreTrainedModel):
         output_attentions: bool | None = None,
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
+        position_ids: TensorLike | None = None,
         training: bool = False,
     ) -> TFSeq2SeqModelOutput | tuple:
         """Encodes the source and decodes given target ids.
@@ -71,7 +76,7 @@ class TFPegasusModel(EncodeDecodeMixin, TFPegasusPreTrainedModel):
             decoder_head_mask, cross_attn_head_mask: `(decoder_layers,
                 decoder_attention_heads)`.
             encoder_outputs: the encoder's output for this source, or its `last_hidden_state`;
-                the encoder is then not run.
+                the encoder is then not run, and `input_ids` have no effect.
             past_key_values: the cache that an earlier call returned, see
                 `tf_pegasus.layers.kv_cache`. If it contains the source, neither the source nor
                 `encoder_outputs` are needed.
@@ -81,6 +86,7 @@ class TFPegasusModel(EncodeDecodeMixin, TFPegasusPreTrainedModel):
             output_attentions, output_hidden_states: bool, whether to return those of each layer.
             return_dict: bool, whether to return a `TFSeq2SeqModelOutput` or a tuple. These four
                 default to the configuration's values.
+            position_ids: int `(batch, source_length)`; by default 0, 1, …
             training: bool, whether to apply dropout.
 
         Returns:
@@ -102,17 +108,10 @@ class TFPegasusModel(EncodeDecodeMixin, TFPegasusPreTrainedModel):
             "return_dict": True,
             "training": training,
         }
-        sources = {
-            "input_ids": input_ids,
-            "inputs_embeds": inputs_embeds,
-            "encoder_outputs": encoder_outputs,
-        }
-        given = [name for name, value in sources.items() if value is not None]
-        if len(given) > 1:
-            raise ValueError(f"{given[0]} and {given[1]} exclude each other: give only one")
+        has_source = input_ids is not None or inputs_embeds is not None
         if encoder_outputs is not None:
             encoded = as_encoder_output(encoder_outputs)
-        elif not given and past_key_values is not None:
+        elif not has_source and past_key_values is not None:
             # The cache contains the keys and values of the source.
             encoded = TFBaseModelOutput()
         else:
@@ -121,6 +120,7 @@ class TFPegasusModel(EncodeDecodeMixin, TFPegasusPreTrainedModel):
                 attention_mask=attention_mask,
                 head_mask=head_mask,
                 inputs_embeds=inputs_embeds,
+                position_ids=position_ids,
                 **options,
             )
         decoded = self.decoder(

@@ -3,17 +3,22 @@
 from typing import Any
 
 import keras
+import tensorflow as tf
 
+from tf_pegasus.generation.causal_generate import CausalGenerationMixin
 from tf_pegasus.layers.decoder import TFPegasusDecoder
 from tf_pegasus.layers.outputs import TFCausalLMOutputWithCrossAttentions
 from tf_pegasus.layers.stack import output_head
 from tf_pegasus.layers.unpack_inputs import TensorLike, as_ids, unpack_inputs
+from tf_pegasus.models.generating import GeneratingMixin
 from tf_pegasus.models.language_model import LanguageModelMixin
 from tf_pegasus.models.pretrained import TFPegasusPreTrainedModel
 
 
 @keras.saving.register_keras_serializable(package="tf_pegasus")
-class TFPegasusForCausalLM(LanguageModelMixin, TFPegasusPreTrainedModel):
+class TFPegasusForCausalLM(
+    CausalGenerationMixin, GeneratingMixin, LanguageModelMixin, TFPegasusPreTrainedModel
+):
     """PEGASUS decoder with a language-model head, tied to its embedding by default.
 
     With `encoder_hidden_states` it attends to them; without, it is a plain language model.
@@ -33,6 +38,7 @@ class TFPegasusForCausalLM(LanguageModelMixin, TFPegasusPreTrainedModel):
         self.config.is_decoder = True
         self.decoder = TFPegasusDecoder(self.config, dtype=self.dtype_policy, name="decoder")
         self.lm_head = output_head(self.config)
+        self.init_generation()
         self.built = True
 
     def get_encoder(self):
@@ -96,3 +102,8 @@ class TFPegasusForCausalLM(LanguageModelMixin, TFPegasusPreTrainedModel):
     def logits(self, hidden_states):
         """Projects decoder states `(..., d_model)` to float32 `(..., vocab_size)`."""
         return self.get_output_embeddings().logits(hidden_states)
+
+    def next_logits(self, hidden_states):
+        """Returns `logits` for one position of every beam, `(batch, beams, d_model)`."""
+        bias = tf.zeros((self.config.vocab_size,))
+        return self.get_output_embeddings().next_logits(hidden_states, bias)

@@ -5,14 +5,13 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tf_pegasus.config.generation import GenerationConfig
 from tf_pegasus.generation.generate import GenerationMixin
-from tf_pegasus.generation.program_cache import ProgramCache
 from tf_pegasus.layers.outputs import TFCausalLMOutputWithCrossAttentions, TFSeq2SeqLMOutput
 from tf_pegasus.layers.stack import output_head
 from tf_pegasus.layers.unpack_inputs import TensorLike, as_ids, unpack_inputs
 from tf_pegasus.models.backbone import TFPegasusModel
 from tf_pegasus.models.encode_decode import EncodeDecodeMixin
+from tf_pegasus.models.generating import GeneratingMixin
 from tf_pegasus.models.language_model import LanguageModelMixin
 from tf_pegasus.models.losses import ignore_padding, shift_tokens_right
 from tf_pegasus.models.pretrained import TFPegasusPreTrainedModel
@@ -22,6 +21,7 @@ from tf_pegasus.models.summarize import SummarizeMixin
 @keras.saving.register_keras_serializable(package="tf_pegasus")
 class TFPegasusForConditionalGeneration(
     GenerationMixin,
+    GeneratingMixin,
     SummarizeMixin,
     LanguageModelMixin,
     EncodeDecodeMixin,
@@ -60,8 +60,7 @@ class TFPegasusForConditionalGeneration(
             trainable=False,
             autocast=False,
         )
-        self.generation_config = GenerationConfig.from_model_config(self.config)
-        self.programs = ProgramCache()
+        self.init_generation()
         self.built = True
 
     @unpack_inputs
@@ -84,6 +83,7 @@ class TFPegasusForConditionalGeneration(
         output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
         labels: TensorLike | None = None,
+        position_ids: TensorLike | None = None,
         training: bool = False,
     ) -> TFSeq2SeqLMOutput | tuple:
         """Computes the logits of given target ids, and the loss if labels are given.
@@ -93,6 +93,7 @@ class TFPegasusForConditionalGeneration(
                 made from `labels` (shifted right) if absent.
             labels: int `(batch, target_length)`; -100 and pad are ignored. With labels, no cache
                 is returned.
+            position_ids: see `TFPegasusModel.call`.
             training: bool, whether to apply dropout and label smoothing.
 
         Returns:
@@ -123,6 +124,7 @@ class TFPegasusForConditionalGeneration(
             past_key_values=past_key_values,
             inputs_embeds=inputs_embeds,
             decoder_inputs_embeds=decoder_inputs_embeds,
+            position_ids=position_ids,
             use_cache=use_cache and labels is None,
             output_attentions=output_attentions,
             output_hidden_states=output_hidden_states,
@@ -144,22 +146,6 @@ class TFPegasusForConditionalGeneration(
 
     def counted_labels(self, labels):
         return ignore_padding(labels, self.config.pad_token_id)
-
-    def clear_programs(self):
-        super().clear_programs()
-        self.programs.clear()
-
-    def get_config(self):
-        return {**super().get_config(), "generation_config": self.generation_config.to_dict()}
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        config = dict(config)
-        generation_config = config.pop("generation_config", None)
-        model = super().from_config(config, custom_objects)
-        if generation_config is not None:
-            model.generation_config = GenerationConfig.from_dict(generation_config)
-        return model
 
     def prepare_decoder_input_ids_from_labels(self, labels):
         """Returns the decoder inputs, int32 `(batch, length)`, that predict `labels`."""

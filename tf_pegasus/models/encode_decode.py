@@ -1,14 +1,16 @@
 """Separate encoding and decoding, as in the Flax classes of `transformers`."""
 
-from tf_pegasus.layers.outputs import TFBaseModelOutput
+from tf_pegasus.layers.outputs import as_encoder_output
 
 
 class EncodeDecodeMixin:
     """Adds `encode`, `decode` and `init_cache` to a model with encoder and decoder."""
 
-    def encode(self, input_ids=None, attention_mask=None, **options):
+    def encode(self, input_ids=None, attention_mask=None, position_ids=None, **options):
         """Runs the encoder alone, with the arguments and output of `TFPegasusEncoder.call`."""
-        return self.get_encoder()(input_ids, attention_mask=attention_mask, **options)
+        return self.get_encoder()(
+            input_ids, attention_mask=attention_mask, position_ids=position_ids, **options
+        )
 
     def init_cache(self, batch_size, max_length, encoder_outputs):
         """Returns an empty cache of fixed size for the `past_key_values` of `decode`.
@@ -34,6 +36,7 @@ class EncodeDecodeMixin:
         decoder_attention_mask=None,
         decoder_position_ids=None,
         past_key_values=None,
+        deterministic=True,
         **options,
     ):
         """Runs the decoder on an encoded source.
@@ -46,6 +49,7 @@ class EncodeDecodeMixin:
             decoder_position_ids: int `(batch, length)`; by default the positions that follow
                 those of the cache.
             past_key_values: the cache of an earlier call or of `init_cache`.
+            deterministic: bool, False applies dropout, as `training=True` does.
             **options: `use_cache`, `output_attentions`, `output_hidden_states`,
                 `return_dict`, `training` and the head masks of `TFPegasusDecoder.call`.
 
@@ -63,23 +67,8 @@ class EncodeDecodeMixin:
             encoder_attention_mask=encoder_attention_mask,
             past_key_values=past_key_values,
             position_ids=decoder_position_ids,
-            **options,
+            **{"training": not deterministic, **options},
         )
-
-
-def as_encoder_output(encoder_outputs):
-    """Converts the output of an encoder to a `TFBaseModelOutput`.
-
-    Args:
-        encoder_outputs: a `TFBaseModelOutput`, a tuple of its entries, or the hidden states.
-    """
-    if isinstance(encoder_outputs, TFBaseModelOutput):
-        return encoder_outputs
-    if hasattr(encoder_outputs, "keys"):
-        return TFBaseModelOutput(encoder_outputs)
-    if isinstance(encoder_outputs, (list, tuple)):
-        return TFBaseModelOutput(zip(TFBaseModelOutput.fields, encoder_outputs, strict=False))
-    return TFBaseModelOutput(last_hidden_state=encoder_outputs)
 
 
 def encoder_hidden_states(encoder_outputs):

@@ -43,7 +43,8 @@ class LanguageModelMixin:
         logits = self.logits(outputs[0])
         loss = None
         if labels is not None:
-            loss = masked_cross_entropy(labels, logits, self._smoothing(training))
+            # Of the shape that the TensorFlow reference returns.
+            loss = masked_cross_entropy(labels, logits, self._smoothing(training))[None]
         rest = dict(list(outputs.items())[1:])
         outputs = output_class(loss=loss, logits=logits, **rest)
         return outputs.in_form(return_dict)

@@ -6,7 +6,14 @@ from tf_pegasus.tokenizers.padding import IGNORED_LABEL
 
 
 def ignore_padding(labels, pad_token_id):
-    """Replaces padding in `labels` by -100, as `transformers`' TensorFlow class does."""
+    """Replaces padding in `labels` by -100, as `transformers`' TensorFlow class does.
+
+    Args:
+        labels: int `(batch, length)`.
+        pad_token_id: int; None if there is no padding.
+    """
+    if pad_token_id is None:
+        return labels
     return tf.where(labels == pad_token_id, IGNORED_LABEL, labels)
 
 
@@ -103,7 +110,15 @@ def shift_tokens_right(labels, pad_token_id, decoder_start_token_id):
 
     Returns:
         int32 `(batch, length)`.
+
+    Raises:
+        ValueError: if `pad_token_id` is None.
     """
+    if pad_token_id is None:
+        raise ValueError(
+            "config.pad_token_id=None: decoder inputs cannot be made from labels without the id "
+            "that stands for -100; set it, or give decoder_input_ids"
+        )
     labels = tf.cast(labels, tf.int32)
     start = tf.fill([tf.shape(labels)[0], 1], tf.constant(decoder_start_token_id, tf.int32))
     shifted = tf.concat([start, labels[:, :-1]], axis=1)

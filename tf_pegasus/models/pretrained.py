@@ -1,7 +1,8 @@
 """The base class of all models: configuration, embeddings, saving and loading."""
 
 import copy
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,17 +12,20 @@ import tensorflow as tf
 from tf_pegasus.checkpoints.formats import MAX_SHARD_SIZE
 from tf_pegasus.checkpoints.keywords import split_keywords
 from tf_pegasus.checkpoints.loading import find_source, load_pretrained
+from tf_pegasus.checkpoints.names import huggingface_weights
 from tf_pegasus.checkpoints.saving import save_weights
 from tf_pegasus.config.model import PegasusConfig
 from tf_pegasus.layers.dense import PegasusDense
 from tf_pegasus.layers.stack import as_config
 from tf_pegasus.layers.unpack_inputs import gather_inputs, output_shapes
+from tf_pegasus.models.batches import batched
 from tf_pegasus.models.keras_export import export_forward_pass
+from tf_pegasus.models.lora import LoraMixin
 from tf_pegasus.tokenizers.loading import has_tokenizer, load_tokenizer
 from tf_pegasus.utils.compat import all_layers, cheap_weight_removal, replace_weight
 
 
-class TFPegasusPreTrainedModel(keras.Model):
+class TFPegasusPreTrainedModel(LoraMixin, keras.Model):
     """Base class that holds `config` and reads and writes Hugging Face directories.
 
     All weights exist once the model is constructed; no first call is needed.
@@ -31,6 +35,9 @@ class TFPegasusPreTrainedModel(keras.Model):
         **kwargs: arguments of `keras.Model`, such as `dtype` (a Keras dtype policy) and `name`.
     """
 
+    config_class: ClassVar[type[PegasusConfig]] = PegasusConfig
+    base_model_prefix: ClassVar[str] = "model"
+    main_input_name: ClassVar[str] = "input_ids"
     # What `checkpoints.expected` knows a model's weights by before it is built.
     stack_names: ClassVar[tuple[str, ...]] = ("encoder", "decoder")
     has_head: ClassVar[bool] = False
@@ -66,6 +73,61 @@ class TFPegasusPreTrainedModel(keras.Model):
     def get_stacks(self):
         """Returns the model's stacks by side: `{"encoder": …, "decoder": …}`."""
         return {name: getattr(self, f"get_{name}")() for name in self.stack_names}
+
+    # Inputs and size
+
+    @property
+    def dummy_inputs(self):
+        """dict of int32 inputs `(1, 2)` that the model can be called with."""
+        names = ["input_ids", "attention_mask"]
+        names += [f"decoder_{name}" for name in names if "encoder" in self.stack_names]
+        return {name: tf.ones((1, 2), tf.int32) for name in names}
+
+    @classmethod
+    def can_generate(cls) -> bool:
+        """Returns whether the model has the method `generate`."""
+        return hasattr(cls, "generate")
+
+    def num_parameters(self, only_trainable: bool = False) -> int:
+        """Returns the number of parameters, without position tables, which are constants.
+
+        Args:
+            only_trainable: bool, whether to leave out frozen ones.
+        """
+        weights = self.trainable_weights if only_trainable else self.weights
+        return sum(math.prod(weight.shape) for weight in weights)
+
+    def prepare_tf_dataset(
+        self,
+        dataset: Any,
+        batch_size: int = 8,
+        shuffle: bool = True,
+        tokenizer: Any = None,
+        collate_fn: Callable | None = None,
+        collate_fn_args: Mapping[str, Any] | None = None,
+        drop_remainder: bool | None = None,
+        prefetch: bool = True,
+    ) -> tf.data.Dataset:
+        """Batches tokenized examples for `fit`; see `tf_pegasus.models.batches.batched`.
+
+        Args:
+            dataset: sequence of dicts, such as a `datasets.Dataset`; columns that are no inputs
+                of the model are left out.
+            tokenizer: `PegasusTokenizer` for padding; by default the model's own, if any.
+            batch_size, shuffle, collate_fn, collate_fn_args, drop_remainder, prefetch: see
+                `batched`.
+        """
+        return batched(
+            dataset,
+            type(self).call.input_names,
+            tokenizer or self.tokenizer,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            collate_fn=collate_fn,
+            collate_fn_args=collate_fn_args,
+            drop_remainder=drop_remainder,
+            prefetch=prefetch,
+        )
 
     # Embeddings
 
@@ -190,6 +252,70 @@ class TFPegasusPreTrainedModel(keras.Model):
     def _configs(self):
         owners = (self, self.get_base_model(), *self.get_stacks().values())
         return {id(owner.config): owner.config for owner in owners}.values()
+
+    def prune_heads(self, heads_to_prune, attention=None):
+        """Removes what attention heads contribute, also for later training.
+
+        Shapes stay as they are, so that files of the model load everywhere; see
+        `PegasusAttention.prune_heads`.
+
+        Args:
+            heads_to_prune: dict from layer index to list of head indices, as of `transformers`.
+            attention: `"encoder"`, `"decoder"` (its self-attention) or `"cross"`; by default that
+                of the encoder, if there is one.
+
+        Raises:
+            ValueError: if there is no such attention, layer or head, or the model is quantized or
+                has adapters.
+        """
+        kinds = [*self.stack_names, "cross"]
+        attention = kinds[0] if attention is None else attention
+        if attention not in kinds:
+            raise ValueError(f"attention={attention!r} must be one of {', '.join(kinds)}")
+        layers = self.get_stacks()["decoder" if attention == "cross" else attention].layers
+        for index, heads in heads_to_prune.items():
+            if not 0 <= index < len(layers):
+                raise ValueError(
+                    f"heads_to_prune has the layer {index}: there are {len(layers)} layers"
+                )
+            layer = layers[index]
+            pruned = layer.encoder_attn if attention == "cross" else layer.self_attn
+            pruned.prune_heads(heads)
+
+    # Precision
+
+    def to_dtype(self, dtype):
+        """Returns a copy of the model with another dtype policy; adapters are merged.
+
+        Args:
+            dtype: Keras dtype policy or its name, such as `"bfloat16"` for weights and products.
+
+        Raises:
+            ValueError: if the model is quantized.
+        """
+        if self.is_quantized:
+            raise ValueError("the model is quantized: its float weights are gone")
+        copied = type(self)(self.config, dtype=dtype, name=self.name)
+        # As in checkpoints, where adapters are merged.
+        pairs = zip(huggingface_weights(copied), huggingface_weights(self), strict=True)
+        for target, source in pairs:
+            target.variable.assign(keras.ops.cast(source.variable, target.variable.dtype))
+        if hasattr(self, "generation_config"):
+            copied.generation_config = copy.deepcopy(self.generation_config)
+        copied.tokenizer = self.tokenizer
+        return copied
+
+    def to_bf16(self):
+        """Returns a copy with weights and products in bfloat16; see `to_dtype`."""
+        return self.to_dtype("bfloat16")
+
+    def to_fp16(self):
+        """Returns a copy with weights and products in float16; see `to_dtype`."""
+        return self.to_dtype("float16")
+
+    def to_fp32(self):
+        """Returns a copy with weights and products in float32; see `to_dtype`."""
+        return self.to_dtype("float32")
 
     # Training
 

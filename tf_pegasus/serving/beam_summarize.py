@@ -14,7 +14,7 @@ from apache_beam.metrics import Metrics
 from apache_beam.ml.inference.base import ModelHandler, RunInference
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
-from tf_pegasus.data.readers import json_object
+from tf_pegasus.data.jsonl import json_object
 from tf_pegasus.serving.manifest import MANIFEST_FILE, version_directory
 from tf_pegasus.serving.served_model import ServedModel
 from tf_pegasus.utils.files import read_json_object

@@ -43,7 +43,7 @@ class ServedSummarizer:
         self._model = summarizer.model
         self._config = summarizer.model.config
         self._buckets = buckets
-        self._options = options.updated(
+        self._options = self._model.with_token_ids(options).updated(
             return_dict_in_generate=True, **dict.fromkeys(OUTPUT_FLAGS, False)
         )
         self._is_adjustable = is_adjustable
@@ -302,4 +302,4 @@ class ServedSummarizer:
             dtypes=(tf.int32, tf.float32),
         )
         is_filled = scores > _UNFILLED
-        return tf.where(is_filled[..., None], sequences, self._config.pad_token_id), scores
+        return tf.where(is_filled[..., None], sequences, self._options.pad_token_id), scores

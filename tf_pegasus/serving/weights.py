@@ -1,8 +1,5 @@
 """Copies a model to another precision for export."""
 
-import keras
-
-from tf_pegasus.checkpoints.names import huggingface_weights
 from tf_pegasus.serving.options import WEIGHTS
 
 
@@ -35,12 +32,7 @@ def with_weights(model, weights):
             f"weights={weights!r} must be None or 'int8': the model is quantized, and its "
             "float weights are gone"
         )
-    policy = keras.dtype_policies.get("bfloat16" if weights == "bfloat16" else "float32")
-    copy = type(model)(model.config, dtype=policy)
-    # Copies the weights as in checkpoints, where adapters are merged.
-    for target, source in zip(huggingface_weights(copy), huggingface_weights(model), strict=True):
-        target.variable.assign(keras.ops.cast(source.variable, target.variable.dtype))
-    copy.generation_config = model.generation_config
+    copy = model.to_dtype("bfloat16" if weights == "bfloat16" else "float32")
     if weights == "int8":
         copy.quantize("int8")
     return copy

@@ -119,7 +119,10 @@ def _generate(model, tokenizer, rows, options):
     """Returns the summaries of lists of ids that are generated as one batch."""
     limit = max_source_length(model, tokenizer)
     encoding = tokenizer.pad(
-        {"input_ids": [tokenizer.truncate(row, limit) for row in rows]}, return_tensors="np"
+        {"input_ids": [tokenizer.truncate(row, limit) for row in rows]},
+        # Positions count from the start of a row.
+        padding_side="right",
+        return_tensors="np",
     )
     output = model.generate(**encoding, **options)
     texts = tokenizer.batch_decode(output.sequences.numpy(), skip_special_tokens=True)

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, ClassVar
 
+from tf_pegasus.tokenizers.row_layouts import OverflowRows, RowLayout
 from tf_pegasus.tokenizers.sentencepiece_tokenizer import PegasusTokenizer
 from tf_pegasus.tokenizers.special_tokens import SENTENCEPIECE_UNK
 from tf_pegasus.tokenizers.tokenizer_files import VOCAB_FILE
@@ -35,6 +36,8 @@ class PegasusTokenizerFast(PegasusTokenizer):
     """
 
     vocabulary_files: ClassVar[tuple[str, ...]] = (TOKENIZER_FILE, VOCAB_FILE)
+    is_fast: ClassVar[bool] = True
+    _layout: ClassVar[RowLayout] = OverflowRows()
 
     def __init__(
         self,
@@ -80,6 +83,8 @@ def _library_tokenizer(library, tokenizer):
     table = tokenizer.special_tokens
     reserved = sorted((index, token) for token, index in table.ids.items())[:-1]
     vocab = [(token, 0.0 if index < 4 else _NEVER) for index, token in reserved]
+    # Without a sentence mask, two ids before that of `<unk>` have no name.
+    vocab += [(f"<no_{index}>", _NEVER) for index in range(len(vocab), table.unk_token_id)]
     vocab += [(tokenizer.unk_token, 0.0)]
     vocab += [(piece.piece, piece.score) for piece in proto.pieces[SENTENCEPIECE_UNK + 1 :]]
     made = library.Tokenizer(

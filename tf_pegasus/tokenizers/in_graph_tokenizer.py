@@ -76,6 +76,8 @@ class TFPegasusTokenizer(keras.layers.Layer):
         }
         self.newline_token = options.newline_token
         self.model_max_length = options.model_max_length
+        self.padding_side = options.padding_side
+        self.truncation_side = options.truncation_side
         self.offset = options.offset
         self.special_tokens = special_tokens(options)
         self.added_tokens = self.token_config["added_tokens"]
@@ -173,6 +175,15 @@ class TFPegasusTokenizer(keras.layers.Layer):
         pieces = pieces.with_values(tf.where(is_byte, self._twin.unk_id, ids))
         return tf.ragged.boolean_mask(pieces, pieces.with_values(is_kept))
 
+    def __call__(self, texts: Any, *arguments: Any, **options: Any) -> Any:
+        """Tokenizes a list of str, or a tensor as `call` does."""
+        if isinstance(texts, (str, bytes)):
+            raise TypeError(f"texts must be a list of str or a tensor, got {texts!r:.60}")
+        # Keras accepts only tensors.
+        if isinstance(texts, (list, tuple)):
+            texts = tf.convert_to_tensor(texts, tf.string)
+        return super().__call__(texts, *arguments, **options)
+
     def call(self, texts: Any) -> dict[str, tf.Tensor]:
         """Tokenizes texts and pads the ids.
 
@@ -181,18 +192,28 @@ class TFPegasusTokenizer(keras.layers.Layer):
 
         Returns:
             dict of int32 `(batch, length)`: `input_ids` and `attention_mask`, padded to the
-            longest row, and truncated to `model_max_length` if that is set, keeping eos.
+            longest row at `padding_side`, and truncated to `model_max_length` at
+            `truncation_side` if that is set, keeping eos.
         """
         ids = self.tokenize(texts)
         if self.model_max_length is not None:
             ids = self.truncate(ids, self.model_max_length)
         return {
-            "input_ids": ids.to_tensor(self.special_tokens.pad_token_id),
-            "attention_mask": tf.ones_like(ids).to_tensor(0),
+            "input_ids": self._padded(ids, self.special_tokens.pad_token_id),
+            "attention_mask": self._padded(tf.ones_like(ids), 0),
         }
 
+    def _padded(self, rows, value):
+        """Returns ragged rows `(batch, None)` as a tensor."""
+        if self.padding_side == "right":
+            return rows.to_tensor(value)
+        return rows[:, ::-1].to_tensor(value)[:, ::-1]
+
     def truncate(self, ids: tf.RaggedTensor, max_length: int) -> tf.RaggedTensor:
-        """Truncates ragged ids to `max_length`, with eos as the last id."""
+        """Truncates ragged ids to `max_length` at `truncation_side`, with eos as the last id."""
+        if self.truncation_side == "left":
+            # Rows end with eos already.
+            return ids[:, -max_length:]
         cut = tf.concat(
             [ids[:, : max_length - 1], tf.fill([ids.nrows(), 1], self.special_tokens.eos_token_id)],
             axis=1,

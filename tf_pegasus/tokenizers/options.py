@@ -5,8 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 from tf_pegasus.config.base import Options, check_names, choice, flag, integer, text, texts
+from tf_pegasus.tokenizers.added_token import spelling
 
 TOKENIZER_CONFIG_FILE = "tokenizer_config.json"
+# Where rows are padded and truncated.
+SIDES = ("right", "left")
 
 # `transformers` writes 10^30 for no limit.
 _UNLIMITED = 10**9
@@ -17,8 +20,14 @@ class TokenizerOptions(Options):
     """Options of a tokenizer, with `transformers`' names and defaults.
 
     Attributes:
-        pad_token, eos_token, unk_token, mask_token, mask_token_sent: str, spellings of the
-            special tokens.
+        pad_token, eos_token, unk_token: str, spellings of special tokens.
+        mask_token, mask_token_sent: str, spellings of the word mask and the sentence mask. Their
+            ids are reserved, unless `offset` is 0 or `mask_token_sent` is None (no sentence mask).
+            Then `mask_token` is the piece of that spelling, or gets an id after the vocabulary;
+            with `offset=0` and both default spellings there are no masks.
+        bos_token, sep_token, cls_token: str or None, further special tokens by their roles.
+            PEGASUS has none. A token is the piece of that spelling, or gets an id after the
+            vocabulary.
         additional_special_tokens: list of str, further special tokens; new ones get ids after
             the vocabulary.
         offset: int, number of reserved ids; 103 in the released models, 0 for none.
@@ -30,6 +39,8 @@ class TokenizerOptions(Options):
             tokenized like any text, so that authors of texts cannot inject ids that have a
             meaning for the model. Added tokens that are not special get their ids in both cases.
         model_max_length: int or None, length of truncated texts (in tokens, including eos).
+        padding_side, truncation_side: `"right"` or `"left"`, where rows are padded, and where ids
+            are cut off.
         clean_up_tokenization_spaces: bool, the default of `decode`.
         extra: dict of the other keys of a file.
 
@@ -42,12 +53,17 @@ class TokenizerOptions(Options):
     eos_token: str = text("</s>")
     unk_token: str = text("<unk>")
     mask_token: str = text("<mask_2>")
-    mask_token_sent: str = text("<mask_1>")
+    mask_token_sent: str | None = text("<mask_1>", optional=True)
+    bos_token: str | None = text(None, optional=True)
+    sep_token: str | None = text(None, optional=True)
+    cls_token: str | None = text(None, optional=True)
     additional_special_tokens: tuple[str, ...] | None = texts()
     offset: int = integer(103, least=0)
     newline_token: str | None = text(None, optional=True)
     special_tokens_in_text: str = choice("keep", ("keep", "escape"))
     model_max_length: int | None = integer(None, least=1, optional=True)
+    padding_side: str = choice("right", SIDES)
+    truncation_side: str = choice("right", SIDES)
     clean_up_tokenization_spaces: bool = flag(False)
     extra: dict = field(default_factory=dict, hash=False)
 
@@ -71,7 +87,11 @@ class TokenizerOptions(Options):
             ValueError: if a value is out of range.
         """
         check_names(keywords, cls.option_names(), "tokenizer option")
-        return cls(**keywords)
+        additional = keywords.get("additional_special_tokens")
+        values = {name: spelling(value) for name, value in keywords.items()}
+        if isinstance(additional, (list, tuple)):
+            values["additional_special_tokens"] = [spelling(token) for token in additional]
+        return cls(**values)
 
     @classmethod
     def known_values(cls, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -89,8 +109,3 @@ class TokenizerOptions(Options):
         if isinstance(longest, (int, float)) and longest > _UNLIMITED:
             known["model_max_length"] = None
         return known
-
-
-def spelling(token: Any) -> Any:
-    """Returns a token's spelling; `transformers` may write it as an object with `content`."""
-    return token["content"] if isinstance(token, dict) and "content" in token else token

@@ -1,12 +1,17 @@
 """The Python tokenizer based on sentencepiece."""
 
 import functools
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import sentencepiece
 
+from tf_pegasus.tokenizers.added_token import AddedToken, is_special, spelling
+from tf_pegasus.tokenizers.alignment import RawPiece
 from tf_pegasus.tokenizers.options import TokenizerOptions
+from tf_pegasus.tokenizers.samples import check_string, check_unicode
 from tf_pegasus.tokenizers.special_tokens import (
     SENTENCEPIECE_EOS,
     SENTENCEPIECE_PAD,
@@ -17,16 +22,19 @@ from tf_pegasus.tokenizers.tokenizer import PegasusTokenizerBase
 from tf_pegasus.tokenizers.tokenizer_files import VOCAB_FILE
 from tf_pegasus.tokenizers.tokenizer_json import (
     TOKENIZER_FILE,
-    AddedToken,
+    StoredToken,
     read_tokenizer_json,
 )
 from tf_pegasus.tokenizers.unknown_runs import byte_fallback_twin
+from tf_pegasus.tokenizers.vocabulary import train_vocabulary
 from tf_pegasus.tokenizers.vocabulary_check import check_vocabulary, read_vocabulary
 from tf_pegasus.utils.files import write_bytes_atomically
 
 # Characters from where on it matters that a run of unknown ones takes more than linear time; a
 # second model in memory is not worth less.
 _LONG = 20_000
+# What sentencepiece writes for a space.
+_SPACE = "▁"
 
 
 class PegasusTokenizer(PegasusTokenizerBase):
@@ -38,6 +46,8 @@ class PegasusTokenizer(PegasusTokenizerBase):
         sp_model_kwargs: dict for `sentencepiece.SentencePieceProcessor`: with
             `{"enable_sampling": True, "nbest_size": -1, "alpha": 0.1}` each call samples a
             new segmentation (Kudo, 2018).
+        added_tokens_decoder: dict from id to `AddedToken`, tokens that a file adds to the
+            vocabulary with these ids.
         **options: see `TokenizerOptions`, such as `newline_token` or `model_max_length`.
 
     Raises:
@@ -50,13 +60,18 @@ class PegasusTokenizer(PegasusTokenizerBase):
     vocabulary_files: ClassVar[tuple[str, ...]] = (VOCAB_FILE, TOKENIZER_FILE)
 
     def __init__(
-        self, vocab_file: str | Path, *, sp_model_kwargs: dict | None = None, **options: Any
+        self,
+        vocab_file: str | Path,
+        *,
+        sp_model_kwargs: dict | None = None,
+        added_tokens_decoder: Mapping[int, AddedToken] | None = None,
+        **options: Any,
     ):
         path = Path(vocab_file)
         if not path.is_file():
             raise FileNotFoundError(f"vocab_file={str(vocab_file)!r}: no such file")
         checked = TokenizerOptions.from_keywords(options)
-        added: tuple[AddedToken, ...] = ()
+        added: tuple[StoredToken, ...] = ()
         if path.suffix == ".json":
             self.model_proto, added = read_tokenizer_json(path, special_tokens(checked))
         else:
@@ -65,18 +80,61 @@ class PegasusTokenizer(PegasusTokenizerBase):
         self.offset = checked.offset
         self.sp_model_kwargs = dict(sp_model_kwargs or {})
         self.sp_model = load_sentencepiece(self.model_proto, vocab_file, **self.sp_model_kwargs)
+        self._vocab_size = len(self.sp_model) + self.offset
+        added += tuple(
+            StoredToken(spelling(token), int(index), is_special(token))
+            for index, token in (added_tokens_decoder or {}).items()
+        )
         super().__init__(checked, added)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # sentencepiece would forget the options of sampling.
+        built = ("sp_model", "_twin", "_twin_model", "_spelled_pieces", "_blank_characters")
+        return {name: value for name, value in self.__dict__.items() if name not in built}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.sp_model = load_sentencepiece(
+            self.model_proto, self.vocab_file, **self.sp_model_kwargs
+        )
 
     @property
     def vocab_size(self) -> int:
-        return len(self.sp_model) + self.offset
+        return self._vocab_size
 
     def _text_ids(self, texts):
         if max(map(len, texts), default=0) > _LONG and self._twin is not None:
-            rows = map(self._twin.without_bytes, self._twin_model.encode(texts))
+            rows = map(self._twin.without_bytes, _encoded(self._twin_model, texts))
         else:
-            rows = self.sp_model.encode(texts)
+            rows = _encoded(self.sp_model, texts)
         return [[piece + self.offset for piece in ids] for ids in rows]
+
+    def _text_pieces(self, texts):
+        is_long = max(map(len, texts), default=0) > _LONG and self._twin is not None
+        model = self._twin_model if is_long else self.sp_model
+        rows = []
+        for proto in _encoded(model, texts, out_type="immutable_proto"):
+            spans = [(piece.id, piece.begin, piece.end) for piece in proto.pieces]
+            spans = self._twin.without_byte_spans(spans) if is_long else spans
+            rows.append([RawPiece(i + self.offset, *s, self._begins_word(i)) for i, *s in spans])
+        return rows
+
+    def _begins_word(self, piece):
+        return self._spelled_pieces[piece].startswith(_SPACE)
+
+    @functools.cached_property
+    def _spelled_pieces(self):
+        return _Known(self.sp_model.id_to_piece)
+
+    @functools.cached_property
+    def _blank_characters(self):
+        return _Known(
+            lambda character: character.isspace() or not self.sp_model.normalize(character)
+        )
+
+    @property
+    def _is_sampling(self):
+        return bool(self.sp_model_kwargs.get("enable_sampling"))
 
     @functools.cached_property
     def _twin(self):
@@ -95,13 +153,54 @@ class PegasusTokenizer(PegasusTokenizerBase):
 
     def _piece(self, index):
         spelling = self._spellings.get(index)
-        return self.sp_model.id_to_piece(index - self.offset) if spelling is None else spelling
+        return self._spelled_pieces[index - self.offset] if spelling is None else spelling
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         return (
             {**config, "sp_model_kwargs": self.sp_model_kwargs} if self.sp_model_kwargs else config
         )
+
+    def train_new_from_iterator(
+        self,
+        text_iterator: Iterable[str | Iterable[str]],
+        vocab_size: int,
+        new_special_tokens: Sequence[str | AddedToken] = (),
+    ) -> Self:
+        """Trains a vocabulary for a tokenizer with the options of this one.
+
+        Args:
+            text_iterator: iterable of str, or of batches of them.
+            vocab_size: int, number of ids, including reserved ones.
+            new_special_tokens: tokens that follow the vocabulary. Those added to this tokenizer
+                are not taken over.
+
+        Returns:
+            a tokenizer of this class.
+
+        Raises:
+            ValueError: if there are not as many pieces in the texts, or no room for one.
+            TypeError: if a text is not a str.
+        """
+        pieces = vocab_size - self.offset
+        if pieces <= SENTENCEPIECE_UNK + 1:
+            raise ValueError(
+                f"vocab_size={vocab_size} must be above {self.offset + SENTENCEPIECE_UNK + 1}, the "
+                "number of reserved ids"
+            )
+        with tempfile.TemporaryDirectory() as directory:
+            path = Path(directory) / VOCAB_FILE
+            try:
+                train_vocabulary(_checked_texts(text_iterator), path, pieces, self.newline_token)
+            except ValueError as error:
+                raise ValueError(
+                    f"vocab_size={vocab_size}, of which {self.offset} ids are reserved: {error}"
+                ) from error
+            trained = type(self)(
+                path, additional_special_tokens=list(new_special_tokens), **self.get_config()
+            )
+        trained.vocab_file = VOCAB_FILE
+        return trained
 
     def save_vocabulary(self, save_directory: str | Path) -> tuple[str]:
         """Writes only `spiece.model`; returns its path in a tuple."""
@@ -119,6 +218,35 @@ class PegasusTokenizer(PegasusTokenizerBase):
         directory.mkdir(parents=True, exist_ok=True)
         self.save_vocabulary(directory)
         self._save_tables(directory)
+
+
+class _Known(dict):
+    """The values of a function of sentencepiece, each of which is asked for once."""
+
+    def __init__(self, function):
+        super().__init__()
+        self._function = function
+
+    def __missing__(self, key):
+        self[key] = value = self._function(key)
+        return value
+
+
+def _encoded(model, texts, **options):
+    try:
+        return model.encode(texts, **options)
+    except TypeError:
+        # What it says of invalid Unicode is that a list must contain strings.
+        check_unicode(texts)
+        raise
+
+
+def _checked_texts(batches):
+    """Returns a list of str; sentencepiece would end at what is none, without an error."""
+    texts = [t for batch in batches for t in ([batch] if isinstance(batch, str) else batch)]
+    for text in texts:
+        check_string(text)
+    return texts
 
 
 def load_sentencepiece(

@@ -1,9 +1,9 @@
 """The table of ids that are not pieces of text, which all tokenizers share.
 
 Id 0 is pad, 1 is eos. If ids are reserved (`offset` > 0), 2 is the sentence mask, 3 the word
-mask, and 4 … offset + 1 are `<unk_2>` … `<unk_{offset - 1}>`. A sentencepiece id s >= 2 becomes
-s + offset, so that sentencepiece's `<unk>` (2) is offset + 2. Tokens that are added later
-follow the vocabulary.
+mask, and 4 … offset + 1 are `<unk_2>` … `<unk_{offset - 1}>`. Without a sentence mask, neither mask
+is there, and the others begin at 2. A sentencepiece id s >= 2 becomes s + offset, so that
+sentencepiece's `<unk>` (2) is offset + 2. Tokens that are added later follow the vocabulary.
 """
 
 import re
@@ -28,7 +28,7 @@ class SpecialTokens(NamedTuple):
     ids: dict[str, int]
     offset: int
     mask_token: str
-    mask_token_sent: str
+    mask_token_sent: str | None
     pad_token_id: int
     eos_token_id: int
     unk_token_id: int
@@ -50,7 +50,8 @@ def special_tokens(options: TokenizerOptions) -> SpecialTokens:
         raise ValueError(f"offset={offset} must be at most {MOST_RESERVED}")
     spellings = [options.pad_token, options.eos_token]
     if offset:
-        spellings += [options.mask_token_sent, options.mask_token]
+        if options.mask_token_sent is not None:
+            spellings += [options.mask_token_sent, options.mask_token]
         spellings += [f"<unk_{i}>" for i in range(2, offset)]
     spellings.append(options.unk_token)
     if len(set(spellings)) != len(spellings):

@@ -1,33 +1,29 @@
 """The tokens of a tokenizer: pieces, reserved tokens, and added ones."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
+from tf_pegasus.tokenizers.added_token import AddedToken, is_special, spelling
+from tf_pegasus.tokenizers.named_tokens import OPTIONAL_ROLES, NamedTokensMixin
 from tf_pegasus.tokenizers.special_tokens import (
-    SpecialTokens,
     check_added,
     check_spelling,
     found_in_text,
     splitting_pattern,
 )
-from tf_pegasus.tokenizers.tokenizer_json import AddedToken
+from tf_pegasus.tokenizers.tokenizer_json import StoredToken
 
 
-class TokenTableMixin:
+class TokenTableMixin(NamedTokensMixin):
     """Maps tokens to ids and back.
 
     Subclasses implement the pieces (`_piece_id`, `_piece`, `vocab_size`), have the attributes
     `special_tokens` and the spellings of special tokens, and call `_start_table` when created.
     """
 
-    pad_token: str
-    eos_token: str
-    unk_token: str
-    mask_token: str
-    mask_token_sent: str
-    special_tokens: SpecialTokens
     special_tokens_in_text: str
 
     def _piece_id(self, token: str) -> int | None:
@@ -45,13 +41,13 @@ class TokenTableMixin:
         self._new_ids = 0
         self._update_tables()
 
-    def restore_added_tokens(self, tokens: Iterable[AddedToken]) -> None:
+    def restore_added_tokens(self, tokens: Iterable[StoredToken]) -> None:
         """Adds the tokens of a file with the ids in the file.
 
         Raises:
             ValueError: if a token would get another id.
         """
-        new: dict[str, AddedToken] = {}
+        new: dict[str, StoredToken] = {}
         for token in sorted(tokens, key=lambda token: token.token_id):
             if token.content not in self._spelled:
                 new.setdefault(token.content, token)
@@ -75,58 +71,6 @@ class TokenTableMixin:
         """Returns the number of ids, including added ones, for `resize_token_embeddings`."""
         return self.vocab_size + self._new_ids
 
-    @property
-    def pad_token_id(self) -> int:
-        """int, always 0."""
-        return self.special_tokens.pad_token_id
-
-    @property
-    def eos_token_id(self) -> int:
-        """int, always 1."""
-        return self.special_tokens.eos_token_id
-
-    @property
-    def unk_token_id(self) -> int:
-        """int, `offset` + 2."""
-        return self.special_tokens.unk_token_id
-
-    @property
-    def mask_token_id(self) -> int:
-        """int, id of the word mask (3)."""
-        return self._token_id(self.mask_token)
-
-    @property
-    def mask_token_sent_id(self) -> int:
-        """int, id of the sentence mask (2)."""
-        return self._token_id(self.mask_token_sent)
-
-    @property
-    def additional_special_tokens(self) -> list[str]:
-        """list of str: the sentence mask, the reserved `<unk_…>`, and added special tokens."""
-        named = {self.pad_token, self.eos_token, self.unk_token, self.mask_token}
-        return [t for t in (*self.special_tokens.ids, *self.special_added_tokens) if t not in named]
-
-    @property
-    def all_special_tokens(self) -> list[str]:
-        """list of str, all special tokens."""
-        return [*self.special_tokens.ids, *self.special_added_tokens]
-
-    @property
-    def all_special_ids(self) -> list[int]:
-        """list of int, the ids of all special tokens."""
-        return [self._spelled[token] for token in self.all_special_tokens]
-
-    @property
-    def special_tokens_map(self) -> dict[str, str | list[str]]:
-        """dict from role to spelling, as in `special_tokens_map.json`."""
-        return {
-            "eos_token": self.eos_token,
-            "unk_token": self.unk_token,
-            "pad_token": self.pad_token,
-            "mask_token": self.mask_token,
-            "additional_special_tokens": self.additional_special_tokens,
-        }
-
     def get_vocab(self) -> dict[str, int]:
         """Returns a dict from token to id, for all ids."""
         vocab = {self._piece(index): index for index in range(self.vocab_size)}
@@ -136,23 +80,46 @@ class TokenTableMixin:
         """Returns a dict from added token to id."""
         return dict(self._added)
 
-    def add_tokens(self, new_tokens: str | Sequence[str], special_tokens: bool = False) -> int:
+    @property
+    def added_tokens_encoder(self) -> dict[str, int]:
+        """dict from spelling to id, of all tokens that are found as a whole: reserved and added."""
+        return {token.content: index for index, token in self.added_tokens_decoder.items()}
+
+    @property
+    def added_tokens_decoder(self) -> dict[int, AddedToken]:
+        """dict from id to `AddedToken`, of all tokens that are found as a whole, by id."""
+        special = {*self.special_tokens.ids, *self._added_special}
+        by_id = sorted((index, token) for token, index in self._spelled.items())
+        return {
+            index: AddedToken(token, normalized=False, special=token in special)
+            for index, token in by_id
+        }
+
+    def add_tokens(
+        self,
+        new_tokens: str | AddedToken | Sequence[str | AddedToken],
+        special_tokens: bool = False,
+    ) -> int:
         """Adds whole words to the vocabulary: each occurrence in a text becomes one id.
 
         Args:
-            new_tokens: str or list of str.
-            special_tokens: bool, whether `decode(skip_special_tokens=True)` leaves them out.
+            new_tokens: str or `AddedToken`, or list of them.
+            special_tokens: bool, whether `decode(skip_special_tokens=True)` leaves them out, as
+                those `AddedToken`s that say so.
 
         Returns:
             int, number of new ids. The model needs as many new rows:
             `model.resize_token_embeddings(len(tokenizer))`.
 
         Raises:
-            ValueError: if a token is empty or not a str, or there would be more added tokens
-                than are supported.
+            ValueError: if a token is empty or not a str, or has `single_word=True`; or if there
+                would be more added tokens than are supported.
         """
         before = self._new_ids
-        tokens = [new_tokens] if isinstance(new_tokens, str) else list(new_tokens)
+        given: list[Any] = [new_tokens]
+        if isinstance(new_tokens, Iterable) and not isinstance(new_tokens, (str, Mapping)):
+            given = list(new_tokens)
+        tokens = [spelling(token) for token in given]
         for token in tokens:
             check_spelling(token)
         new = [token for token in dict.fromkeys(tokens) if token not in self._spelled]
@@ -161,21 +128,46 @@ class TokenTableMixin:
             piece = self._piece_id(token)
             self._added[token] = len(self) if piece is None else piece
             self._new_ids += piece is None
-        if special_tokens:
-            self._added_special.update(token for token in tokens if token in self._added)
+        self._added_special.update(
+            token
+            for token, source in zip(tokens, given, strict=True)
+            if (special_tokens or is_special(source)) and token in self._added
+        )
         self._update_tables()
         return self._new_ids - before
 
-    def add_special_tokens(self, special_tokens_dict: dict[str, Sequence[str]]) -> int:
-        """Adds `{"additional_special_tokens": [...]}`; returns the number of new ids."""
-        unknown = set(special_tokens_dict) - {"additional_special_tokens"}
-        if unknown:
-            raise ValueError(
-                f"{sorted(unknown)[0]!r} cannot be changed, because its id is part of every "
-                "model: give additional_special_tokens"
-            )
-        tokens = special_tokens_dict.get("additional_special_tokens", [])
-        return self.add_tokens(tokens, special_tokens=True)
+    def add_special_tokens(
+        self, special_tokens_dict: Mapping[str, str | AddedToken | Sequence[str | AddedToken]]
+    ) -> int:
+        """Adds special tokens by their roles.
+
+        Args:
+            special_tokens_dict: dict with `"additional_special_tokens"`, a list of str or
+                `AddedToken`; or with `"bos_token"`, `"sep_token"` or `"cls_token"`, one of them.
+
+        Returns:
+            int, number of new ids.
+
+        Raises:
+            ValueError: if another role is given, or a token is invalid.
+        """
+        known = (*OPTIONAL_ROLES, "additional_special_tokens")
+        for role, token in special_tokens_dict.items():
+            if role not in known:
+                raise ValueError(
+                    f"{role!r} cannot be changed, because its id is part of every model: give one "
+                    f"of {known}"
+                )
+            if role in OPTIONAL_ROLES:
+                check_spelling(spelling(token))
+            elif isinstance(token, str):
+                raise ValueError(f"{role} must be a list of tokens, got the str {token!r}")
+        added = 0
+        for role, token in special_tokens_dict.items():
+            added += self.add_tokens(token, special_tokens=True)
+            if role in OPTIONAL_ROLES:
+                setattr(self, role, spelling(token))
+        return added
 
     @property
     def special_added_tokens(self) -> list[str]:
@@ -197,8 +189,13 @@ class TokenTableMixin:
         self._splitting = None if pattern is None else re.compile(pattern)
         self._special_ids = frozenset(self.all_special_ids)
 
-    def convert_tokens_to_ids(self, tokens: str | Sequence[str]) -> int | list[int]:
-        """Returns the id of a token, or a list of ids; unknown tokens get the id of `<unk>`."""
+    def convert_tokens_to_ids(self, tokens: Any) -> Any:
+        """Returns the id of a token (None for None, such as a role that is not given), or a list.
+
+        Unknown tokens get the id of `<unk>`.
+        """
+        if tokens is None:
+            return None
         if isinstance(tokens, str):
             return self._token_id(tokens)
         return [self._token_id(token) for token in tokens]

@@ -1,14 +1,16 @@
 """A tokenizer's files besides its vocabulary, as `transformers` writes them."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from tf_pegasus.config.base import check_names
-from tf_pegasus.tokenizers.options import TOKENIZER_CONFIG_FILE, TokenizerOptions, spelling
-from tf_pegasus.tokenizers.special_tokens import check_added, special_tokens
+from tf_pegasus.tokenizers.added_token import AddedToken, is_special, spelling
+from tf_pegasus.tokenizers.options import TOKENIZER_CONFIG_FILE, TokenizerOptions
+from tf_pegasus.tokenizers.special_tokens import special_tokens
 from tf_pegasus.tokenizers.token_table import TokenTableMixin
-from tf_pegasus.tokenizers.tokenizer_json import TOKENIZER_FILE, AddedToken, read_tokenizer_json
+from tf_pegasus.tokenizers.tokenizer_json import TOKENIZER_FILE, StoredToken, read_tokenizer_json
 from tf_pegasus.utils.files import read_json_object, write_json_atomically
 from tf_pegasus.utils.hub import HubOptions, local_directory
 
@@ -51,15 +53,8 @@ class TokenizerFilesMixin(TokenTableMixin):
             **self.get_config(),
             "additional_special_tokens": self.additional_special_tokens,
             "added_tokens_decoder": {
-                str(index): {
-                    "content": token,
-                    "lstrip": False,
-                    "normalized": False,
-                    "rstrip": False,
-                    "single_word": False,
-                    "special": token in self.special_tokens.ids or token in self._added_special,
-                }
-                for token, index in self._spelled.items()
+                str(index): dataclasses.asdict(token)
+                for index, token in self.added_tokens_decoder.items()
             },
         }
         if config["special_tokens_in_text"] == "keep":
@@ -99,31 +94,23 @@ class TokenizerFilesMixin(TokenTableMixin):
         config = TokenizerOptions.known_values(roles) | TokenizerOptions.known_values(stored)
         if stored.get("sp_model_kwargs"):
             config["sp_model_kwargs"] = stored["sp_model_kwargs"]
-        # Added after the tokens of the files, which keep their ids.
-        additional = overrides.pop("additional_special_tokens", None)
-        additional = TokenizerOptions(additional_special_tokens=additional)
+        values = {**config, **overrides}
         make: Callable[..., Self] = cls
         try:
-            tokenizer = make(vocabulary, **{**config, **overrides})
-            reserved = tokenizer.special_tokens.ids
-            tokenizer.restore_added_tokens(_added_tokens(directory, stored, roles, reserved))
+            additional = _additional_special_tokens(stored, roles)
+            tokens = _added_tokens(directory, stored, additional)
+            if vocabulary.name == VOCAB_FILE and "added_tokens_decoder" not in stored:
+                tokens += _tokens_of_json(directory / TOKENIZER_FILE, values)
+            # Those of the keyword follow the tokens of the files, which keep their ids.
+            values["additional_special_tokens"] = [
+                *additional,
+                *(overrides.get("additional_special_tokens") or ()),
+            ]
+            return make(vocabulary, added_tokens_decoder=_as_decoder(tokens), **values)
         except ValueError as error:
             if str(directory) in str(error):
                 raise
             raise ValueError(f"{str(directory)!r}: {error}") from error
-        if vocabulary.name == VOCAB_FILE and "added_tokens_decoder" not in stored:
-            tokenizer._restore_from_json(directory / TOKENIZER_FILE)
-        tokens = list(additional.additional_special_tokens or ())
-        tokenizer.add_tokens(tokens, special_tokens=True)
-        return tokenizer
-
-    def _restore_from_json(self, path):
-        """Adds the added tokens of `tokenizer.json`; `transformers` 5 writes them nowhere else."""
-        if path.is_file():
-            options = TokenizerOptions(**self.get_config())
-            self.restore_added_tokens(
-                read_tokenizer_json(path, special_tokens(options)).added_tokens
-            )
 
 
 def find_vocabulary(directory: Path, names: tuple[str, ...] = (VOCAB_FILE, TOKENIZER_FILE)) -> Path:
@@ -140,15 +127,20 @@ def find_vocabulary(directory: Path, names: tuple[str, ...] = (VOCAB_FILE, TOKEN
     )
 
 
-def _added_tokens(directory, stored, roles, reserved):
-    """Returns the `AddedToken`s of `tokenizer_config.json` and `added_tokens.json`."""
-    special = set()
+def _additional_special_tokens(stored, roles):
+    """Returns the spellings of the special tokens that have no other role."""
+    additional = {}
     for values in (roles, stored):
         for key in ("additional_special_tokens", "extra_special_tokens"):
             tokens = values.get(key) or ()
             tokens = tokens.values() if isinstance(tokens, dict) else tokens
-            special.update(map(spelling, tokens))
-    check_added(len(special - reserved.keys()))
+            additional.update(dict.fromkeys(map(spelling, tokens)))
+    return list(additional)
+
+
+def _added_tokens(directory, stored, additional):
+    """Returns the `StoredToken`s of `tokenizer_config.json` and `added_tokens.json`."""
+    special = {*additional}
     by_index: dict[int, Any] = {}
     decoder = stored.get("added_tokens_decoder") or {}
     for values in (decoder, _optional_json(directory / ADDED_TOKENS_FILE)):
@@ -157,10 +149,31 @@ def _added_tokens(directory, stored, roles, reserved):
             if not str(index).isdigit():
                 raise ValueError(f"the id {index!r} is not a number")
             content = spelling(token)
-            if isinstance(token, dict) and token.get("special"):
+            if is_special(token):
                 special.add(content)
             by_index[int(index)] = content
-    return [AddedToken(token, index, token in special) for index, token in by_index.items()]
+    return [StoredToken(token, index, token in special) for index, token in by_index.items()]
+
+
+def _tokens_of_json(path, values):
+    """Returns the added tokens of `tokenizer.json`; `transformers` 5 writes them nowhere else."""
+    if not path.is_file():
+        return []
+    names = TokenizerOptions.option_names()
+    options = TokenizerOptions.from_keywords({n: v for n, v in values.items() if n in names})
+    return list(read_tokenizer_json(path, special_tokens(options)).added_tokens)
+
+
+def _as_decoder(tokens):
+    decoder: dict[int, AddedToken] = {}
+    for token in tokens:
+        known = decoder.setdefault(token.token_id, AddedToken(token.content, special=token.special))
+        if known.content != token.content:
+            raise ValueError(
+                f"the added tokens {known.content!r} and {token.content!r} have the same id, "
+                f"{token.token_id}"
+            )
+    return decoder
 
 
 def _optional_json(path):

@@ -19,8 +19,8 @@ TOKENIZER_FILE = "tokenizer.json"
 _KINDS = sentencepiece_model_pb2.ModelProto.SentencePiece
 
 
-class AddedToken(NamedTuple):
-    """A token that was added to a vocabulary.
+class StoredToken(NamedTuple):
+    """A token of a file that was added to a vocabulary.
 
     Fields:
         content: str, its spelling.
@@ -38,12 +38,12 @@ class TokenizerJson(NamedTuple):
 
     Fields:
         model_proto: bytes of the sentencepiece model with its pieces and rules.
-        added_tokens: tuple of `AddedToken`, without reserved tokens and user-defined pieces of
+        added_tokens: tuple of `StoredToken`, without reserved tokens and user-defined pieces of
             the vocabulary.
     """
 
     model_proto: bytes
-    added_tokens: tuple[AddedToken, ...]
+    added_tokens: tuple[StoredToken, ...]
 
 
 def read_tokenizer_json(path: str | Path, table: SpecialTokens) -> TokenizerJson:
@@ -172,7 +172,9 @@ class _FieldReader:
     def added_token(self, entry, field):
         if not isinstance(entry, dict):
             raise self.damaged(field, "of the type dict", entry)
-        return AddedToken(
+        if self.get(entry, f"{field}.single_word", bool, False):
+            raise self.damaged(f"{field}.single_word", "false, others are not supported", True)
+        return StoredToken(
             self.get(entry, f"{field}.content", str),
             self.get(entry, f"{field}.id", int),
             self.get(entry, f"{field}.special", bool, False),

@@ -35,9 +35,14 @@ class Twin(NamedTuple):
         """The ids that the vocabulary itself would have given."""
         if not ids or max(ids) < self.first_byte_id:
             return ids
-        kept: list[int] = []
-        for is_byte, run in itertools.groupby(ids, self.first_byte_id.__le__):
-            kept += [self.unk_id] if is_byte else run
+        return [index for index, _, _ in self.without_byte_spans([(i, 0, 0) for i in ids])]
+
+    def without_byte_spans(self, spans: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+        """The same of ids with the start and the end of what each stands for."""
+        kept: list[tuple[int, int, int]] = []
+        for is_byte, group in itertools.groupby(spans, lambda span: span[0] >= self.first_byte_id):
+            run = list(group)
+            kept += [(self.unk_id, run[0][1], run[-1][2])] if is_byte else run
         return kept
 
 

@@ -1,5 +1,6 @@
 """Trains a model from files of documents and summaries."""
 
+import contextlib
 import math
 import sys
 import tempfile
@@ -7,27 +8,28 @@ from dataclasses import asdict
 from pathlib import Path
 
 import keras
+import tensorflow as tf
 
 from tf_pegasus.bundled import model_location
 from tf_pegasus.config.generation import GenerationConfig
 from tf_pegasus.config.model import PegasusConfig
-from tf_pegasus.data.dataset import (
-    Examples,
-    steps_per_epoch,
-    training_dataset,
-    validation_dataset,
-)
-from tf_pegasus.data.readers import read_records
+from tf_pegasus.data.dataset import summarization_dataset
+from tf_pegasus.data.rows import Rows
 from tf_pegasus.models.conditional_generation import TFPegasusForConditionalGeneration
 from tf_pegasus.tokenizers.loading import has_tokenizer, load_tokenizer
 from tf_pegasus.tokenizers.sentencepiece_tokenizer import PegasusTokenizer
 from tf_pegasus.tokenizers.tokenizer_files import VOCAB_FILE
 from tf_pegasus.tokenizers.vocabulary import train_vocabulary
-from tf_pegasus.training.callbacks import Resume, SaveBest
+from tf_pegasus.training.callbacks import SaveBest
 from tf_pegasus.training.divergence import StopAtDivergence
+from tf_pegasus.training.interruption import Interruption
 from tf_pegasus.training.optimizers import create_optimizer
+from tf_pegasus.training.parts import choose_trained_parts
+from tf_pegasus.training.resume import Resume
 from tf_pegasus.training.run_directory import RunDirectory
 from tf_pegasus.utils.terminal import without_color
+
+ADAPTERS_DIRECTORY = "adapters"
 
 
 def train(arguments):
@@ -44,42 +46,50 @@ def train(arguments):
         FileNotFoundError: if a file is missing.
         LockedError: if another training uses `output_dir`.
         DivergedError: if a loss becomes NaN or infinite.
+        TrainingInterrupted: if SIGINT or SIGTERM came; the state is saved, at once.
     """
     output = Path(arguments.output_dir)
-    with RunDirectory(output, _identity(arguments)) as directory:
-        return _train(arguments, output, directory)
+    with RunDirectory(output, _identity(arguments)) as directory, Interruption() as interruption:
+        return _train(arguments, output, directory, interruption)
 
 
-def _train(arguments, output, directory):
-    records = [list(read_records(f)) for f in (arguments.train_file, arguments.validation_file)]
+def _train(arguments, output, directory, interruption):
+    train_rows = _rows(arguments, arguments.train_file, arguments.max_samples)
+    validation_rows = _rows(arguments, arguments.validation_file)
     keras.utils.set_random_seed(arguments.seed)
 
-    tokenizer = _tokenizer(arguments, records[0], directory)
-    limits = (arguments.max_source_length, arguments.max_target_length)
-    train_examples, validation_examples = (Examples(r, tokenizer, *limits) for r in records)
-    per_epoch = steps_per_epoch(train_examples, arguments.batch_size)
+    tokenizer = _tokenizer(arguments, train_rows, directory)
+    per_epoch = math.ceil(len(train_rows) / arguments.batch_size)
     total_steps = max(1, round(arguments.epochs * per_epoch))
     interval = min(arguments.eval_steps or per_epoch, total_steps)
 
-    model = _model(arguments, tokenizer)
-    model.compile(
-        create_optimizer(
-            arguments.optimizer,
-            arguments.learning_rate,
-            arguments.schedule,
-            arguments.warmup_steps,
-            total_steps,
-        ),
-        jit_compile=False,
-    )
-    # All arguments have been checked by now: nothing was written before.
-    directory.start()
-    resume = Resume(model, directory.checkpoint)
-    intervals_done = resume.restore()
+    with _scope(arguments.strategy):
+        model = _model(arguments, tokenizer)
+        choose_trained_parts(model, arguments)
+        updates = math.ceil(total_steps / arguments.gradient_accumulation_steps)
+        model.compile(
+            create_optimizer(
+                arguments.optimizer,
+                arguments.learning_rate,
+                arguments.schedule,
+                arguments.warmup_steps,
+                updates,
+                arguments.max_grad_norm,
+                arguments.gradient_accumulation_steps,
+            ),
+            jit_compile=False,
+        )
+        # All arguments have been checked by now: nothing was written before.
+        directory.start()
+        resume = Resume(model, directory.checkpoint, interval, interruption)
+    steps_done = resume.restore()
+    intervals_done = int(resume.intervals_done)
     directory.cut_log(intervals_done)
 
     def save():
         model.save_pretrained(output, dtype=arguments.weights_dtype)
+        if arguments.lora_rank is not None:
+            model.save_adapters(output / ADAPTERS_DIRECTORY)
 
     tokenizer.save_pretrained(output)
     # So that saving writes this tokenizer's files, not those of the model to fine-tune.
@@ -89,18 +99,33 @@ def _train(arguments, output, directory):
         num_beams=arguments.num_beams,
         length_penalty=arguments.length_penalty,
     )
+    batches = {
+        "batch_size": arguments.batch_size,
+        "max_source_length": arguments.max_source_length,
+        "max_target_length": arguments.max_target_length,
+        "cache": True,
+    }
+    training = summarization_dataset(
+        train_rows,
+        tokenizer,
+        seed=arguments.seed,
+        start_step=steps_done,
+        repeat=True,
+        **batches,
+    )
+    validation = summarization_dataset(validation_rows, tokenizer, shuffle=False, **batches)
+    trained = sum(math.prod(variable.shape) for variable in model.trainable_variables)
     print(
-        f"{model.count_params():,} parameters; {len(train_examples):,} examples; {total_steps:,} "
+        f"{model.count_params():,} parameters, {trained:,} of them trained; "
+        f"{len(train_rows):,} examples; {total_steps:,} "
         f"steps of {arguments.batch_size}, validated every {interval:,}"
-        + (f"; resuming after {intervals_done * interval:,}" if intervals_done else ""),
+        + (f"; resuming after {steps_done:,}" if steps_done else ""),
         flush=True,
     )
     with without_color():
         history = model.fit(
-            training_dataset(
-                train_examples, arguments.batch_size, arguments.seed, intervals_done * interval
-            ),
-            validation_data=validation_dataset(validation_examples, arguments.batch_size),
+            training,
+            validation_data=validation,
             steps_per_epoch=interval,
             initial_epoch=intervals_done,
             # The last interval may exceed total_steps, where the cosine schedule has a rate of 0.
@@ -109,13 +134,30 @@ def _train(arguments, output, directory):
                 StopAtDivergence(interval, resume.best, output),
                 keras.callbacks.CSVLogger(str(directory.log), append=True),
                 SaveBest(save, resume.best),
-                resume.callback(),
+                resume,
             ],
             shuffle=False,
             # A progress bar on a terminal, otherwise one line per interval.
             verbose=1 if sys.stdout.isatty() else 2,
         )
+    print(f"training: {training.statistics}\nvalidation: {validation.statistics}", flush=True)
     return history.history
+
+
+def _rows(arguments, file, max_samples=None):
+    return Rows(
+        file,
+        document_column=arguments.document_column,
+        summary_column=arguments.summary_column,
+        max_samples=max_samples,
+        on_error=arguments.on_error,
+    )
+
+
+def _scope(strategy):
+    if strategy == "mirrored":
+        return tf.distribute.MirroredStrategy().scope()
+    return contextlib.nullcontext()
 
 
 def _identity(arguments):
@@ -123,7 +165,7 @@ def _identity(arguments):
     return {name: value for name, value in asdict(arguments).items() if name != "output_dir"}
 
 
-def _tokenizer(arguments, records, directory):
+def _tokenizer(arguments, rows, directory):
     length = {"model_max_length": arguments.max_source_length}
     # Before the first checkpoint its files may be there in part.
     if directory.has_checkpoint and has_tokenizer(directory.path):
@@ -132,7 +174,7 @@ def _tokenizer(arguments, records, directory):
         return load_tokenizer(model_location(arguments.model), **length)
     if arguments.vocab_file:
         return PegasusTokenizer(arguments.vocab_file, **length)
-    texts = (record[field] for record in records for field in ("document", "summary"))
+    texts = (text for row in rows for text in row)
     with tempfile.TemporaryDirectory() as temporary:
         vocab_file = Path(temporary) / VOCAB_FILE
         train_vocabulary(texts, vocab_file, arguments.vocab_size)
@@ -148,13 +190,10 @@ def _model(arguments, tokenizer):
         model = TFPegasusForConditionalGeneration.from_pretrained(
             model_location(arguments.model), dtype=arguments.precision, **regularization
         )
-        longest = model.config.max_position_embeddings
-        for name in ("max_source_length", "max_target_length"):
-            if getattr(arguments, name) > longest:
-                raise ValueError(
-                    f"{name}={getattr(arguments, name)} must not be above the model's "
-                    f"max_position_embeddings={longest}"
-                )
+        longest = max(arguments.max_source_length, arguments.max_target_length)
+        if longest > model.config.max_position_embeddings:
+            # Positions are computed, so that the model has any number of them.
+            model.resize_position_embeddings(longest)
         return model
     config = PegasusConfig(
         vocab_size=tokenizer.vocab_size,

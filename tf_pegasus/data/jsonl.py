@@ -1,0 +1,71 @@
+"""Reads and writes JSONL files: one JSON object per line."""
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from tf_pegasus.data.compressed import COMPRESSED, open_binary
+from tf_pegasus.data.lines import numbered_lines
+from tf_pegasus.data.records import MAX_ROW_BYTES, Scanned, Source, decoded
+from tf_pegasus.utils.files import write_text_atomically
+
+
+def json_object(line: str, source: str) -> dict[str, Any]:
+    """Parses one line of a JSONL file.
+
+    Raises:
+        ValueError: if it is not a JSON object; the message begins with `source`.
+    """
+    try:
+        return _parsed(line)
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from error
+
+
+def _parsed(line):
+    try:
+        record = json.loads(line)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+    except ValueError as error:
+        raise ValueError(f"not JSON: {error}") from error
+    if not isinstance(record, dict):
+        raise ValueError("not a JSON object")
+    return record
+
+
+def write_jsonl(path: str | Path, records: Iterable[dict[str, Any]]) -> None:
+    """Writes one JSON object per line, atomically."""
+    lines = (json.dumps(record, ensure_ascii=False) for record in records)
+    write_text_atomically(path, "".join(line + "\n" for line in lines))
+
+
+class JsonlFile(Source):
+    """A file of JSON objects, one per line; blank lines are ignored."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.name = repr(str(path))
+        self.has_random_access = path.suffix not in COMPRESSED
+
+    def scan(self) -> Iterator[Scanned]:
+        with open_binary(self.path) as file:
+            for position, number, line in numbered_lines(file):
+                if line.strip():
+                    yield Scanned(position, f"line {number}", _record(line))
+
+    def read(self, positions: Iterable[int]) -> Iterator[Any]:
+        with open(self.path, "rb") as file:
+            for position in positions:
+                file.seek(position)
+                yield _record(file.readline(MAX_ROW_BYTES + 1))
+
+
+def _record(line):
+    if len(line) > MAX_ROW_BYTES:
+        return ValueError(f"longer than {MAX_ROW_BYTES} bytes")
+    try:
+        return _parsed(decoded(line))
+    except ValueError as error:
+        return error

@@ -1,0 +1,90 @@
+"""Measures the memory and the speed of reading a training file.
+
+    python tools/data_memory.py [--rows 10000 1000000] [--steps N] [--model DIR]
+
+Writes JSONL files with as many rows, of 150 to 450 words and summaries of 40, into a temporary
+directory, and reads them as training does, each in a process of its own. Prints what each process
+has at its peak, how long the scan took, and the rows a second with tokenization.
+"""
+
+import argparse
+import json
+import os
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+
+def write_rows(path, count):
+    """Writes a file of random words."""
+    chooser = random.Random(0)
+    words = ["".join(chooser.choices("etaoinshrdlu", k=chooser.randint(2, 9))) for _ in range(5000)]
+    text = " ".join(chooser.choices(words, k=100_000)) + " "
+    with open(path, "w") as file:
+        for _ in range(count):
+            start = chooser.randrange(len(text) // 2)
+            document = text[start : start + 7 * chooser.randint(150, 450)]
+            file.write(json.dumps({"document": document, "summary": document[:280]}) + "\n")
+
+
+def read(path, model, steps):
+    """Reads a file's epoch, or its first steps, and prints what it took."""
+    from tf_pegasus import bundled_model
+    from tf_pegasus.data.dataset import summarization_dataset
+    from tf_pegasus.tokenizers.loading import load_tokenizer
+
+    tokenizer = load_tokenizer(model or bundled_model())
+    start = time.monotonic()
+    data = summarization_dataset(
+        path, tokenizer, batch_size=8, max_source_length=256, max_target_length=64
+    )
+    scanned = time.monotonic()
+    rows = sum(len(batch["labels"]) for batch in data.take(steps or -1))
+    print(
+        json.dumps(
+            {
+                "rows": data.statistics.examples,
+                "scan_seconds": round(scanned - start, 1),
+                "rows_a_second": round(rows / (time.monotonic() - scanned)),
+                "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            }
+        )
+    )
+
+
+def measured(path, model=None, steps=0):
+    """Returns what `read` prints in a process of its own."""
+    command = [sys.executable, __file__, "--read", str(path), "--steps", str(steps)]
+    command += ["--model", str(model)] if model else []
+    # The tree that this process uses, wherever it was started.
+    paths = os.pathsep.join(filter(None, (str(Path(__file__).parent.parent), *sys.path)))
+    done = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": paths}, check=True, stdout=subprocess.PIPE
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 1_000_000])
+    parser.add_argument("--steps", type=int, default=0, help="batches to read, 0 for an epoch")
+    parser.add_argument("--model", help="directory of the tokenizer; by default the bundled one")
+    parser.add_argument("--read", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.read:
+        read(arguments.read, arguments.model, arguments.steps)
+        return
+    for count in arguments.rows:
+        with tempfile.TemporaryDirectory() as directory:
+            path = Path(directory) / "rows.jsonl"
+            write_rows(path, count)
+            result = measured(path, arguments.model, arguments.steps)
+            print(f"{path.stat().st_size / 2**20:,.0f} MiB: {result}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
