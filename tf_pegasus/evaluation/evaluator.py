@@ -5,7 +5,8 @@ import contextlib
 import itertools
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,12 @@ from typing import Any
 from tf_pegasus.data.readers import read_records
 from tf_pegasus.evaluation.baselines import BASELINES
 from tf_pegasus.evaluation.bleu import load_metrics
+from tf_pegasus.evaluation.report import Extremes, load_libraries, render_report
 from tf_pegasus.evaluation.rouge import RougeScorer
 from tf_pegasus.evaluation.system_scores import SystemScores
 from tf_pegasus.utils.backend import load_backend
-from tf_pegasus.utils.files import StrPath, new_directory_atomically, write_json_atomically
+from tf_pegasus.utils.directories import new_directory_atomically
+from tf_pegasus.utils.files import StrPath, write_json_atomically
 
 PREDICTIONS_FILE = "predictions.jsonl"
 METRICS_FILE = "metrics.json"
@@ -48,6 +51,7 @@ def evaluate(
     bleu_tokenizer: str = "13a",
     bootstrap_samples: int = 1000,
     seed: int = 0,
+    attention_example: int | None = None,
     **options: Any,
 ) -> dict[str, Any]:
     """Evaluates summaries: ROUGE, BLEU, chrF, abstractiveness, repetition and faithfulness.
@@ -71,6 +75,8 @@ def evaluate(
             spaces `"char"`.
         bootstrap_samples: int, number of samples of the 95 % intervals.
         seed: int, seed of intervals and random baseline.
+        attention_example: int, the record, from 0, whose cross-attention the report shows, with a
+            `Summarizer` and `output_dir`; by default the first.
         **options: with a model, see `Summarizer.stream`, such as `batch_size` and `num_beams`.
 
     Returns:
@@ -95,71 +101,128 @@ def evaluate(
         raise ValueError("give a model or predictions, and not both")
     if predictions is not None and options:
         raise ValueError(f"{', '.join(options)} only apply to a model, not to predictions")
-    for name, value in (("max_samples", max_samples), ("bootstrap_samples", bootstrap_samples)):
-        if value is not None and value < 1:
-            raise ValueError(f"{name}={value!r} must be at least 1")
+    if attention_example is not None and (model is None or output_dir is None):
+        raise ValueError("attention_example requires a model and output_dir")
+    _check_numbers(max_samples, bootstrap_samples, attention_example)
     unknown = [name for name in baselines if name not in BASELINES]
     if unknown:
         raise ValueError(f"baselines: {unknown[0]!r} must be one of {', '.join(BASELINES)}")
     load_metrics(bleu_tokenizer)
+    if output_dir is not None:
+        load_libraries()
     scorer = RougeScorer(tokenizer, stemmer, split_sentences)
-    settings = {
-        "tokenizer": tokenizer,
-        "stemmer": stemmer,
-        "split_sentences": split_sentences,
-        "bootstrap_samples": bootstrap_samples,
-        "seed": seed,
-    }
     system = PREDICTIONS if model is None else MODEL
     scores = {REFERENCE: SystemScores(), **{name: SystemScores(scorer) for name in baselines}}
     scores[system] = SystemScores(scorer)
-    references: list[str] = []
-    counts: collections.Counter[str] = collections.Counter()
 
-    with _output(output_dir) as directory, contextlib.ExitStack() as stack:
-        file = None
-        if directory is not None:
-            # A lone surrogate becomes its JSON escape.
-            file = stack.enter_context(
-                open(directory / PREDICTIONS_FILE, "w", encoding="utf-8", errors="backslashreplace")
-            )
+    with _output(output_dir) as directory:
         rows = _records(records, document_column, summary_column)
         rows = _not_empty(itertools.islice(rows, max_samples), records)
-        pairs = (
-            _with_predictions(rows, predictions, max_samples)
-            if predictions is not None
-            else _with_model(rows, model, options)
-        )
-        for (document, reference), prediction in pairs:
-            references.append(reference)
-            counts["truncated"] += prediction.is_truncated
-            counts["failed"] += prediction.error is not None
-            scores[REFERENCE].add(document, reference, reference)
-            for name in baselines:
-                scores[name].add(document, BASELINES[name](document, reference, seed), reference)
-            result = scores[system].add(document, prediction.text, reference)
-            row = {
-                "document": document,
-                "summary": reference,
-                "prediction": prediction.text,
-                **result,
-                **({} if prediction.error is None else {"error": prediction.error}),
-            }
-            if file is not None:
-                file.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
+        if model is not None:
+            model = _summarizer(model)
+            pairs = _with_model(rows, model, options)
+        else:
+            pairs = _with_predictions(rows, predictions, max_samples)
+        collected = _Collected(attention_example or 0)
+        with _lines_of(directory) as write:
+            for document, reference, prediction in pairs:
+                scores[REFERENCE].add(document, reference, reference)
+                for name in baselines:
+                    text = BASELINES[name](document, reference, seed)
+                    scores[name].add(document, text, reference)
+                row = {
+                    "document": document,
+                    "summary": reference,
+                    "prediction": prediction.text,
+                    **scores[system].add(document, prediction.text, reference),
+                    **({} if prediction.error is None else {"error": prediction.error}),
+                }
+                collected.add(row, prediction)
+                write(row)
         metrics = {
-            "documents": len(references),
-            "truncated_documents": counts["truncated"],
-            "failed_documents": counts["failed"],
-            "settings": settings,
+            "documents": len(collected.references),
+            "truncated_documents": collected.truncated,
+            "failed_documents": collected.failed,
+            "settings": {
+                "tokenizer": tokenizer,
+                "stemmer": stemmer,
+                "split_sentences": split_sentences,
+                "bootstrap_samples": bootstrap_samples,
+                "seed": seed,
+            },
             "systems": {
-                name: each.result(references, bleu_tokenizer, bootstrap_samples, seed)
+                name: each.result(collected.references, bleu_tokenizer, bootstrap_samples, seed)
                 for name, each in scores.items()
             },
         }
         if directory is not None:
+            attention = _attention(model, collected.chosen, attention_example)
+            report = render_report(metrics, scores, collected.extremes, attention)
+            (directory / REPORT_FILE).write_text(report, encoding="utf-8", errors="replace")
             write_json_atomically(directory / METRICS_FILE, metrics)
     return metrics
+
+
+class _Collected:
+    """What is kept of the records."""
+
+    def __init__(self, chosen):
+        self._chosen = chosen
+        self.chosen: dict | None = None
+        self.references: list[str] = []
+        self.truncated = 0
+        self.failed = 0
+        self.extremes = Extremes()
+
+    def add(self, row, prediction):
+        if len(self.references) == self._chosen:
+            self.chosen = row
+        self.references.append(row["summary"])
+        self.truncated += prediction.is_truncated
+        self.failed += prediction.error is not None
+        self.extremes.add(row)
+
+
+def _check_numbers(max_samples, bootstrap_samples, attention_example):
+    for name, value, least in (
+        ("max_samples", max_samples, 1),
+        ("bootstrap_samples", bootstrap_samples, 1),
+        ("attention_example", attention_example, 0),
+    ):
+        if value is not None and value < least:
+            raise ValueError(f"{name}={value!r} must be at least {least}")
+    if None not in (max_samples, attention_example) and attention_example >= max_samples:
+        raise ValueError(
+            f"attention_example={attention_example} must be below max_samples={max_samples}"
+        )
+
+
+def _attention(model, row, number):
+    """Returns the `CrossAttention` of a row, or None if there is none to show."""
+    if row is None:
+        warnings.warn(
+            f"attention_example={number}: there are not so many records, so the report shows no "
+            "cross-attention",
+            stacklevel=3,
+        )
+        return None
+    if not hasattr(model, "model") or not row["prediction"].strip():
+        return None
+    from tf_pegasus.evaluation.attention import cross_attention
+
+    return cross_attention(model, row["document"], row["prediction"])
+
+
+@contextlib.contextmanager
+def _lines_of(directory) -> Iterator[Callable[[dict], object]]:
+    """Yields a function that writes a dict as a line of the file of predictions, if any."""
+    if directory is None:
+        yield lambda row: None
+        return
+    # A lone surrogate becomes its JSON escape.
+    path = directory / PREDICTIONS_FILE
+    with open(path, "w", encoding="utf-8", errors="backslashreplace") as file:
+        yield lambda row: file.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 @contextlib.contextmanager
@@ -202,9 +265,17 @@ def _not_empty(rows, source):
     return itertools.chain([first], rows)
 
 
+def _summarizer(model):
+    if hasattr(model, "stream"):
+        return model
+    # Predictions are evaluated without TensorFlow.
+    load_backend()
+    from tf_pegasus.summarizer import Summarizer
+
+    return Summarizer.from_pretrained(model) if isinstance(model, PATH) else Summarizer(model)
+
+
 def _with_model(rows, model, options):
-    if not hasattr(model, "stream"):
-        model = _summarizer(model)
     waiting: collections.deque = collections.deque()
 
     def documents():
@@ -213,20 +284,8 @@ def _with_model(rows, model, options):
             yield row[0]
 
     for summary in model.stream(documents(), errors="keep", **options):
-        yield (
-            waiting.popleft(),
-            _Prediction(summary.text, summary.tokens_dropped > 0, summary.error),
-        )
-
-
-def _summarizer(model):
-    # Predictions are evaluated without TensorFlow.
-    load_backend()
-    from tf_pegasus.summarizer import Summarizer
-
-    if isinstance(model, PATH):
-        return Summarizer.from_pretrained(model)
-    return Summarizer(model)
+        prediction = _Prediction(summary.text, summary.tokens_dropped > 0, summary.error)
+        yield *waiting.popleft(), prediction
 
 
 def _with_predictions(rows, predictions, max_samples):
@@ -242,7 +301,7 @@ def _with_predictions(rows, predictions, max_samples):
             raise ValueError(f"there are {number} {few}, but more {many}")
         if not isinstance(text, str):
             raise TypeError(f"predictions[{number}] must be a str, got {type(text).__name__}")
-        yield row, _Prediction(text)
+        yield *row, _Prediction(text)
 
 
 def read_predictions(path: StrPath) -> Iterator[str]:

@@ -119,6 +119,7 @@ class GenerationMixin(SearchMixin):
                 "inputs_embeds": inputs_embeds,
             },
         )
+        encoder_outputs = given["encoder_outputs"]
         inputs = self._source(settings, **given)
         batch = tf.shape(inputs["input_ids"])[0]
         inputs |= self._prompt(settings, decoder_input_ids, decoder_attention_mask, batch)
@@ -131,12 +132,15 @@ class GenerationMixin(SearchMixin):
         output = self.run_search(inputs, settings, engine, hooks, streamer)
         if not settings.return_dict_in_generate:
             return output.sequences
-        if given["encoder_outputs"] is not None:
-            encoded = as_encoder_output(given["encoder_outputs"])
-            for name in ("attentions", "hidden_states"):
-                if getattr(settings, f"output_{name}") and name in encoded:
-                    output[f"encoder_{name}"] = encoded[name]
-        return output
+        if encoder_outputs is None:
+            return output
+        encoded = as_encoder_output(encoder_outputs)
+        kept = {
+            f"encoder_{name}": encoded[name]
+            for name in ("attentions", "hidden_states")
+            if getattr(settings, f"output_{name}") and name in encoded
+        }
+        return GenerateOutput({**output, **kept})
 
     def _source(self, settings, input_ids, attention_mask, encoder_outputs, inputs_embeds):
         """Returns the inputs of a search that concern the source.

@@ -149,10 +149,11 @@ def _settings(model, adjustable, options):
         raise ValueError("do_sample=True cannot be exported: a served model must be deterministic")
     if "num_return_sequences" not in options:
         settings = settings.updated(num_return_sequences=settings.num_beams)
-    if adjustable and (settings.num_beam_groups > 1 or settings.repetition_penalty != 1.0):
+    if adjustable and (settings.num_beam_groups > 1 or settings.depends_on_beams):
         raise ValueError(
-            "adjustable=True cannot be combined with num_beam_groups above 1 or a "
-            "repetition_penalty, whose meaning depends on num_beams"
+            "adjustable=True cannot be combined with num_beam_groups above 1 or with a "
+            "repetition_penalty, encoder_repetition_penalty, exponential_decay_length_penalty or "
+            "remove_invalid_values, whose meaning depends on num_beams"
         )
     return settings
 

@@ -1,5 +1,6 @@
 """Trains a model from files of documents and summaries."""
 
+import contextlib
 import math
 import sys
 import tempfile
@@ -7,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import keras
+import tensorflow as tf
 
 from tf_pegasus.bundled import model_location
 from tf_pegasus.config.generation import GenerationConfig
@@ -22,9 +24,12 @@ from tf_pegasus.training.callbacks import SaveBest
 from tf_pegasus.training.divergence import StopAtDivergence
 from tf_pegasus.training.interruption import Interruption
 from tf_pegasus.training.optimizers import create_optimizer
+from tf_pegasus.training.parts import choose_trained_parts
 from tf_pegasus.training.resume import Resume
 from tf_pegasus.training.run_directory import RunDirectory
 from tf_pegasus.utils.terminal import without_color
+
+ADAPTERS_DIRECTORY = "adapters"
 
 
 def train(arguments):
@@ -49,7 +54,8 @@ def train(arguments):
 
 
 def _train(arguments, output, directory, interruption):
-    train_rows, validation_rows = Rows(arguments.train_file), Rows(arguments.validation_file)
+    train_rows = _rows(arguments, arguments.train_file, arguments.max_samples)
+    validation_rows = _rows(arguments, arguments.validation_file)
     keras.utils.set_random_seed(arguments.seed)
 
     tokenizer = _tokenizer(arguments, train_rows, directory)
@@ -57,17 +63,23 @@ def _train(arguments, output, directory, interruption):
     total_steps = max(1, round(arguments.epochs * per_epoch))
     interval = min(arguments.eval_steps or per_epoch, total_steps)
 
-    model = _model(arguments, tokenizer)
-    model.compile(
-        create_optimizer(
-            arguments.optimizer,
-            arguments.learning_rate,
-            arguments.schedule,
-            arguments.warmup_steps,
-            total_steps,
-        ),
-        jit_compile=False,
-    )
+    with _scope(arguments.strategy):
+        model = _model(arguments, tokenizer)
+        choose_trained_parts(model, arguments)
+        updates = math.ceil(total_steps / arguments.gradient_accumulation_steps)
+        model.compile(
+            create_optimizer(
+                arguments.optimizer,
+                arguments.learning_rate,
+                arguments.schedule,
+                arguments.warmup_steps,
+                updates,
+                arguments.max_grad_norm,
+                arguments.gradient_accumulation_steps,
+            ),
+            jit_compile=False,
+        )
+        model.optimizer.build(model.trainable_variables)
     # All arguments have been checked by now: nothing was written before.
     directory.start()
     resume = Resume(model, directory.checkpoint, interval, interruption)
@@ -77,6 +89,8 @@ def _train(arguments, output, directory, interruption):
 
     def save():
         model.save_pretrained(output, dtype=arguments.weights_dtype)
+        if arguments.lora_rank is not None:
+            model.save_adapters(output / ADAPTERS_DIRECTORY)
 
     tokenizer.save_pretrained(output)
     # So that saving writes this tokenizer's files, not those of the model to fine-tune.
@@ -101,8 +115,10 @@ def _train(arguments, output, directory, interruption):
         **batches,
     )
     validation = summarization_dataset(validation_rows, tokenizer, shuffle=False, **batches)
+    trained = sum(math.prod(variable.shape) for variable in model.trainable_variables)
     print(
-        f"{model.count_params():,} parameters; {len(train_rows):,} examples; {total_steps:,} "
+        f"{model.count_params():,} parameters, {trained:,} of them trained; "
+        f"{len(train_rows):,} examples; {total_steps:,} "
         f"steps of {arguments.batch_size}, validated every {interval:,}"
         + (f"; resuming after {steps_done:,}" if steps_done else ""),
         flush=True,
@@ -127,6 +143,22 @@ def _train(arguments, output, directory, interruption):
         )
     print(f"training: {training.statistics}\nvalidation: {validation.statistics}", flush=True)
     return history.history
+
+
+def _rows(arguments, file, max_samples=None):
+    return Rows(
+        file,
+        document_column=arguments.document_column,
+        summary_column=arguments.summary_column,
+        max_samples=max_samples,
+        on_error=arguments.on_error,
+    )
+
+
+def _scope(strategy):
+    if strategy == "mirrored":
+        return tf.distribute.MirroredStrategy().scope()
+    return contextlib.nullcontext()
 
 
 def _identity(arguments):
@@ -159,13 +191,10 @@ def _model(arguments, tokenizer):
         model = TFPegasusForConditionalGeneration.from_pretrained(
             model_location(arguments.model), dtype=arguments.precision, **regularization
         )
-        longest = model.config.max_position_embeddings
-        for name in ("max_source_length", "max_target_length"):
-            if getattr(arguments, name) > longest:
-                raise ValueError(
-                    f"{name}={getattr(arguments, name)} must not be above the model's "
-                    f"max_position_embeddings={longest}"
-                )
+        longest = max(arguments.max_source_length, arguments.max_target_length)
+        if longest > model.config.max_position_embeddings:
+            # Positions are computed, so that the model has any number of them.
+            model.resize_position_embeddings(longest)
         return model
     config = PegasusConfig(
         vocab_size=tokenizer.vocab_size,
