@@ -95,6 +95,11 @@ def test_no_sentence_mask_with_reserved_ids(tmp_path):
     assert loaded.encode("the <mask_2> fox") == tokenizer.encode("the <mask_2> fox")
 
 
+def test_vocabulary(tokenizer):
+    assert tokenizer.vocab == tokenizer.get_vocab()
+    assert sorted(tokenizer.vocab.values()) == list(range(len(tokenizer)))
+
+
 def test_roles_that_are_not_given(tokenizer):
     for role in ("bos_token", "sep_token", "cls_token"):
         assert getattr(tokenizer, role) is getattr(tokenizer, role + "_id") is None
