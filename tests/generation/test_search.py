@@ -131,6 +131,14 @@ def test_options_that_look_at_the_source_need_its_ids(model, option):
     model.generate(ids, encoder_outputs=states, engine="eager", max_length=4, **option)
 
 
+def test_the_first_argument_is_also_called_inputs(model):
+    ids, options = np.array([[5, 6]]), {"max_length": 4, "engine": "eager"}
+    expected = model.generate(ids, **options)
+    np.testing.assert_array_equal(model.generate(inputs=ids, **options), expected)
+    with pytest.raises(ValueError, match="input_ids and inputs are names of the same argument"):
+        model.generate(ids, inputs=ids)
+
+
 def test_given_encoder_outputs_are_returned(model):
     ids, flags = np.array([[5, 6]]), {"output_hidden_states": True, "return_dict_in_generate": True}
     encoded = model.encode(ids, output_hidden_states=True)

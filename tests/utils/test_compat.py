@@ -110,3 +110,17 @@ def test_tensorflow_runs_once_something_was_computed():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False True\n"
+
+
+def test_a_callback_finds_the_list_that_calls_it():
+    found = []
+
+    class Asking(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            found.append(compat.current_callback_list(self))
+
+    callback = Asking()
+    callbacks = keras.callbacks.CallbackList([callback])
+    callbacks.on_train_begin()
+    callback.on_train_begin()
+    assert found == [callbacks, None]

@@ -20,7 +20,9 @@ DESCRIPTION = "Score a model or its summaries, and compare with baselines."
 
 def build_parser(prog):
     parser = command_parser(prog, DESCRIPTION)
-    parser.add_argument("file", metavar="FILE", help="JSONL or CSV with document and summary")
+    parser.add_argument(
+        "file", metavar="FILE", help="JSONL, CSV, Parquet or TFRecord with document and summary"
+    )
     add_model(parser)
     parser.add_argument(
         "--predictions",
@@ -35,13 +37,13 @@ def build_parser(prog):
     )
     for name in ("document", "summary"):
         parser.add_argument(
-            f"--{name}-column", default=name, metavar="NAME", help=f"field with the {name}"
+            f"--{name}-column", metavar="NAME", help=f"column with it; {name} if absent"
         )
     parser.add_argument(
         "--attention-example",
         type=int,
         metavar="N",
-        help="record, from 0, whose cross-attention the report shows (default: the first)",
+        help="record, from 0, whose cross-attention the report shows; the first if absent",
     )
     parser.add_argument("--max-samples", type=int, metavar="N", help="read only N records")
     add_running(parser, batch_size=32)

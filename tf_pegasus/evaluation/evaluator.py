@@ -14,6 +14,7 @@ from typing import Any
 from tf_pegasus.data.readers import read_records
 from tf_pegasus.evaluation.baselines import BASELINES
 from tf_pegasus.evaluation.bleu import load_metrics
+from tf_pegasus.evaluation.records import read_pairs
 from tf_pegasus.evaluation.report import Extremes, load_libraries, render_report
 from tf_pegasus.evaluation.rouge import RougeScorer
 from tf_pegasus.evaluation.system_scores import SystemScores
@@ -36,13 +37,13 @@ class _Prediction:
 
 
 def evaluate(
-    records: StrPath | Iterable[dict[str, Any]],
+    records: Any,
     model: Any = None,
     predictions: StrPath | Iterable[str] | None = None,
     *,
     output_dir: StrPath | None = None,
-    document_column: str = "document",
-    summary_column: str = "summary",
+    document_column: str | None = None,
+    summary_column: str | None = None,
     max_samples: int | None = None,
     baselines: Sequence[str] = tuple(BASELINES),
     tokenizer: str = "unicode",
@@ -59,7 +60,7 @@ def evaluate(
     Documents are read one after the other; only scores and summaries are kept.
 
     Args:
-        records: path of a JSONL or CSV file, or an iterable of dicts.
+        records: files, or an iterable of dicts, see `tf_pegasus.data.readers.open_sources`.
         model: the model to evaluate: a `Summarizer` or another object with its method `stream`, a
             model with a tokenizer, or a directory or name on the hub for
             `Summarizer.from_pretrained`.
@@ -67,7 +68,7 @@ def evaluate(
             see `read_predictions`.
         output_dir: path of a new directory for `predictions.jsonl`, `metrics.json` and
             `report.html`, which appears when all of them are complete; None writes nothing.
-        document_column, summary_column: str, names of the fields of the records.
+        document_column, summary_column: str, see `tf_pegasus.data.rows.Rows`.
         max_samples: int, number of records to read; None reads all.
         baselines: names of baselines in `tf_pegasus.evaluation.baselines.BASELINES`.
         tokenizer, stemmer, split_sentences: how ROUGE compares texts, see `RougeScorer`.
@@ -116,8 +117,9 @@ def evaluate(
     scores[system] = SystemScores(scorer)
 
     with _output(output_dir) as directory:
-        rows = _records(records, document_column, summary_column)
-        rows = _not_empty(itertools.islice(rows, max_samples), records)
+        rows = read_pairs(records, document_column, summary_column)
+        # The first one, before a model is loaded.
+        rows = itertools.islice(itertools.chain([next(rows)], rows), max_samples)
         if model is not None:
             model = _summarizer(model)
             pairs = _with_model(rows, model, options)
@@ -233,36 +235,6 @@ def _output(output_dir) -> Iterator[Path | None]:
     else:
         with new_directory_atomically(output_dir) as directory:
             yield directory
-
-
-def _records(records, document_column, summary_column) -> Iterator[tuple[str, str]]:
-    """Yields the documents and reference summaries."""
-    columns = (document_column, summary_column)
-    if isinstance(records, PATH):
-        rows: Iterable = read_records(Path(records), columns)
-    else:
-        rows = _checked(records, columns)
-    for row in rows:
-        yield row[document_column], row[summary_column]
-
-
-def _checked(records, columns):
-    for number, record in enumerate(records):
-        for column in columns:
-            value = record.get(column)
-            if not isinstance(value, str) or not value.strip():
-                raise ValueError(
-                    f"records[{number}]: field {column!r} must be a non-empty string, got {value!r}"
-                )
-        yield record
-
-
-def _not_empty(rows, source):
-    first = next(rows, None)
-    if first is None:
-        place = f"{source}: " if isinstance(source, PATH) else ""
-        raise ValueError(f"{place}there are no records")
-    return itertools.chain([first], rows)
 
 
 def _summarizer(model):

@@ -326,6 +326,17 @@ class SearchMixin:
         }
 
 
+def first_argument(input_ids: Any, inputs: Any) -> Any:
+    """Returns the first argument of `generate`, which has two names.
+
+    Raises:
+        ValueError: if it is given under both.
+    """
+    if input_ids is not None and inputs is not None:
+        raise ValueError("input_ids and inputs are names of the same argument: give only one")
+    return inputs if input_ids is None else input_ids
+
+
 def seed_of(seed: Any, options: GenerationConfig) -> tf.Tensor:
     """Returns the seed of `tf.random`'s stateless functions, int32 `(2,)`.
 

@@ -7,6 +7,7 @@ Each function states what it relies on and in which versions that was seen;
 import contextlib
 import gc
 import hashlib
+import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -238,3 +239,23 @@ def sentencepiece_tokenizer(model_proto: bytes, **options: Any) -> Any:
     tokenizer = tf_text.SentencepieceTokenizer(model_proto, **options)
     tokenizer._model_resource = NamedModelResource(model_proto, None)
     return tokenizer
+
+
+def current_callback_list(
+    callback: keras.callbacks.Callback,
+) -> keras.callbacks.CallbackList | None:
+    """Returns the list of callbacks that is calling a method of `callback`, or None.
+
+    Keras tells a callback its model, but not its neighbours. Relies on methods of `CallbackList`
+    calling those of its `callbacks` directly, seen in Keras 3.13 to 3.15.
+
+    Args:
+        callback: the callback whose method asks.
+    """
+    frame = inspect.currentframe()
+    # This function, the callback's method, and who calls it.
+    for _ in range(2):
+        frame = frame.f_back if frame is not None else None
+    caller = frame.f_locals.get("self") if frame is not None else None
+    is_list = isinstance(caller, keras.callbacks.CallbackList) and callback in caller.callbacks
+    return caller if is_list else None
