@@ -48,6 +48,18 @@ def test_only_allowed_prefixes_are_generated(golden, num_beams, engine):
         assert row[4] == EOS
 
 
+def test_a_forced_end_need_not_be_allowed(golden):
+    outputs = golden.model.generate(
+        golden.source,
+        max_length=5,
+        engine="eager",
+        forced_eos_token_id=EOS,
+        prefix_allowed_tokens_fn=lambda number, ids: [20, 30],
+    ).numpy()
+    assert set(outputs[:, 1:4].ravel()) <= {20, 30}
+    assert set(outputs[:, 4]) == {EOS}
+
+
 def test_invalid_prefixes_are_refused(model):
     ids = np.array([[5, 6]])
     with pytest.raises(ValueError, match=r"prefix_allowed_tokens_fn .* engine='xla'"):
