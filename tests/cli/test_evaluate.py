@@ -46,11 +46,11 @@ def test_invalid_arguments_fail_before_the_model_is_loaded(run, test_file, tmp_p
     (tmp_path / "empty.jsonl").write_text("")
     nothing = ("--model", tmp_path / "nothing")
     for command, message in (
-        ((tmp_path / "none.jsonl", *nothing), "No such file"),
+        ((tmp_path / "none.jsonl", *nothing), "no such file"),
         ((tmp_path / "empty.jsonl", *nothing), "there are no records"),
         ((test_file, *nothing, "--output-dir", tmp_path), "not an empty directory"),
         ((test_file, *nothing, "--bleu-tokenizer", "x"), "bleu_tokenizer='x' must be one of"),
-        ((test_file, *nothing, "--summary-column", "x"), "field 'x' must be a non-empty string"),
+        ((test_file, *nothing, "--summary-column", "x"), "field 'x' is missing"),
         ((test_file, *nothing, "--predictions", test_file), "--model has no effect with --predict"),
     ):
         code, out, err = run("evaluate", *command)

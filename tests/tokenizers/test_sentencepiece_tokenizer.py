@@ -72,9 +72,7 @@ def test_vocabularies_that_cannot_be_trained(vocab_file):
     tokenizer = PegasusTokenizer(vocab_file)
     with pytest.raises(ValueError, match="vocab_size=106 must be above 106, the number of"):
         tokenizer.train_new_from_iterator(SENTENCES, 106)
-    with pytest.raises(
-        ValueError, match=r"vocab_size=9000, of which 103 ids are reserved: .* cannot be"
-    ):
+    with pytest.raises(ValueError, match=r"vocab_size=9000, of which 103 ids are reserved: "):
         tokenizer.train_new_from_iterator(SENTENCES, 9000)
     with pytest.raises(TypeError, match="a text must be a str, got int"):
         tokenizer.train_new_from_iterator([["a text", 3]], 200)

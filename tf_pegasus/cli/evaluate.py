@@ -16,21 +16,13 @@ from tf_pegasus.cli.parser import (
 from tf_pegasus.cli.progress import progress_bar
 
 DESCRIPTION = "Score a model or its summaries, and compare with baselines."
-_ROUGE = {"rouge1": "ROUGE-1", "rouge2": "ROUGE-2", "rougeL": "ROUGE-L", "rougeLsum": "ROUGE-Lsum"}
-_MEASURES = {
-    "words": "words",
-    "coverage": "coverage",
-    "density": "density",
-    "novel_2grams": "novel 2-grams %",
-    "repeated_3grams": "repeated 3-grams %",
-    "unsupported_numbers": "unsupported numbers",
-    "unsupported_names": "unsupported names",
-}
 
 
 def build_parser(prog):
     parser = command_parser(prog, DESCRIPTION)
-    parser.add_argument("file", metavar="FILE", help="JSONL or CSV with document and summary")
+    parser.add_argument(
+        "file", metavar="FILE", help="JSONL, CSV, Parquet or TFRecord with document and summary"
+    )
     add_model(parser)
     parser.add_argument(
         "--predictions",
@@ -41,12 +33,18 @@ def build_parser(prog):
     parser.add_argument(
         "--output-dir",
         metavar="DIR",
-        help="new directory for predictions.jsonl and metrics.json",
+        help="new directory for predictions.jsonl, metrics.json and report.html",
     )
     for name in ("document", "summary"):
         parser.add_argument(
-            f"--{name}-column", default=name, metavar="NAME", help=f"field with the {name}"
+            f"--{name}-column", metavar="NAME", help=f"column with it; {name} if absent"
         )
+    parser.add_argument(
+        "--attention-example",
+        type=int,
+        metavar="N",
+        help="record, from 0, whose cross-attention the report shows; the first if absent",
+    )
     parser.add_argument("--max-samples", type=int, metavar="N", help="read only N records")
     add_running(parser, batch_size=32)
     scores = parser.add_argument_group("scores")
@@ -85,7 +83,8 @@ def build_parser(prog):
 
 
 def run(arguments):
-    from tf_pegasus.evaluation.evaluator import REFERENCE, evaluate
+    from tf_pegasus.evaluation.evaluator import evaluate
+    from tf_pegasus.evaluation.tables import markdown, measures_table, rouge_table
 
     options = generation_options(arguments)
     check_model(arguments)
@@ -112,6 +111,7 @@ def run(arguments):
                 batch_size=arguments.batch_size,
                 engine=arguments.engine,
                 progress=bar.update,
+                attention_example=arguments.attention_example,
                 **settings,
                 **options,
             )
@@ -121,11 +121,10 @@ def run(arguments):
     ):
         if count:
             messages.warn(f"{count} of {metrics['documents']} documents {problem}")
-    print(f"{metrics['documents']} documents\n")
-    systems = metrics["systems"]
-    print(_rouge_table({name: each for name, each in systems.items() if name != REFERENCE}))
-    print("\nF1 and 95 % interval\n")
-    print(_measures_table(systems))
+    print(f"{metrics['documents']} documents; ROUGE is F1 with its 95 % interval\n")
+    print(markdown(rouge_table(metrics["systems"])))
+    print()
+    print(markdown(measures_table(metrics["systems"])))
 
 
 class LazySummarizer:
@@ -138,34 +137,23 @@ class LazySummarizer:
     def summarizer(self):
         return load_summarizer(self._arguments)
 
+    def __getattr__(self, name):
+        return getattr(self.summarizer, name)
+
     def stream(self, texts, **options):
         return self.summarizer.stream(texts, **options)
 
 
 def _check_no_model_flags(arguments):
     parser = build_parser("")
-    for name in ("model", "revision", "batch_size", "engine", *GENERATION_OPTIONS):
+    for name in (
+        "model",
+        "revision",
+        "batch_size",
+        "engine",
+        "attention_example",
+        *GENERATION_OPTIONS,
+    ):
         if getattr(arguments, name) != parser.get_default(name):
             flag = "--" + name.replace("_", "-")
             raise ValueError(f"{flag} has no effect with --predictions: remove one of them")
-
-
-def _rouge_table(systems):
-    rows = []
-    for name, scores in systems.items():
-        cells = []
-        for metric in _ROUGE:
-            f1 = scores[metric]["fmeasure"]
-            cells.append(f"{f1['mean']:.1f} [{f1['low']:.1f}, {f1['high']:.1f}]")
-        rows.append([name, *cells, *(f"{scores[m]['score']:.1f}" for m in ("bleu", "chrf"))])
-    return _table(["", *_ROUGE.values(), "BLEU", "chrF"], rows)
-
-
-def _measures_table(systems):
-    rows = [[name, *(f"{each[m]:.2f}" for m in _MEASURES)] for name, each in systems.items()]
-    return _table(["", *_MEASURES.values()], rows)
-
-
-def _table(header, rows):
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -4,3 +4,4 @@ from .faithfulness import Unsupported as Unsupported
 from .faithfulness import mark as mark
 from .faithfulness import unsupported as unsupported
 from .rouge import RougeScorer as RougeScorer
+from .rouge_callback import RougeCallback as RougeCallback

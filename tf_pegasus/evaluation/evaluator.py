@@ -5,7 +5,8 @@ import contextlib
 import itertools
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,13 @@ from typing import Any
 from tf_pegasus.data.readers import read_records
 from tf_pegasus.evaluation.baselines import BASELINES
 from tf_pegasus.evaluation.bleu import load_metrics
+from tf_pegasus.evaluation.records import read_pairs
+from tf_pegasus.evaluation.report import Extremes, load_libraries, render_report
 from tf_pegasus.evaluation.rouge import RougeScorer
 from tf_pegasus.evaluation.system_scores import SystemScores
 from tf_pegasus.utils.backend import load_backend
-from tf_pegasus.utils.files import StrPath, new_directory_atomically, write_json_atomically
+from tf_pegasus.utils.directories import new_directory_atomically
+from tf_pegasus.utils.files import StrPath, write_json_atomically
 
 PREDICTIONS_FILE = "predictions.jsonl"
 METRICS_FILE = "metrics.json"
@@ -33,13 +37,13 @@ class _Prediction:
 
 
 def evaluate(
-    records: StrPath | Iterable[dict[str, Any]],
+    records: Any,
     model: Any = None,
     predictions: StrPath | Iterable[str] | None = None,
     *,
     output_dir: StrPath | None = None,
-    document_column: str = "document",
-    summary_column: str = "summary",
+    document_column: str | None = None,
+    summary_column: str | None = None,
     max_samples: int | None = None,
     baselines: Sequence[str] = tuple(BASELINES),
     tokenizer: str = "unicode",
@@ -48,6 +52,7 @@ def evaluate(
     bleu_tokenizer: str = "13a",
     bootstrap_samples: int = 1000,
     seed: int = 0,
+    attention_example: int | None = None,
     **options: Any,
 ) -> dict[str, Any]:
     """Evaluates summaries: ROUGE, BLEU, chrF, abstractiveness, repetition and faithfulness.
@@ -55,7 +60,7 @@ def evaluate(
     Documents are read one after the other; only scores and summaries are kept.
 
     Args:
-        records: path of a JSONL or CSV file, or an iterable of dicts.
+        records: files, or an iterable of dicts, see `tf_pegasus.data.readers.open_sources`.
         model: the model to evaluate: a `Summarizer` or another object with its method `stream`, a
             model with a tokenizer, or a directory or name on the hub for
             `Summarizer.from_pretrained`.
@@ -63,7 +68,7 @@ def evaluate(
             see `read_predictions`.
         output_dir: path of a new directory for `predictions.jsonl`, `metrics.json` and
             `report.html`, which appears when all of them are complete; None writes nothing.
-        document_column, summary_column: str, names of the fields of the records.
+        document_column, summary_column: str, see `tf_pegasus.data.rows.Rows`.
         max_samples: int, number of records to read; None reads all.
         baselines: names of baselines in `tf_pegasus.evaluation.baselines.BASELINES`.
         tokenizer, stemmer, split_sentences: how ROUGE compares texts, see `RougeScorer`.
@@ -71,6 +76,8 @@ def evaluate(
             spaces `"char"`.
         bootstrap_samples: int, number of samples of the 95 % intervals.
         seed: int, seed of intervals and random baseline.
+        attention_example: int, the record, from 0, whose cross-attention the report shows, with a
+            `Summarizer` and `output_dir`; by default the first.
         **options: with a model, see `Summarizer.stream`, such as `batch_size` and `num_beams`.
 
     Returns:
@@ -95,71 +102,129 @@ def evaluate(
         raise ValueError("give a model or predictions, and not both")
     if predictions is not None and options:
         raise ValueError(f"{', '.join(options)} only apply to a model, not to predictions")
-    for name, value in (("max_samples", max_samples), ("bootstrap_samples", bootstrap_samples)):
-        if value is not None and value < 1:
-            raise ValueError(f"{name}={value!r} must be at least 1")
+    if attention_example is not None and (model is None or output_dir is None):
+        raise ValueError("attention_example requires a model and output_dir")
+    _check_numbers(max_samples, bootstrap_samples, attention_example)
     unknown = [name for name in baselines if name not in BASELINES]
     if unknown:
         raise ValueError(f"baselines: {unknown[0]!r} must be one of {', '.join(BASELINES)}")
     load_metrics(bleu_tokenizer)
+    if output_dir is not None:
+        load_libraries()
     scorer = RougeScorer(tokenizer, stemmer, split_sentences)
-    settings = {
-        "tokenizer": tokenizer,
-        "stemmer": stemmer,
-        "split_sentences": split_sentences,
-        "bootstrap_samples": bootstrap_samples,
-        "seed": seed,
-    }
     system = PREDICTIONS if model is None else MODEL
     scores = {REFERENCE: SystemScores(), **{name: SystemScores(scorer) for name in baselines}}
     scores[system] = SystemScores(scorer)
-    references: list[str] = []
-    counts: collections.Counter[str] = collections.Counter()
 
-    with _output(output_dir) as directory, contextlib.ExitStack() as stack:
-        file = None
-        if directory is not None:
-            # A lone surrogate becomes its JSON escape.
-            file = stack.enter_context(
-                open(directory / PREDICTIONS_FILE, "w", encoding="utf-8", errors="backslashreplace")
-            )
-        rows = _records(records, document_column, summary_column)
-        rows = _not_empty(itertools.islice(rows, max_samples), records)
-        pairs = (
-            _with_predictions(rows, predictions, max_samples)
-            if predictions is not None
-            else _with_model(rows, model, options)
-        )
-        for (document, reference), prediction in pairs:
-            references.append(reference)
-            counts["truncated"] += prediction.is_truncated
-            counts["failed"] += prediction.error is not None
-            scores[REFERENCE].add(document, reference, reference)
-            for name in baselines:
-                scores[name].add(document, BASELINES[name](document, reference, seed), reference)
-            result = scores[system].add(document, prediction.text, reference)
-            row = {
-                "document": document,
-                "summary": reference,
-                "prediction": prediction.text,
-                **result,
-                **({} if prediction.error is None else {"error": prediction.error}),
-            }
-            if file is not None:
-                file.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
+    with _output(output_dir) as directory:
+        rows = read_pairs(records, document_column, summary_column)
+        # The first one, before a model is loaded.
+        rows = itertools.islice(itertools.chain([next(rows)], rows), max_samples)
+        if model is not None:
+            model = _summarizer(model)
+            pairs = _with_model(rows, model, options)
+        else:
+            pairs = _with_predictions(rows, predictions, max_samples)
+        collected = _Collected(attention_example or 0)
+        with _lines_of(directory) as write:
+            for document, reference, prediction in pairs:
+                scores[REFERENCE].add(document, reference, reference)
+                for name in baselines:
+                    text = BASELINES[name](document, reference, seed)
+                    scores[name].add(document, text, reference)
+                row = {
+                    "document": document,
+                    "summary": reference,
+                    "prediction": prediction.text,
+                    **scores[system].add(document, prediction.text, reference),
+                    **({} if prediction.error is None else {"error": prediction.error}),
+                }
+                collected.add(row, prediction)
+                write(row)
         metrics = {
-            "documents": len(references),
-            "truncated_documents": counts["truncated"],
-            "failed_documents": counts["failed"],
-            "settings": settings,
+            "documents": len(collected.references),
+            "truncated_documents": collected.truncated,
+            "failed_documents": collected.failed,
+            "settings": {
+                "tokenizer": tokenizer,
+                "stemmer": stemmer,
+                "split_sentences": split_sentences,
+                "bootstrap_samples": bootstrap_samples,
+                "seed": seed,
+            },
             "systems": {
-                name: each.result(references, bleu_tokenizer, bootstrap_samples, seed)
+                name: each.result(collected.references, bleu_tokenizer, bootstrap_samples, seed)
                 for name, each in scores.items()
             },
         }
         if directory is not None:
+            attention = _attention(model, collected.chosen, attention_example)
+            report = render_report(metrics, scores, collected.extremes, attention)
+            (directory / REPORT_FILE).write_text(report, encoding="utf-8", errors="replace")
             write_json_atomically(directory / METRICS_FILE, metrics)
     return metrics
+
+
+class _Collected:
+    """What is kept of the records."""
+
+    def __init__(self, chosen):
+        self._chosen = chosen
+        self.chosen: dict | None = None
+        self.references: list[str] = []
+        self.truncated = 0
+        self.failed = 0
+        self.extremes = Extremes()
+
+    def add(self, row, prediction):
+        if len(self.references) == self._chosen:
+            self.chosen = row
+        self.references.append(row["summary"])
+        self.truncated += prediction.is_truncated
+        self.failed += prediction.error is not None
+        self.extremes.add(row)
+
+
+def _check_numbers(max_samples, bootstrap_samples, attention_example):
+    for name, value, least in (
+        ("max_samples", max_samples, 1),
+        ("bootstrap_samples", bootstrap_samples, 1),
+        ("attention_example", attention_example, 0),
+    ):
+        if value is not None and value < least:
+            raise ValueError(f"{name}={value!r} must be at least {least}")
+    if None not in (max_samples, attention_example) and attention_example >= max_samples:
+        raise ValueError(
+            f"attention_example={attention_example} must be below max_samples={max_samples}"
+        )
+
+
+def _attention(model, row, number):
+    """Returns the `CrossAttention` of a row, or None if there is none to show."""
+    if row is None:
+        warnings.warn(
+            f"attention_example={number}: there are not so many records, so the report shows no "
+            "cross-attention",
+            stacklevel=3,
+        )
+        return None
+    if not hasattr(model, "model") or not row["prediction"].strip():
+        return None
+    from tf_pegasus.evaluation.attention import cross_attention
+
+    return cross_attention(model, row["document"], row["prediction"])
+
+
+@contextlib.contextmanager
+def _lines_of(directory) -> Iterator[Callable[[dict], object]]:
+    """Yields a function that writes a dict as a line of the file of predictions, if any."""
+    if directory is None:
+        yield lambda row: None
+        return
+    # A lone surrogate becomes its JSON escape.
+    path = directory / PREDICTIONS_FILE
+    with open(path, "w", encoding="utf-8", errors="backslashreplace") as file:
+        yield lambda row: file.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 @contextlib.contextmanager
@@ -172,39 +237,17 @@ def _output(output_dir) -> Iterator[Path | None]:
             yield directory
 
 
-def _records(records, document_column, summary_column) -> Iterator[tuple[str, str]]:
-    """Yields the documents and reference summaries."""
-    columns = (document_column, summary_column)
-    if isinstance(records, PATH):
-        rows: Iterable = read_records(Path(records), columns)
-    else:
-        rows = _checked(records, columns)
-    for row in rows:
-        yield row[document_column], row[summary_column]
+def _summarizer(model):
+    if hasattr(model, "stream"):
+        return model
+    # Predictions are evaluated without TensorFlow.
+    load_backend()
+    from tf_pegasus.summarizer import Summarizer
 
-
-def _checked(records, columns):
-    for number, record in enumerate(records):
-        for column in columns:
-            value = record.get(column)
-            if not isinstance(value, str) or not value.strip():
-                raise ValueError(
-                    f"records[{number}]: field {column!r} must be a non-empty string, got {value!r}"
-                )
-        yield record
-
-
-def _not_empty(rows, source):
-    first = next(rows, None)
-    if first is None:
-        place = f"{source}: " if isinstance(source, PATH) else ""
-        raise ValueError(f"{place}there are no records")
-    return itertools.chain([first], rows)
+    return Summarizer.from_pretrained(model) if isinstance(model, PATH) else Summarizer(model)
 
 
 def _with_model(rows, model, options):
-    if not hasattr(model, "stream"):
-        model = _summarizer(model)
     waiting: collections.deque = collections.deque()
 
     def documents():
@@ -213,20 +256,8 @@ def _with_model(rows, model, options):
             yield row[0]
 
     for summary in model.stream(documents(), errors="keep", **options):
-        yield (
-            waiting.popleft(),
-            _Prediction(summary.text, summary.tokens_dropped > 0, summary.error),
-        )
-
-
-def _summarizer(model):
-    # Predictions are evaluated without TensorFlow.
-    load_backend()
-    from tf_pegasus.summarizer import Summarizer
-
-    if isinstance(model, PATH):
-        return Summarizer.from_pretrained(model)
-    return Summarizer(model)
+        prediction = _Prediction(summary.text, summary.tokens_dropped > 0, summary.error)
+        yield *waiting.popleft(), prediction
 
 
 def _with_predictions(rows, predictions, max_samples):
@@ -242,7 +273,7 @@ def _with_predictions(rows, predictions, max_samples):
             raise ValueError(f"there are {number} {few}, but more {many}")
         if not isinstance(text, str):
             raise TypeError(f"predictions[{number}] must be a str, got {type(text).__name__}")
-        yield row, _Prediction(text)
+        yield *row, _Prediction(text)
 
 
 def read_predictions(path: StrPath) -> Iterator[str]:

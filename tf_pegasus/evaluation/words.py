@@ -18,6 +18,8 @@ _WITHOUT_SPACES = (
     (0xF900, 0xFAFF),
     (0x20000, 0x3FFFF),
 )
+_ALONE = "".join(f"{chr(first)}-{chr(last)}" for first, last in _WITHOUT_SPACES)
+_PIECE = re.compile(rf"[{_ALONE}]|[^\W_{_ALONE}]+|[\W_]+")
 # After a full stop there must be white space, because "3.5" is one sentence's.
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n")
 
@@ -54,6 +56,18 @@ def words(text: str) -> list[str]:
         list of str.
     """
     return unicodedata.normalize("NFKC", text).lower().translate(_SEPARATORS).split()
+
+
+def pieces(text: str) -> list[str]:
+    """Splits a text at the borders of its words, as it is: `"".join` gives the text again.
+
+    Args:
+        text: str.
+
+    Returns:
+        list of str, each a word or what is between two words.
+    """
+    return _PIECE.findall(text)
 
 
 def sentences(text: str) -> list[str]:

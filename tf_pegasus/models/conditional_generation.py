@@ -16,6 +16,7 @@ from tf_pegasus.models.language_model import LanguageModelMixin
 from tf_pegasus.models.losses import ignore_padding, shift_tokens_right
 from tf_pegasus.models.pretrained import TFPegasusPreTrainedModel
 from tf_pegasus.models.summarize import SummarizeMixin
+from tf_pegasus.utils.compat import name_scope
 
 
 @keras.saving.register_keras_serializable(package="tf_pegasus")
@@ -35,6 +36,7 @@ class TFPegasusForConditionalGeneration(
 
     Args:
         config: `PegasusConfig`, or a dict of its values.
+        parts: dict with `model`, a `TFPegasusModel` to use instead of a new one.
         **kwargs: arguments of `keras.Model`.
 
     Example:
@@ -49,19 +51,24 @@ class TFPegasusForConditionalGeneration(
     has_head = True
     has_logits_bias = True
 
-    def __init__(self, config, **kwargs):
+    part_names = ("model",)
+
+    def __init__(self, config, parts=None, **kwargs):
         super().__init__(config, **kwargs)
-        self.model = TFPegasusModel(self.config, dtype=self.dtype_policy, name="model")
-        self.lm_head = output_head(self.config)
-        self.final_logits_bias = self.add_weight(
-            name="final_logits_bias",
-            shape=(1, self.config.vocab_size),
-            initializer="zeros",
-            trainable=False,
-            autocast=False,
-        )
+        with name_scope(self):
+            self.model = (parts or {}).get("model") or TFPegasusModel(
+                self.config, dtype=self.dtype_policy, name="model"
+            )
+            self.lm_head = output_head(self.config)
+            self.final_logits_bias = self.add_weight(
+                name="final_logits_bias",
+                shape=(1, self.config.vocab_size),
+                initializer="zeros",
+                trainable=False,
+                autocast=False,
+            )
         self.init_generation()
-        self.built = True
+        self._finish()
 
     @unpack_inputs
     def call(
