@@ -36,5 +36,6 @@ from .tokenizers.added_token import AddedToken as AddedToken
 from .tokenizers.batch_encoding import BatchEncoding as BatchEncoding
 from .tokenizers.fast_tokenizer import PegasusTokenizerFast as PegasusTokenizerFast
 from .tokenizers.in_graph_tokenizer import TFPegasusTokenizer as TFPegasusTokenizer
+from .tokenizers.preprocessor import PegasusPreprocessor as PegasusPreprocessor
 from .tokenizers.sentencepiece_tokenizer import PegasusTokenizer as PegasusTokenizer
 from .version import __version__ as __version__

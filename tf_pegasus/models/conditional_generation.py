@@ -15,6 +15,7 @@ from tf_pegasus.models.generating import GeneratingMixin
 from tf_pegasus.models.language_model import LanguageModelMixin
 from tf_pegasus.models.losses import ignore_padding, shift_tokens_right
 from tf_pegasus.models.pretrained import TFPegasusPreTrainedModel
+from tf_pegasus.models.string_inputs import StringInputsMixin
 from tf_pegasus.models.summarize import SummarizeMixin
 from tf_pegasus.utils.compat import name_scope
 
@@ -24,6 +25,7 @@ class TFPegasusForConditionalGeneration(
     GenerationMixin,
     GeneratingMixin,
     SummarizeMixin,
+    StringInputsMixin,
     LanguageModelMixin,
     EncodeDecodeMixin,
     TFPegasusPreTrainedModel,
@@ -32,7 +34,8 @@ class TFPegasusForConditionalGeneration(
 
     `compile(optimizer)` without a loss trains on the built-in one (token cross-entropy, ignoring
     -100 and pad, with `config.label_smoothing` in training); labels are passed inside the inputs
-    or as `y`. Custom losses and metrics get `(labels, logits)`.
+    or as `y`. Custom losses and metrics get `(labels, logits)`. With a `PegasusPreprocessor` as
+    `preprocessor`, `fit`, `evaluate` and `predict` also take strings.
 
     Args:
         config: `PegasusConfig`, or a dict of its values.

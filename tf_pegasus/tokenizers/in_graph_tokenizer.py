@@ -134,6 +134,18 @@ class TFPegasusTokenizer(keras.layers.Layer):
         """Loads the tokenizer of a directory; see `load_tokenizer`."""
         return cls.from_tokenizer(load_tokenizer(path), **kwargs)
 
+    @property
+    def vocabulary_size(self) -> int:
+        """int, number of ids, including reserved and added ones: `len(PegasusTokenizer)`."""
+        added = [index + 1 for index in self.added_tokens.values()]
+        return max([self._piece_count + self.offset, *added])
+
+    @property
+    def _piece_count(self):
+        if self._twin is None:
+            return int(self._sentencepiece.vocab_size())
+        return self._twin.first_byte_id
+
     def tokenize(self, texts: Any) -> tf.RaggedTensor:
         """Maps strings `(batch,)` to ids; each row ends with eos.
 
@@ -238,8 +250,7 @@ class TFPegasusTokenizer(keras.layers.Layer):
         if not isinstance(ids, tf.RaggedTensor):
             ids = tf.RaggedTensor.from_tensor(tf.convert_to_tensor(ids))
         ids = tf.cast(ids, tf.int32)
-        size = self._sentencepiece.vocab_size() if self._twin is None else self._twin.first_byte_id
-        vocab_size = size + self.offset
+        vocab_size = self._piece_count + self.offset
         is_text = (ids >= self.special_tokens.first_text_id) & (ids < vocab_size)
         if not self._has_shown:
             return self._text(tf.ragged.boolean_mask(ids, is_text))
