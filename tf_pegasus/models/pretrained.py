@@ -412,7 +412,7 @@ class TFPegasusPreTrainedModel(LoraMixin, keras.Model):
 
         Raises:
             ValueError: if `mode` is another one, `config` has custom quantizers, or the model is
-                quantized already.
+                quantized already or computes in float16.
         """
         if mode != "int8" or kwargs:
             raise ValueError(f"mode={mode!r} must be 'int8', without options, got {kwargs}")
@@ -422,6 +422,11 @@ class TFPegasusPreTrainedModel(LoraMixin, keras.Model):
             )
         if self.is_quantized:
             raise ValueError("the model is quantized already")
+        if self.compute_dtype == "float16":
+            raise ValueError(
+                f"the model has the dtype policy {self.dtype_policy.name!r}: load it in 'float32', "
+                "'bfloat16' or 'mixed_bfloat16' before quantize()"
+            )
         with cheap_weight_removal():
             for layer in all_layers(self):
                 if isinstance(layer, PegasusDense):
