@@ -422,11 +422,6 @@ class TFPegasusPreTrainedModel(LoraMixin, keras.Model):
             )
         if self.is_quantized:
             raise ValueError("the model is quantized already")
-        if self.compute_dtype == "float16":
-            raise ValueError(
-                f"the model has the dtype policy {self.dtype_policy.name!r}: load it in 'float32', "
-                "'bfloat16' or 'mixed_bfloat16' before quantize()"
-            )
         with cheap_weight_removal():
             for layer in all_layers(self):
                 if isinstance(layer, PegasusDense):
@@ -435,6 +430,15 @@ class TFPegasusPreTrainedModel(LoraMixin, keras.Model):
             for table in self._embeddings():
                 table.to_int8()
         self.clear_programs()
+
+    def _check_quantize_args(self, mode, compute_dtype):
+        # Keras calls this before `quantize`, with a message that suggests the same policy again.
+        if compute_dtype == "float16":
+            raise ValueError(
+                f"the model has the dtype policy {self.dtype_policy.name!r}: load it in 'float32', "
+                "'bfloat16' or 'mixed_bfloat16' before quantize()"
+            )
+        super()._check_quantize_args(mode, compute_dtype)
 
     @property
     def is_quantized(self):
