@@ -13,10 +13,8 @@ import tensorflow as tf
 from tf_pegasus.checkpoints.formats import FORMATS, MAX_SHARD_SIZE
 from tf_pegasus.checkpoints.keywords import split_keywords
 from tf_pegasus.checkpoints.loading import find_source, load_pretrained
-from tf_pegasus.checkpoints.names import huggingface_weights
 from tf_pegasus.checkpoints.saving import write_weights
 from tf_pegasus.config.model import PegasusConfig
-from tf_pegasus.layers.dense import PegasusDense
 from tf_pegasus.layers.freezing import (
     freeze_if_constructed_so,
     freeze_weights,
@@ -25,15 +23,16 @@ from tf_pegasus.layers.freezing import (
 from tf_pegasus.layers.stack import as_config
 from tf_pegasus.layers.unpack_inputs import gather_inputs, output_shapes
 from tf_pegasus.models.batches import batched
+from tf_pegasus.models.embeddings import EmbeddingsMixin
 from tf_pegasus.models.keras_export import export_forward_pass
 from tf_pegasus.models.lora import LoraMixin
+from tf_pegasus.models.precision import PrecisionMixin
 from tf_pegasus.tokenizers.loading import has_tokenizer, load_tokenizer
 from tf_pegasus.tokenizers.tokenizer_files import ADDED_TOKENS_FILE
-from tf_pegasus.utils.compat import all_layers, cheap_weight_removal, replace_weight
 from tf_pegasus.utils.directories import files_together
 
 
-class TFPegasusPreTrainedModel(LoraMixin, keras.Model):
+class TFPegasusPreTrainedModel(EmbeddingsMixin, PrecisionMixin, LoraMixin, keras.Model):
     """Base class that holds `config` and reads and writes Hugging Face directories.
 
     All weights exist once the model is constructed; no first call is needed.
@@ -144,130 +143,6 @@ class TFPegasusPreTrainedModel(LoraMixin, keras.Model):
             prefetch=prefetch,
         )
 
-    # Embeddings
-
-    def get_input_embeddings(self):
-        """Returns the `PegasusSharedEmbedding` of encoder, decoder and output."""
-        return self.get_decoder().embed_tokens
-
-    def get_output_embeddings(self):
-        """Returns the table of logits: the same embedding, unless the output is not tied to it."""
-        head = getattr(self, "lm_head", None)
-        return self.get_input_embeddings() if head is None else head
-
-    def set_input_embeddings(self, value):
-        """Replaces the embeddings by others with any number of rows.
-
-        Input and output stay tied; an output that is not tied only gets as many rows.
-
-        Args:
-            value: float `(rows, d_model)`, or a layer with such `embeddings`.
-
-        Raises:
-            ValueError: if the width is not `d_model`.
-        """
-        self._set_embeddings(self.get_input_embeddings(), value)
-
-    def set_output_embeddings(self, value):
-        """Replaces the table of logits; see `set_input_embeddings`."""
-        self._set_embeddings(self.get_output_embeddings(), value)
-
-    def _set_embeddings(self, table, value):
-        value = getattr(value, "embeddings", value)
-        value = tf.convert_to_tensor(getattr(value, "value", value))
-        if value.shape.rank != 2 or value.shape[1] != self.config.d_model:
-            raise ValueError(
-                f"value has the shape {tuple(value.shape)}, expected (rows, d_model="
-                f"{self.config.d_model})"
-            )
-        self.resize_token_embeddings(value.shape[0])
-        table.embeddings.assign(value)
-
-    def _embeddings(self):
-        """Returns the tables of input and output, which are usually the same."""
-        return {
-            id(t): t for t in (self.get_input_embeddings(), self.get_output_embeddings())
-        }.values()
-
-    def get_bias(self):
-        """Returns the output's biases by name, or None if the model has none."""
-        bias = getattr(self, "final_logits_bias", None)
-        return None if bias is None else {"final_logits_bias": bias}
-
-    def set_bias(self, value):
-        """Sets `{"final_logits_bias": float (1, vocab_size)}`.
-
-        Raises:
-            ValueError: if the name or shape is different, or the model has no bias.
-        """
-        if self.get_bias() is None or set(value) != {"final_logits_bias"}:
-            raise ValueError(f"value has {sorted(value)}, this model has {self.get_bias()}")
-        bias = tf.convert_to_tensor(value["final_logits_bias"])
-        if tuple(bias.shape) != (1, self.config.vocab_size):
-            raise ValueError(
-                f"final_logits_bias has the shape {tuple(bias.shape)}, expected (1, vocab_size="
-                f"{self.config.vocab_size})"
-            )
-        self.final_logits_bias.assign(bias)
-
-    def resize_token_embeddings(self, new_num_tokens=None):
-        """Changes the size of the vocabulary, in the embedding and in the output.
-
-        Remaining rows keep their values; new ones are initialized like those of an untrained
-        model, with a bias of 0. Compile the model afterwards, not before.
-
-        Args:
-            new_num_tokens: int; None keeps the size.
-
-        Returns:
-            The `PegasusSharedEmbedding`.
-
-        Raises:
-            ValueError: if the size is too small for the special tokens.
-        """
-        embedding = self.get_input_embeddings()
-        if new_num_tokens is None or new_num_tokens == self.config.vocab_size:
-            return embedding
-        # Checks the new size against the ids in the configuration.
-        PegasusConfig.from_dict(self.config.to_dict(), vocab_size=new_num_tokens)
-        for table in self._embeddings():
-            table.resize(new_num_tokens)
-        if self.get_bias() is not None:
-            bias = self.final_logits_bias.value[:, :new_num_tokens]
-            missing = new_num_tokens - bias.shape[1]
-            replace_weight(self, "final_logits_bias", tf.pad(bias, [[0, 0], [0, missing]]))
-        for config in self._configs():
-            config.vocab_size = new_num_tokens
-        self.clear_programs()
-        # The optimizer's state has the old shape.
-        self.compiled = False
-        return embedding
-
-    def resize_position_embeddings(self, new_num_position_embeddings):
-        """Changes the number of tokens that encoder and decoder accept.
-
-        Positions are computed, not learnt, so that no weight changes.
-
-        Raises:
-            ValueError: if it is not a positive int.
-        """
-        size = new_num_position_embeddings
-        if not isinstance(size, int) or size < 1:
-            raise ValueError(f"new_num_position_embeddings={size!r} must be a positive int")
-        for config in self._configs():
-            config.max_position_embeddings = size
-        for stack in self.get_stacks().values():
-            stack.resize_position_embeddings(size)
-        self.clear_programs()
-
-    def get_position_embeddings(self):
-        """Returns the tables of encoder and decoder, float32 `(positions, d_model)` each."""
-        return tuple(stack.embed_positions.table for stack in self.get_stacks().values())
-
-    def _configs(self):
-        owners = (self, self.get_base_model(), *self.get_stacks().values())
-        return {id(owner.config): owner.config for owner in owners}.values()
-
     def prune_heads(self, heads_to_prune, attention=None):
         """Removes what attention heads contribute, also for later training.
 
@@ -296,41 +171,6 @@ class TFPegasusPreTrainedModel(LoraMixin, keras.Model):
             layer = layers[index]
             pruned = layer.encoder_attn if attention == "cross" else layer.self_attn
             pruned.prune_heads(heads)
-
-    # Precision
-
-    def to_dtype(self, dtype):
-        """Returns a copy of the model with another dtype policy; adapters are merged.
-
-        Args:
-            dtype: Keras dtype policy or its name, such as `"bfloat16"` for weights and products.
-
-        Raises:
-            ValueError: if the model is quantized.
-        """
-        if self.is_quantized:
-            raise ValueError("the model is quantized: its float weights are gone")
-        copied = type(self)(self.config, dtype=dtype, name=self.name)
-        # As in checkpoints, where adapters are merged.
-        pairs = zip(huggingface_weights(copied), huggingface_weights(self), strict=True)
-        for target, source in pairs:
-            target.variable.assign(keras.ops.cast(source.variable, target.variable.dtype))
-        if hasattr(self, "generation_config"):
-            copied.generation_config = copy.deepcopy(self.generation_config)
-        copied.tokenizer = self.tokenizer
-        return copied
-
-    def to_bf16(self):
-        """Returns a copy with weights and products in bfloat16; see `to_dtype`."""
-        return self.to_dtype("bfloat16")
-
-    def to_fp16(self):
-        """Returns a copy with weights and products in float16; see `to_dtype`."""
-        return self.to_dtype("float16")
-
-    def to_fp32(self):
-        """Returns a copy with weights and products in float32; see `to_dtype`."""
-        return self.to_dtype("float32")
 
     # Training
 
@@ -396,54 +236,6 @@ class TFPegasusPreTrainedModel(LoraMixin, keras.Model):
         export_forward_pass(self, filepath, format, verbose, input_signature, **kwargs)
 
     # Configuration and files
-
-    def quantize(self, mode=None, config=None, **kwargs):
-        """Quantizes kernels and the token embedding to int8, for inference.
-
-        They then take a quarter of the memory. Kernels are scaled by columns, embeddings by rows,
-        and the inputs of a product by their largest absolute entry at run time. `.keras` files
-        keep a quantized model; `save_pretrained` refuses it, because the published formats cannot
-        hold scales.
-
-        Args:
-            mode: must be `"int8"`.
-            config: `keras.quantizers.Int8QuantizationConfig` with default values, or None.
-            **kwargs: must be empty.
-
-        Raises:
-            ValueError: if `mode` is another one, `config` has custom quantizers, or the model is
-                quantized already or computes in float16.
-        """
-        if mode != "int8" or kwargs:
-            raise ValueError(f"mode={mode!r} must be 'int8', without options, got {kwargs}")
-        if getattr(config, "weight_quantizer", None) is not None:
-            raise ValueError(
-                "config must not have a weight_quantizer: kernels are scaled by columns"
-            )
-        if self.is_quantized:
-            raise ValueError("the model is quantized already")
-        with cheap_weight_removal():
-            for layer in all_layers(self):
-                if isinstance(layer, PegasusDense):
-                    layer.quantize(mode)
-            # The stacks of a model share one.
-            for table in self._embeddings():
-                table.to_int8()
-        self.clear_programs()
-
-    def _check_quantize_args(self, mode, compute_dtype):
-        # Keras calls this before `quantize`, with a message that suggests the same policy again.
-        if compute_dtype == "float16":
-            raise ValueError(
-                f"the model has the dtype policy {self.dtype_policy.name!r}: load it in 'float32', "
-                "'bfloat16' or 'mixed_bfloat16' before quantize()"
-            )
-        super()._check_quantize_args(mode, compute_dtype)
-
-    @property
-    def is_quantized(self):
-        """bool, whether `quantize` was called."""
-        return any(stack.embed_tokens.scale is not None for stack in self.get_stacks().values())
 
     def get_config(self):
         return {

@@ -29,10 +29,8 @@ def freeze(model, part):
         model: `TFPegasusForConditionalGeneration`.
         part: `"encoder"`, `"decoder"` or `"embeddings"`.
     """
-    if part == "embeddings":
-        layers = [model.get_input_embeddings(), model.get_output_embeddings()]
-    else:
-        stack = model.get_stacks()[part]
-        layers = [*stack.layers, stack.layer_norm]
-    for layer in layers:
-        layer.trainable = False
+    if part != "embeddings":
+        model.get_stacks()[part].freeze_layers()
+        return
+    for table in (model.get_input_embeddings(), model.get_output_embeddings()):
+        table.trainable = False
