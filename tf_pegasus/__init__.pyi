@@ -2,6 +2,8 @@
 from .bundled import bundled_model as bundled_model
 from .config.generation import GenerationConfig as GenerationConfig
 from .config.model import PegasusConfig as PegasusConfig
+from .generation.streamers import TextIteratorStreamer as TextIteratorStreamer
+from .generation.streamers import TextStreamer as TextStreamer
 from .layers.decoder import TFPegasusDecoder as TFPegasusDecoder
 from .layers.embeddings import PegasusSharedEmbedding as PegasusSharedEmbedding
 from .layers.encoder import TFPegasusEncoder as TFPegasusEncoder
@@ -34,5 +36,6 @@ from .tokenizers.added_token import AddedToken as AddedToken
 from .tokenizers.batch_encoding import BatchEncoding as BatchEncoding
 from .tokenizers.fast_tokenizer import PegasusTokenizerFast as PegasusTokenizerFast
 from .tokenizers.in_graph_tokenizer import TFPegasusTokenizer as TFPegasusTokenizer
+from .tokenizers.preprocessor import PegasusPreprocessor as PegasusPreprocessor
 from .tokenizers.sentencepiece_tokenizer import PegasusTokenizer as PegasusTokenizer
 from .version import __version__ as __version__

@@ -1,10 +1,11 @@
-"""Processors that change scores, against plain Python."""
+"""Processors that change scores, compared with plain Python."""
 
 import math
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from helpers.processors import ids, processed, scores_for, scores_of, seeds, sequences
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,32 +13,15 @@ from tf_pegasus.generation.score_changes import (
     bias_words,
     favour_end,
     favour_source,
+    penalize_repetition,
     remove_invalid,
     renormalize,
 )
 
-VOCABULARY = 6
-ids = st.integers(0, VOCABULARY - 1)
-rows_of_one_length = st.integers(1, 6).flatmap(
-    lambda length: st.lists(st.lists(ids, min_size=length, max_size=length), min_size=1, max_size=4)
-)
-seeds = st.integers(0, 10**6)
-
-
-def scores_for(rows, seed):
-    scores = np.random.default_rng(seed).normal(size=(len(rows), VOCABULARY)) * 3
-    return scores.astype("float32")
-
-
-def processed(process, rows, scores):
-    """Returns the scores of a processor; ids that it must ignore follow the sequences."""
-    padded = np.array([[*row, *[VOCABULARY - 1] * 3] for row in rows], "int32")
-    return process(tf.constant(padded), tf.constant(len(rows[0])), tf.constant(scores)).numpy()
-
 
 @settings(max_examples=40, deadline=None)
 @given(
-    rows_of_one_length,
+    sequences,
     seeds,
     st.dictionaries(
         st.lists(ids, min_size=1, max_size=3).map(tuple), st.floats(-9, 9), min_size=1, max_size=4
@@ -77,7 +61,7 @@ def test_tokens_of_the_source_are_favoured_but_not_its_padding(seed, penalty):
 
 
 @settings(max_examples=20, deadline=None)
-@given(rows_of_one_length, seeds, st.integers(0, 4), st.floats(0.5, 2))
+@given(sequences, seeds, st.integers(0, 4), st.floats(0.5, 2))
 def test_ends_are_favoured_exponentially(rows, seed, start, factor):
     scores = scores_for(rows, seed)
     expected = scores.copy()
@@ -116,3 +100,25 @@ def test_a_model_that_computes_nan_needs_remove_invalid_values(model, num_beams)
     options = {"max_length": 4, "num_beams": num_beams, "engine": "eager"}
     found = model.generate(np.array([[5, 6]]), remove_invalid_values=True, **options)
     assert ((found >= 0) & (found < 60)).numpy().all()
+
+
+def test_repetition_penalty_divides_positive_and_multiplies_negative_scores():
+    sequences = tf.constant([[3, 1, 0, 0]])
+    scores = scores_of([1.0, 2.0, -1.0, -2.0])
+    result = penalize_repetition(2.0)(sequences, tf.constant(2), scores)
+    np.testing.assert_allclose(result, [[1.0, 1.0, -1.0, -4.0]])
+
+
+@settings(max_examples=40, deadline=None)
+@given(sequences, seeds, st.sampled_from([0.5, 1.3, 2.0]))
+def test_repetition_penalty_changes_tokens_of_the_sequence(rows, seed, penalty):
+    scores = scores_for(rows, seed)
+    expected = [
+        [
+            score if token not in row else score * penalty if score < 0 else score / penalty
+            for token, score in enumerate(row_scores)
+        ]
+        for row, row_scores in zip(rows, scores.tolist(), strict=True)
+    ]
+    found = processed(penalize_repetition(penalty), rows, scores)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)

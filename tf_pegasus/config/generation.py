@@ -196,6 +196,16 @@ class GenerationConfig(Options):
         """tuple of int, the ids that end an output; empty if `eos_token_id` is None."""
         return ids_of(self.eos_token_id)
 
+    @property
+    def depends_on_beams(self) -> bool:
+        """bool, whether scores are changed in a way that differs for logits, without beams."""
+        return (
+            self.repetition_penalty != 1.0
+            or self.encoder_repetition_penalty != 1.0
+            or self.exponential_decay_length_penalty is not None
+            or self.remove_invalid_values
+        )
+
     def _check_together(self):
         if self.min_length > self.max_length:
             raise ValueError(

@@ -19,7 +19,8 @@ from tf_pegasus.evaluation.report import Extremes, load_libraries, render_report
 from tf_pegasus.evaluation.rouge import RougeScorer
 from tf_pegasus.evaluation.system_scores import SystemScores
 from tf_pegasus.utils.backend import load_backend
-from tf_pegasus.utils.files import StrPath, new_directory_atomically, write_json_atomically
+from tf_pegasus.utils.directories import new_directory_atomically
+from tf_pegasus.utils.files import StrPath, write_json_atomically
 
 PREDICTIONS_FILE = "predictions.jsonl"
 METRICS_FILE = "metrics.json"

@@ -10,7 +10,7 @@ from tf_pegasus.config.generation import GenerationConfig
 from tf_pegasus.generation.generate import OF_SOURCE_IDS, as_mask
 from tf_pegasus.generation.generate_output import GenerateOutput
 from tf_pegasus.generation.hooks import Hooks
-from tf_pegasus.generation.search import SearchMixin, seed_of
+from tf_pegasus.generation.search import SearchMixin, first_argument, seed_of
 from tf_pegasus.layers.embeddings import check_ids
 from tf_pegasus.layers.unpack_inputs import TensorLike, as_ids, gather_inputs
 from tf_pegasus.utils.forks import check_not_forked
@@ -33,6 +33,7 @@ class CausalGenerationMixin(SearchMixin):
         stopping_criteria: Callable | list[Callable] | None = None,
         streamer: Any = None,
         head_mask: TensorLike | None = None,
+        inputs: TensorLike | None = None,
         **options: Any,
     ) -> tf.Tensor | GenerateOutput:
         """Continues ids with greedy search, beam search, or sampling with either.
@@ -48,6 +49,7 @@ class CausalGenerationMixin(SearchMixin):
                 stopping_criteria, streamer: see
                 `TFPegasusForConditionalGeneration.generate`.
             head_mask: `(layers, heads)`, 0 disables a head.
+            inputs: another name of `input_ids`, as in `transformers`.
             **options: fields of `GenerationConfig` to replace; `max_length` and `min_length`
                 include the prompt.
 
@@ -61,6 +63,7 @@ class CausalGenerationMixin(SearchMixin):
             TypeError: if an option is unknown, or a function takes other arguments.
         """
         check_not_forked("generate")
+        input_ids = first_argument(input_ids, inputs)
         self.check_engine(engine)
         hooks = Hooks.checked(prefix_allowed_tokens_fn, logits_processor, stopping_criteria)
         settings = self.settings(generation_config, options)
@@ -72,11 +75,11 @@ class CausalGenerationMixin(SearchMixin):
                 )
         names = ("input_ids", "attention_mask")
         given = gather_inputs(names, input_ids, {"attention_mask": attention_mask})
-        inputs = self._prompt(settings, **given)
+        tensors = self._prompt(settings, **given)
         if head_mask is not None:
-            inputs["decoder_head_mask"] = self.checked_head_mask("head_mask", head_mask, "decoder")
-        inputs["seed"] = seed_of(seed, settings)
-        output = self.run_search(inputs, settings, engine, hooks, streamer)
+            tensors["decoder_head_mask"] = self.checked_head_mask("head_mask", head_mask, "decoder")
+        tensors["seed"] = seed_of(seed, settings)
+        output = self.run_search(tensors, settings, engine, hooks, streamer)
         return output if settings.return_dict_in_generate else output.sequences
 
     def _prompt(self, settings, input_ids, attention_mask):

@@ -159,18 +159,24 @@ def check_no_strings(name: str, value: Any) -> None:
         for key in value:
             check_no_strings(key, value[key])
         return
-    dtype = getattr(value, "dtype", None)
-    first = value
-    while isinstance(first, (list, tuple)) and first:
-        first = first[0]
-    is_text = isinstance(first, (str, bytes)) or (
-        dtype == tf.string or getattr(dtype, "kind", "") in ("U", "S")
-    )
-    if is_text:
+    if is_text(value):
         raise TypeError(
             f"{name} must be ids, got strings: tokenize them first, as in "
             "tokenizer(texts, padding=True, return_tensors='np'), or call model.summarize(texts)"
         )
+
+
+def is_text(value: Any) -> bool:
+    """Whether an array, tensor, nested list or mapping of them holds strings."""
+    if hasattr(value, "keys"):
+        return any(is_text(value[key]) for key in value)
+    dtype = getattr(value, "dtype", None)
+    first = value.flat[0] if getattr(dtype, "kind", "") == "O" and value.size else value
+    while isinstance(first, (list, tuple)) and first:
+        first = first[0]
+    return isinstance(first, (str, bytes)) or (
+        dtype == tf.string or getattr(dtype, "kind", "") in ("U", "S")
+    )
 
 
 def as_embeddings(name: str, embeddings: TensorLike, d_model: int) -> tf.Tensor:

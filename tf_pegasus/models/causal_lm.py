@@ -13,6 +13,7 @@ from tf_pegasus.layers.unpack_inputs import TensorLike, as_ids, unpack_inputs
 from tf_pegasus.models.generating import GeneratingMixin
 from tf_pegasus.models.language_model import LanguageModelMixin
 from tf_pegasus.models.pretrained import TFPegasusPreTrainedModel
+from tf_pegasus.utils.compat import name_scope
 
 
 @keras.saving.register_keras_serializable(package="tf_pegasus")
@@ -26,20 +27,26 @@ class TFPegasusForCausalLM(
 
     Args:
         config: `PegasusConfig`, or a dict of its values.
+        parts: dict with `decoder`, a `TFPegasusDecoder` to use instead of a new one.
         **kwargs: arguments of `keras.Model`.
     """
 
     stack_names = ("decoder",)
     has_head = True
 
-    def __init__(self, config, **kwargs):
+    part_names = ("decoder",)
+
+    def __init__(self, config, parts=None, **kwargs):
         super().__init__(config, **kwargs)
         self.config.is_encoder_decoder = False
         self.config.is_decoder = True
-        self.decoder = TFPegasusDecoder(self.config, dtype=self.dtype_policy, name="decoder")
-        self.lm_head = output_head(self.config)
+        with name_scope(self):
+            self.decoder = (parts or {}).get("decoder") or TFPegasusDecoder(
+                self.config, dtype=self.dtype_policy, name="decoder"
+            )
+            self.lm_head = output_head(self.config)
         self.init_generation()
-        self.built = True
+        self._finish()
 
     def get_encoder(self):
         raise ValueError("TFPegasusForCausalLM has no encoder")

@@ -15,7 +15,9 @@ from tf_pegasus.models.generating import GeneratingMixin
 from tf_pegasus.models.language_model import LanguageModelMixin
 from tf_pegasus.models.losses import ignore_padding, shift_tokens_right
 from tf_pegasus.models.pretrained import TFPegasusPreTrainedModel
+from tf_pegasus.models.string_inputs import StringInputsMixin
 from tf_pegasus.models.summarize import SummarizeMixin
+from tf_pegasus.utils.compat import name_scope
 
 
 @keras.saving.register_keras_serializable(package="tf_pegasus")
@@ -23,6 +25,7 @@ class TFPegasusForConditionalGeneration(
     GenerationMixin,
     GeneratingMixin,
     SummarizeMixin,
+    StringInputsMixin,
     LanguageModelMixin,
     EncodeDecodeMixin,
     TFPegasusPreTrainedModel,
@@ -31,10 +34,12 @@ class TFPegasusForConditionalGeneration(
 
     `compile(optimizer)` without a loss trains on the built-in one (token cross-entropy, ignoring
     -100 and pad, with `config.label_smoothing` in training); labels are passed inside the inputs
-    or as `y`. Custom losses and metrics get `(labels, logits)`.
+    or as `y`. Custom losses and metrics get `(labels, logits)`. With a `PegasusPreprocessor` as
+    `preprocessor`, `fit`, `evaluate` and `predict` also take strings.
 
     Args:
         config: `PegasusConfig`, or a dict of its values.
+        parts: dict with `model`, a `TFPegasusModel` to use instead of a new one.
         **kwargs: arguments of `keras.Model`.
 
     Example:
@@ -49,19 +54,24 @@ class TFPegasusForConditionalGeneration(
     has_head = True
     has_logits_bias = True
 
-    def __init__(self, config, **kwargs):
+    part_names = ("model",)
+
+    def __init__(self, config, parts=None, **kwargs):
         super().__init__(config, **kwargs)
-        self.model = TFPegasusModel(self.config, dtype=self.dtype_policy, name="model")
-        self.lm_head = output_head(self.config)
-        self.final_logits_bias = self.add_weight(
-            name="final_logits_bias",
-            shape=(1, self.config.vocab_size),
-            initializer="zeros",
-            trainable=False,
-            autocast=False,
-        )
+        with name_scope(self):
+            self.model = (parts or {}).get("model") or TFPegasusModel(
+                self.config, dtype=self.dtype_policy, name="model"
+            )
+            self.lm_head = output_head(self.config)
+            self.final_logits_bias = self.add_weight(
+                name="final_logits_bias",
+                shape=(1, self.config.vocab_size),
+                initializer="zeros",
+                trainable=False,
+                autocast=False,
+            )
         self.init_generation()
-        self.built = True
+        self._finish()
 
     @unpack_inputs
     def call(

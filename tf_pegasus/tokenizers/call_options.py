@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any, Protocol, Self
 
-from tf_pegasus.tokenizers.options import SIDES
+from tf_pegasus.tokenizers.options import SIDES, UNLIMITED
 
 # What is accepted, and its one form.
 _PADDINGS: dict[Any, Any] = {
@@ -108,7 +108,9 @@ def _resolved(call, model_max_length, padding_side, truncation_side):
     truncation = _TRUNCATIONS[call.truncation]
     if call.truncation is None and call.max_length is not None and not padding:
         truncation = "longest_first"
-    length = model_max_length if call.max_length is None else call.max_length
+    length = call.max_length
+    if length is None and model_max_length is not None and model_max_length <= UNLIMITED:
+        length = model_max_length
     if (truncation or padding == "max_length") and length is None:
         raise ValueError("max_length must be given: this tokenizer has no model_max_length")
     resolved = replace(

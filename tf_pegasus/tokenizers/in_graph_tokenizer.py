@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from tf_pegasus.tokenizers.loading import load_tokenizer
-from tf_pegasus.tokenizers.options import TokenizerOptions
+from tf_pegasus.tokenizers.options import SIDES, TokenizerOptions
 from tf_pegasus.tokenizers.sentencepiece_tokenizer import PegasusTokenizer
 from tf_pegasus.tokenizers.special_tokens import (
     found_in_text,
@@ -29,6 +29,8 @@ _OPTIONS = tuple(
     for name in TokenizerOptions.option_names()
     if name not in ("additional_special_tokens", "clean_up_tokenization_spaces")
 )
+# Those that may be changed later, as attributes.
+_CHANGEABLE = ("model_max_length", "padding_side", "truncation_side")
 
 
 @keras.saving.register_keras_serializable(package="tf_pegasus")
@@ -75,9 +77,8 @@ class TFPegasusTokenizer(keras.layers.Layer):
             "alpha": alpha,
         }
         self.newline_token = options.newline_token
-        self.model_max_length = options.model_max_length
-        self.padding_side = options.padding_side
-        self.truncation_side = options.truncation_side
+        for name in _CHANGEABLE:
+            setattr(self, name, getattr(options, name))
         self.offset = options.offset
         self.special_tokens = special_tokens(options)
         self.added_tokens = self.token_config["added_tokens"]
@@ -133,6 +134,18 @@ class TFPegasusTokenizer(keras.layers.Layer):
         """Loads the tokenizer of a directory; see `load_tokenizer`."""
         return cls.from_tokenizer(load_tokenizer(path), **kwargs)
 
+    @property
+    def vocabulary_size(self) -> int:
+        """int, number of ids, including reserved and added ones: `len(PegasusTokenizer)`."""
+        added = [index + 1 for index in self.added_tokens.values()]
+        return max([self._piece_count + self.offset, *added])
+
+    @property
+    def _piece_count(self):
+        if self._twin is None:
+            return int(self._sentencepiece.vocab_size())
+        return self._twin.first_byte_id
+
     def tokenize(self, texts: Any) -> tf.RaggedTensor:
         """Maps strings `(batch,)` to ids; each row ends with eos.
 
@@ -140,6 +153,8 @@ class TFPegasusTokenizer(keras.layers.Layer):
             `tf.RaggedTensor` of int32 `(batch, None)`.
         """
         texts = tf.convert_to_tensor(texts, tf.string)
+        if texts.shape.rank not in (1, None):
+            raise ValueError(f"texts must have the shape (batch,), got {texts.shape}")
         if self.newline_token:
             texts = tf.strings.regex_replace(texts, "\n", re.escape(self.newline_token))
         if self._splitting_pattern is None:
@@ -205,12 +220,14 @@ class TFPegasusTokenizer(keras.layers.Layer):
 
     def _padded(self, rows, value):
         """Returns ragged rows `(batch, None)` as a tensor."""
+        _check_side("padding_side", self.padding_side)
         if self.padding_side == "right":
             return rows.to_tensor(value)
         return rows[:, ::-1].to_tensor(value)[:, ::-1]
 
     def truncate(self, ids: tf.RaggedTensor, max_length: int) -> tf.RaggedTensor:
         """Truncates ragged ids to `max_length` at `truncation_side`, with eos as the last id."""
+        _check_side("truncation_side", self.truncation_side)
         if self.truncation_side == "left":
             # Rows end with eos already.
             return ids[:, -max_length:]
@@ -233,8 +250,7 @@ class TFPegasusTokenizer(keras.layers.Layer):
         if not isinstance(ids, tf.RaggedTensor):
             ids = tf.RaggedTensor.from_tensor(tf.convert_to_tensor(ids))
         ids = tf.cast(ids, tf.int32)
-        size = self._sentencepiece.vocab_size() if self._twin is None else self._twin.first_byte_id
-        vocab_size = size + self.offset
+        vocab_size = self._piece_count + self.offset
         is_text = (ids >= self.special_tokens.first_text_id) & (ids < vocab_size)
         if not self._has_shown:
             return self._text(tf.ragged.boolean_mask(ids, is_text))
@@ -285,7 +301,13 @@ class TFPegasusTokenizer(keras.layers.Layer):
             **super().get_config(),
             "model_proto": base64.b64encode(self.model_proto).decode("ascii"),
             **self.token_config,
+            **{name: getattr(self, name) for name in _CHANGEABLE},
         }
+
+
+def _check_side(name, side):
+    if side not in SIDES:
+        raise ValueError(f"{name}={side!r} must be one of {SIDES}")
 
 
 def _decoded(model_proto):

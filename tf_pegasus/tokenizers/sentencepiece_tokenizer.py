@@ -1,17 +1,17 @@
 """The Python tokenizer based on sentencepiece."""
 
 import functools
-import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import sentencepiece
 
 from tf_pegasus.tokenizers.added_token import AddedToken, is_special, spelling
 from tf_pegasus.tokenizers.alignment import RawPiece
+from tf_pegasus.tokenizers.new_vocabulary import NewVocabularyMixin
 from tf_pegasus.tokenizers.options import TokenizerOptions
-from tf_pegasus.tokenizers.samples import check_string, check_unicode
+from tf_pegasus.tokenizers.samples import check_unicode
 from tf_pegasus.tokenizers.special_tokens import (
     SENTENCEPIECE_EOS,
     SENTENCEPIECE_PAD,
@@ -26,7 +26,6 @@ from tf_pegasus.tokenizers.tokenizer_json import (
     read_tokenizer_json,
 )
 from tf_pegasus.tokenizers.unknown_runs import byte_fallback_twin
-from tf_pegasus.tokenizers.vocabulary import train_vocabulary
 from tf_pegasus.tokenizers.vocabulary_check import check_vocabulary, read_vocabulary
 from tf_pegasus.utils.files import write_bytes_atomically
 
@@ -37,7 +36,7 @@ _LONG = 20_000
 _SPACE = "▁"
 
 
-class PegasusTokenizer(PegasusTokenizerBase):
+class PegasusTokenizer(NewVocabularyMixin, PegasusTokenizerBase):
     """PEGASUS tokenizer (Kudo and Richardson, 2018; ids as in the released models).
 
     Args:
@@ -161,47 +160,6 @@ class PegasusTokenizer(PegasusTokenizerBase):
             {**config, "sp_model_kwargs": self.sp_model_kwargs} if self.sp_model_kwargs else config
         )
 
-    def train_new_from_iterator(
-        self,
-        text_iterator: Iterable[str | Iterable[str]],
-        vocab_size: int,
-        new_special_tokens: Sequence[str | AddedToken] = (),
-    ) -> Self:
-        """Trains a vocabulary for a tokenizer with the options of this one.
-
-        Args:
-            text_iterator: iterable of str, or of batches of them.
-            vocab_size: int, number of ids, including reserved ones.
-            new_special_tokens: tokens that follow the vocabulary. Those added to this tokenizer
-                are not taken over.
-
-        Returns:
-            a tokenizer of this class.
-
-        Raises:
-            ValueError: if there are not as many pieces in the texts, or no room for one.
-            TypeError: if a text is not a str.
-        """
-        pieces = vocab_size - self.offset
-        if pieces <= SENTENCEPIECE_UNK + 1:
-            raise ValueError(
-                f"vocab_size={vocab_size} must be above {self.offset + SENTENCEPIECE_UNK + 1}, the "
-                "number of reserved ids"
-            )
-        with tempfile.TemporaryDirectory() as directory:
-            path = Path(directory) / VOCAB_FILE
-            try:
-                train_vocabulary(_checked_texts(text_iterator), path, pieces, self.newline_token)
-            except ValueError as error:
-                raise ValueError(
-                    f"vocab_size={vocab_size}, of which {self.offset} ids are reserved: {error}"
-                ) from error
-            trained = type(self)(
-                path, additional_special_tokens=list(new_special_tokens), **self.get_config()
-            )
-        trained.vocab_file = VOCAB_FILE
-        return trained
-
     def save_vocabulary(self, save_directory: str | Path) -> tuple[str]:
         """Writes only `spiece.model`; returns its path in a tuple."""
         path = Path(save_directory) / VOCAB_FILE
@@ -239,14 +197,6 @@ def _encoded(model, texts, **options):
         # What it says of invalid Unicode is that a list must contain strings.
         check_unicode(texts)
         raise
-
-
-def _checked_texts(batches):
-    """Returns a list of str; sentencepiece would end at what is none, without an error."""
-    texts = [t for batch in batches for t in ([batch] if isinstance(batch, str) else batch)]
-    for text in texts:
-        check_string(text)
-    return texts
 
 
 def load_sentencepiece(

@@ -76,6 +76,11 @@ class TokenTableMixin(NamedTokensMixin):
         vocab = {self._piece(index): index for index in range(self.vocab_size)}
         return {**vocab, **self._spelled}
 
+    @property
+    def vocab(self) -> dict[str, int]:
+        """dict from token to id, for all ids."""
+        return self.get_vocab()
+
     def get_added_vocab(self) -> dict[str, int]:
         """Returns a dict from added token to id."""
         return dict(self._added)

@@ -129,11 +129,12 @@ class PegasusTokenizerBase(OlderCallsMixin, DecodingMixin, TokenizerFilesMixin, 
                 `num_truncated_tokens`. With `PegasusTokenizerFast`, they become further rows, and
                 `overflow_to_sample_mapping` has the number of each row's text.
             return_special_tokens_mask: bool, whether to return 1 for special tokens and 0 for
-                others in `special_tokens_mask`. Special tokens that a text spells count with
-                `PegasusTokenizer` only.
+                others in `special_tokens_mask`. Those that a text spells count with
+                `PegasusTokenizer`, unless `add_special_tokens=False`, but not with
+                `PegasusTokenizerFast`.
             return_offsets_mapping: bool, whether to return in `offset_mapping` where in its text
-                (or word) each token begins and ends, without white space before it; (0, 0) for
-                eos and padding.
+                (or word) each token begins and ends, in characters, without white space before
+                it; (0, 0) for eos and padding.
             return_length: bool, whether to return the number of ids of each row in `length`, with
                 `PegasusTokenizerFast` including padding.
 

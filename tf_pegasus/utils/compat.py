@@ -99,6 +99,23 @@ def replace_weight(
     setattr(layer, attribute, add_weight(layer, attribute, value, dtype, trainable))
 
 
+def name_scope(layer: keras.layers.Layer) -> contextlib.AbstractContextManager:
+    """Returns a scope in which the paths of new variables begin with that of the layer.
+
+    Keras opens it in `build` and `call`; layers that make their parts in the constructor open it
+    there. Relies on `Layer._open_name_scope`, seen in Keras 3.13 to 3.15.
+    """
+    return layer._open_name_scope()
+
+
+def scope_path(layer: keras.layers.Layer) -> str:
+    """Returns the path of a layer for which `name_scope` was opened: those that it is in, and it.
+
+    Relies on `Layer._parent_path`, seen in Keras 3.13 to 3.15.
+    """
+    return f"{layer._parent_path}/{layer.name}" if layer._parent_path else str(layer.name)
+
+
 def set_initializer(variable: keras.Variable, initializer: Callable[..., Any]) -> None:
     """Replaces the initializer of a variable that has no value yet.
 
