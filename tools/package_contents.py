@@ -9,7 +9,10 @@ from pathlib import Path
 
 IN_BOTH = (
     r"tf_pegasus/py\.typed",
-    *(rf"tf_pegasus/{package}__init__\.pyi" for package in ("", "data/", "serving/")),
+    *(
+        rf"tf_pegasus/{package}__init__\.pyi"
+        for package in ("", "data/", "evaluation/", "serving/")
+    ),
 )
 MODEL = ("config.json", "generation_config.json", "model.safetensors", "spiece.model")
 IN_SOURCE = (

@@ -36,8 +36,10 @@ def test_predictions_need_no_model(process, test_file, tmp_path):
         "assert 'tensorflow' not in sys.modules; sys.exit(code)"
     )
     command = ["evaluate", test_file, "--predictions", tmp_path / "p.txt", "--max-samples", 2]
+    command += ["--baselines", "oracle"]
     done = process(*command, code=code)
     assert (done.returncode, done.stderr) == (0, "")
+    assert rows_of(done.stdout)[:4] == ["", "---", "oracle", "predictions"]
     (row,) = (line for line in done.stdout.splitlines() if "| predictions | 100.0" in line)
     assert row.startswith("| predictions | 100.0 [100.0, 100.0] | 100.0 [")
 

@@ -5,10 +5,17 @@ import sys
 import pytest
 from helpers.texts import PROSE
 
-from tf_pegasus.evaluation.bleu import bleu_and_chrf
+from tf_pegasus.evaluation.bleu import BleuAndChrf
 
 PREDICTIONS = [PROSE[0], PROSE[1][:50], PROSE[2].lower(), ""]
 REFERENCES = [PROSE[0], PROSE[1], PROSE[2], PROSE[3]]
+
+
+def score(predictions, references, *arguments):
+    scores = BleuAndChrf(*arguments)
+    for pair in zip(predictions, references, strict=True):
+        scores.add(*pair)
+    return scores.result()
 
 
 def test_agrees_with_the_command_of_sacrebleu(tmp_path):
@@ -18,7 +25,7 @@ def test_agrees_with_the_command_of_sacrebleu(tmp_path):
     command += ["-i", str(tmp_path / "hypotheses"), "-m", "bleu", "chrf", "-w", "6"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     expected = {each["name"].split("2")[0].lower(): each for each in json.loads(done.stdout)}
-    found = bleu_and_chrf(PREDICTIONS, REFERENCES)
+    found = score(PREDICTIONS, REFERENCES)
     assert set(found) == set(expected) == {"bleu", "chrf"}
     for name, each in found.items():
         assert each["score"] == pytest.approx(expected[name]["score"], abs=1e-5)
@@ -28,6 +35,6 @@ def test_agrees_with_the_command_of_sacrebleu(tmp_path):
 
 def test_tokenizers():
     text = ["日本語の文章です。"]
-    assert bleu_and_chrf(text, text, "char")["bleu"]["score"] == pytest.approx(100)
+    assert score(text, text, "char")["bleu"]["score"] == pytest.approx(100)
     with pytest.raises(ValueError, match=r"bleu_tokenizer='words' must be one of .*13a, .*char"):
-        bleu_and_chrf(text, text, "words")
+        score(text, text, "words")

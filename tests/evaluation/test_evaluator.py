@@ -78,6 +78,13 @@ def test_a_model_is_streamed_and_files_are_written(tmp_path):
     assert again["systems"]["predictions"] == metrics["systems"]["model"]
 
 
+def test_a_directory_is_loaded_as_a_model(model_directory, summarizer):
+    arguments = {"baselines": [], "engine": "graph", "num_beams": 1, "max_length": 5}
+    metrics = evaluate(RECORDS[:2], model_directory, **arguments)
+    assert metrics == evaluate(RECORDS[:2], summarizer, **arguments)
+    assert list(metrics["systems"]) == ["reference", "model"]
+
+
 def test_columns_and_unsupported(tmp_path):
     path = tmp_path / "data.csv"
     path.write_text("text,title\nIt began in 1990 in Rome.,It began in 1990.\n")

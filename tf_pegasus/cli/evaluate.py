@@ -14,6 +14,8 @@ from tf_pegasus.cli.parser import (
     generation_options,
 )
 from tf_pegasus.cli.progress import progress_bar
+from tf_pegasus.evaluation.baselines import BASELINES
+from tf_pegasus.evaluation.rouge import ROUGE_TOKENIZERS
 
 DESCRIPTION = "Score a model or its summaries, and compare with baselines."
 
@@ -49,8 +51,16 @@ def build_parser(prog):
     add_running(parser, batch_size=32)
     scores = parser.add_argument_group("scores")
     scores.add_argument(
+        "--baselines",
+        nargs="*",
+        choices=BASELINES,
+        default=list(BASELINES),
+        metavar="NAME",
+        help="systems to compare with; none without a name",
+    )
+    scores.add_argument(
         "--rouge-tokenizer",
-        choices=("unicode", "rouge-score"),
+        choices=ROUGE_TOKENIZERS,
         default="unicode",
         help="rouge-score's own knows only ASCII letters",
     )
@@ -93,6 +103,7 @@ def run(arguments):
         "document_column": arguments.document_column,
         "summary_column": arguments.summary_column,
         "max_samples": arguments.max_samples,
+        "baselines": arguments.baselines,
         "tokenizer": arguments.rouge_tokenizer,
         "stemmer": arguments.stemmer,
         "split_sentences": arguments.split_sentences,

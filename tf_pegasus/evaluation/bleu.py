@@ -1,7 +1,5 @@
 """BLEU (Papineni et al., 2002) and chrF (Popović, 2015), computed by the package `sacrebleu`."""
 
-from collections.abc import Sequence
-
 from tf_pegasus.utils.extras import require
 
 
@@ -26,24 +24,39 @@ def load_metrics(tokenizer: str = "13a") -> dict:
     return {"bleu": metrics.BLEU(tokenize=tokenizer), "chrf": metrics.CHRF()}
 
 
-def bleu_and_chrf(
-    predictions: Sequence[str], references: Sequence[str], tokenizer: str = "13a"
-) -> dict[str, dict]:
-    """Scores all predictions together.
+class BleuAndChrf:
+    """Scores all predictions together, without keeping them.
 
     Args:
-        predictions, references: lists of str, of the same length.
         tokenizer: see `load_metrics`.
-
-    Returns:
-        dict with `bleu` and `chrf`, each a dict with `score`, from 0 to 100, and `signature`, what
-        sacrebleu says about how it was computed.
 
     Raises:
         See `load_metrics`.
     """
-    results = {}
-    for name, metric in load_metrics(tokenizer).items():
-        score = metric.corpus_score(list(predictions), [list(references)]).score
-        results[name] = {"score": score, "signature": metric.get_signature().format()}
-    return results
+
+    def __init__(self, tokenizer: str = "13a"):
+        self._metrics = load_metrics(tokenizer)
+        self._sums: dict[str, list[float]] = {}
+
+    def add(self, prediction: str, reference: str) -> None:
+        """Adds the statistics of a prediction."""
+        for name, metric in self._metrics.items():
+            # The first step of sacrebleu's `corpus_score`, which keeps the n-grams of all texts.
+            (found,) = metric._extract_corpus_statistics([prediction], [[reference]])
+            sums = self._sums.setdefault(name, [0] * len(found))
+            self._sums[name] = [a + b for a, b in zip(sums, found, strict=True)]
+
+    def result(self) -> dict[str, dict]:
+        """Returns the scores of what was added.
+
+        Returns:
+            dict with `bleu` and `chrf`, each a dict with `score`, from 0 to 100, and `signature`,
+            what sacrebleu says about how it was computed.
+        """
+        return {
+            name: {
+                "score": metric._compute_score_from_stats(self._sums[name]).score,
+                "signature": metric.get_signature().format(),
+            }
+            for name, metric in self._metrics.items()
+        }

@@ -13,7 +13,7 @@ from typing import Any
 
 from tf_pegasus.data.readers import read_records
 from tf_pegasus.evaluation.baselines import BASELINES
-from tf_pegasus.evaluation.bleu import load_metrics
+from tf_pegasus.evaluation.bleu import BleuAndChrf
 from tf_pegasus.evaluation.records import read_pairs
 from tf_pegasus.evaluation.report import Extremes, load_libraries, render_report
 from tf_pegasus.evaluation.rouge import RougeScorer
@@ -57,7 +57,7 @@ def evaluate(
 ) -> dict[str, Any]:
     """Evaluates summaries: ROUGE, BLEU, chrF, abstractiveness, repetition and faithfulness.
 
-    Documents are read one after the other; only scores and summaries are kept.
+    Documents are read one after the other; only scores are kept.
 
     Args:
         records: files, or an iterable of dicts, see `tf_pegasus.data.readers.open_sources`.
@@ -108,13 +108,13 @@ def evaluate(
     unknown = [name for name in baselines if name not in BASELINES]
     if unknown:
         raise ValueError(f"baselines: {unknown[0]!r} must be one of {', '.join(BASELINES)}")
-    load_metrics(bleu_tokenizer)
     if output_dir is not None:
         load_libraries()
     scorer = RougeScorer(tokenizer, stemmer, split_sentences)
     system = PREDICTIONS if model is None else MODEL
-    scores = {REFERENCE: SystemScores(), **{name: SystemScores(scorer) for name in baselines}}
-    scores[system] = SystemScores(scorer)
+    scores = {REFERENCE: SystemScores()}
+    for name in (*baselines, system):
+        scores[name] = SystemScores(scorer, BleuAndChrf(bleu_tokenizer))
 
     with _output(output_dir) as directory:
         rows = read_pairs(records, document_column, summary_column)
@@ -142,7 +142,7 @@ def evaluate(
                 collected.add(row, prediction)
                 write(row)
         metrics = {
-            "documents": len(collected.references),
+            "documents": collected.documents,
             "truncated_documents": collected.truncated,
             "failed_documents": collected.failed,
             "settings": {
@@ -153,8 +153,7 @@ def evaluate(
                 "seed": seed,
             },
             "systems": {
-                name: each.result(collected.references, bleu_tokenizer, bootstrap_samples, seed)
-                for name, each in scores.items()
+                name: each.result(bootstrap_samples, seed) for name, each in scores.items()
             },
         }
         if directory is not None:
@@ -171,15 +170,15 @@ class _Collected:
     def __init__(self, chosen):
         self._chosen = chosen
         self.chosen: dict | None = None
-        self.references: list[str] = []
+        self.documents = 0
         self.truncated = 0
         self.failed = 0
         self.extremes = Extremes()
 
     def add(self, row, prediction):
-        if len(self.references) == self._chosen:
+        if self.documents == self._chosen:
             self.chosen = row
-        self.references.append(row["summary"])
+        self.documents += 1
         self.truncated += prediction.is_truncated
         self.failed += prediction.error is not None
         self.extremes.add(row)

@@ -5,6 +5,7 @@ a look, and what it does not mark may still be wrong, such as a number of the do
 place.
 """
 
+import functools
 import itertools
 import re
 import unicodedata
@@ -84,10 +85,7 @@ def unsupported(document: str, summary: str) -> list[Unsupported]:
     Returns:
         list of `Unsupported`, in the order of the summary, without overlaps.
     """
-    values = {value for match in _NUMBER.finditer(document) for value in _values(match)}
-    words = [match[0] for match in _WORD.finditer(document)]
-    known = {_key(part) for word in words for part in (word, *re.split("['’.]", word))}
-    initials = "".join(word[0] if word[0].isupper() else " " for word in words)
+    values, known, initials = _contents(document)
     found = [
         Unsupported("number", match[0], *match.span())
         for match in _NUMBER.finditer(summary)
@@ -99,6 +97,17 @@ def unsupported(document: str, summary: str) -> list[Unsupported]:
         if _key(match[0]) not in known and not _is_acronym(match[0], initials)
     ]
     return list(_without_overlaps(found))
+
+
+# Several summaries of one document are checked one after the other.
+@functools.lru_cache(maxsize=1)
+def _contents(document):
+    """Returns the values of a document's numbers, its words, and the initials of its names."""
+    values = {value for match in _NUMBER.finditer(document) for value in _values(match)}
+    words = [match[0] for match in _WORD.finditer(document)]
+    known = {_key(part) for word in words for part in (word, *re.split("['’.]", word))}
+    initials = "".join(word[0] if word[0].isupper() else " " for word in words)
+    return values, known, initials
 
 
 def mark(summary: str, found: Iterable[Unsupported]) -> str:

@@ -2,8 +2,6 @@
 
 from typing import Any, Literal, get_args
 
-import numpy as np
-
 from tf_pegasus.evaluation.words import mean, sentences, words
 from tf_pegasus.utils.extras import require
 
@@ -113,6 +111,9 @@ def aggregate(scores, samples: int = 1000, seed: int = 0) -> dict[str, dict]:
     Raises:
         ImportError: if the extra `evaluate` is not installed.
     """
+    # The command's parser imports this module, and need not wait for NumPy.
+    import numpy as np
+
     scoring = require("rouge_score.scoring", "evaluate")
     aggregator = scoring.BootstrapAggregator(confidence_interval=0.95, n_samples=samples)
     for score in scores:

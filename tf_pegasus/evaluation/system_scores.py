@@ -1,12 +1,12 @@
 """Scores of the summaries that one system wrote, collected one by one."""
 
+import functools
 from array import array
 from dataclasses import asdict
 
 import numpy as np
 
 from tf_pegasus.evaluation.abstractiveness import abstractiveness
-from tf_pegasus.evaluation.bleu import bleu_and_chrf
 from tf_pegasus.evaluation.faithfulness import unsupported
 from tf_pegasus.evaluation.rouge import METRICS, PARTS, aggregate, score_type
 from tf_pegasus.evaluation.words import words
@@ -15,18 +15,19 @@ KINDS = {"number": "unsupported_numbers", "name": "unsupported_names"}
 
 
 class SystemScores:
-    """Collects the scores of a system's summaries; of the texts it keeps the summaries alone.
+    """Collects the scores of a system's summaries, and keeps no texts.
 
     Args:
         scorer: `RougeScorer`, or None for the reference summaries, which only get the measures
             that need no reference.
+        bleu: `BleuAndChrf`, or None likewise.
     """
 
-    def __init__(self, scorer=None):
+    def __init__(self, scorer=None, bleu=None):
         self._scorer = scorer
+        self._bleu = bleu
         self._names: list[str] = []
         self._values = array("d")
-        self._summaries: list[str] = []
 
     def add(self, document: str, summary: str, reference: str) -> dict:
         """Scores a summary.
@@ -43,11 +44,12 @@ class SystemScores:
         if self._scorer is not None:
             for name, score in self._scorer.score(summary, reference).items():
                 values |= {f"{name}_{part}": getattr(score, part) for part in PARTS}
-        values |= abstractiveness(words(document), words(summary))
+        if self._bleu is not None:
+            self._bleu.add(summary, reference)
+        values |= abstractiveness(_document_words(document), words(summary))
         values |= {name: sum(u.kind == kind for u in found) for kind, name in KINDS.items()}
         self._names = list(values)
         self._values.extend(values.values())
-        self._summaries.append(summary)
         rouge = {m: 100 * values[f"{m}_fmeasure"] for m in METRICS} if self._scorer else {}
         rest = {name: value for name, value in values.items() if not name.startswith("rouge")}
         return {"scores": {**rouge, **rest}, "unsupported": [asdict(each) for each in found]}
@@ -58,7 +60,7 @@ class SystemScores:
             return 100 * self._column(f"{name}_fmeasure")
         return self._column(name)
 
-    def result(self, references, bleu_tokenizer, bootstrap_samples, seed) -> dict:
+    def result(self, bootstrap_samples, seed) -> dict:
         """Returns the scores of the system, see `evaluate`."""
         result: dict = {}
         if self._scorer is not None:
@@ -68,7 +70,8 @@ class SystemScores:
                 # One metric at a time: the aggregator needs an object for each summary.
                 scores = [{name: make(*row)} for row in zip(*columns, strict=True)]
                 result |= aggregate(scores, bootstrap_samples, seed)
-            result |= bleu_and_chrf(self._summaries, references, bleu_tokenizer)
+        if self._bleu is not None:
+            result |= self._bleu.result()
         for name in self._names:
             if not name.startswith("rouge"):
                 result[name] = float(self._column(name).mean())
@@ -79,3 +82,9 @@ class SystemScores:
     def _column(self, name):
         width = len(self._names)
         return np.array(self._values[self._names.index(name) :: width])
+
+
+# All systems summarize a document before the next one comes.
+@functools.lru_cache(maxsize=1)
+def _document_words(document):
+    return words(document)

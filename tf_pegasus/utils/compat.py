@@ -247,15 +247,15 @@ def current_callback_list(
     """Returns the list of callbacks that is calling a method of `callback`, or None.
 
     Keras tells a callback its model, but not its neighbours. Relies on methods of `CallbackList`
-    calling those of its `callbacks` directly, seen in Keras 3.13 to 3.15.
+    with the argument `self` being among the callers, seen in Keras 3.13 to 3.15.
 
     Args:
         callback: the callback whose method asks.
     """
     frame = inspect.currentframe()
-    # This function, the callback's method, and who calls it.
-    for _ in range(2):
-        frame = frame.f_back if frame is not None else None
-    caller = frame.f_locals.get("self") if frame is not None else None
-    is_list = isinstance(caller, keras.callbacks.CallbackList) and callback in caller.callbacks
-    return caller if is_list else None
+    while frame is not None:
+        caller = frame.f_locals.get("self")
+        if isinstance(caller, keras.callbacks.CallbackList) and callback in caller.callbacks:
+            return caller
+        frame = frame.f_back
+    return None
