@@ -6,7 +6,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers.tiny import tiny_config
+from helpers.tiny import GOLDENS, tiny_config
+from safetensors.numpy import load_file
 
 from tf_pegasus import GenerationConfig, TFPegasusForConditionalGeneration
 from tf_pegasus.checkpoints.adapters import adapted_layers
@@ -159,6 +160,24 @@ def test_adapters_are_saved_alone_and_loaded(batch, tmp_path):
     # Into adapters that are there, too.
     model.load_adapters(tmp_path)
     assert len(plain.trainable_variables) == len(model.trainable_variables)
+
+
+def test_adapters_of_peft_give_its_logits(tmp_path):
+    adapters = GOLDENS / "adapters"
+    with np.load(adapters / "logits.npz") as golden:
+        ids, expected = golden["ids"], golden["logits"]
+    model = TFPegasusForConditionalGeneration.from_pretrained(GOLDENS / "tiny-relu")
+    plain = model(ids, decoder_input_ids=ids).logits
+    model.load_adapters(adapters)
+    logits = model(ids, decoder_input_ids=ids).logits
+    np.testing.assert_allclose(logits, expected, atol=1e-4)
+    assert np.abs(logits - plain).max() > 0.1
+    model.save_adapters(tmp_path)
+    name = "adapter_model.safetensors"
+    ours, theirs = load_file(tmp_path / name), load_file(adapters / name)
+    assert set(ours) == set(theirs)
+    for key, value in theirs.items():
+        np.testing.assert_array_equal(ours[key], value)
 
 
 def test_keras_files_and_exports_have_the_adapters(batch, tmp_path):
