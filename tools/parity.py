@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 from safetensors import safe_open
+from surface import DOCUMENT, HEADING
 
 from tf_pegasus import TFPegasusForCausalLM, TFPegasusForConditionalGeneration, TFPegasusModel
 from tf_pegasus.checkpoints.saving import WEIGHTS_FORMATS
@@ -283,9 +284,9 @@ def main():
     ):
         lines += ["", f"## {title}", "", "| output | difference |", "|---|---|"]
         lines += [f"| {output} | {value:.1e} |" for output, value in differences.items()]
-    path = Path(__file__).parent.parent / "docs" / "parity.md"
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    print(path.read_text(encoding="utf-8"))
+    kept = HEADING + DOCUMENT.read_text(encoding="utf-8").partition(HEADING)[2]
+    DOCUMENT.write_text("\n".join(lines) + "\n\n" + kept, encoding="utf-8")
+    print(DOCUMENT.read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":
