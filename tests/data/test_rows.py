@@ -89,6 +89,19 @@ def test_max_samples(tmp_path, name):
     assert list(Rows(data, max_samples=1)) == PAIRS[:1]
 
 
+def test_samples():
+    records = [{"document": "x" * (i % 10 + 1), "summary": str(i)} for i in range(1000)]
+    rows = Rows(records)
+    assert list(rows.sample(5500)) == list(rows)
+    numbers = [int(summary) for _, summary in rows.sample(1000, seed=1)]
+    assert numbers == sorted(set(numbers))
+    assert 980 < rows.sizes[numbers].sum() <= 1000
+    assert min(numbers) < 50 < 950 < max(numbers)
+    assert list(rows.sample(1000, seed=1)) == [rows[number] for number in numbers]
+    assert list(rows.sample(1000, seed=2)) != [rows[number] for number in numbers]
+    assert len(list(rows.sample(0))) == 1
+
+
 def test_max_samples_stops_reading(tmp_path):
     (tmp_path / "a.jsonl").write_bytes(GOOD + b"{")
     assert len(Rows(tmp_path / "a.jsonl", max_samples=1)) == 1
