@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 from helpers.data_files import RECORDS, Builder, write_csv, write_parquet, write_tfrecord
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tf_pegasus.data.jsonl import write_jsonl
 from tf_pegasus.data.rows import Rows
@@ -46,6 +48,25 @@ def test_all_sources_have_the_same_rows(tmp_path, name):
     assert rows.take(np.array([1, 0, 1])) == [PAIRS[1], PAIRS[0], PAIRS[1]]
     assert (rows[1], rows[-1], rows[:1]) == (PAIRS[1], PAIRS[1], PAIRS[:1])
     assert rows.sizes.tolist() == [len(document.encode()) for document, _ in PAIRS]
+
+
+TEXTS = st.text(st.sampled_from("ab\"',\n\r\\ ü\u2028\x00{"), min_size=1).filter(str.strip)
+
+
+@settings(max_examples=30, deadline=None)
+@given(pairs=st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=20), data=st.data())
+@pytest.mark.parametrize("name", ["jsonl", "csv", "generator"])
+def test_rows_are_found_again(tmp_path_factory, name, pairs, data):
+    """Whatever line breaks and quotation marks are in the texts."""
+    records = [{"document": document, "summary": summary} for document, summary in pairs]
+    source = iter(records)
+    if name != "generator":
+        source = tmp_path_factory.mktemp("rows") / f"a.{name}"
+        {"jsonl": write_jsonl, "csv": write_csv}[name](source, records)
+    rows = Rows(source)
+    assert list(rows) == pairs
+    indices = data.draw(st.lists(st.integers(0, len(pairs) - 1)))
+    assert rows.take(np.array(indices, "int64")) == [pairs[i] for i in indices]
 
 
 def test_temporary_files_are_removed(tmp_path):
