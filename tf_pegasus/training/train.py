@@ -27,7 +27,7 @@ from tf_pegasus.training.run_directory import RunDirectory
 from tf_pegasus.utils.terminal import without_color
 
 # sentencepiece needs twenty times as much memory as it gets of texts.
-_VOCABULARY_BYTES = 32 * 2**20
+_VOCABULARY_BYTES = 24 * 2**20
 
 
 def train(arguments):
