@@ -1,5 +1,6 @@
 """Runs the examples of the documentation."""
 
+import json
 import re
 from pathlib import Path
 
@@ -20,6 +21,23 @@ def test_readme_block_runs_by_itself(number, tmp_path, monkeypatch):
     for written in ("my-model/model.safetensors", "served/1/saved_model.pb", "classifier.keras"):
         if f'"{written.split("/")[0]}"' in block:
             assert (tmp_path / written).is_file()
+
+
+GUIDE_BLOCKS = re.findall(
+    r"```python\n(.*?)```", (ROOT / "docs" / "fine-tuning.md").read_text(), re.DOTALL
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(len(GUIDE_BLOCKS)))
+def test_block_of_the_guide_to_fine_tuning_runs_by_itself(number, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    record = {"document": "This library reads and writes PNG files.", "summary": "PNG library"}
+    for name in ("train", "validation"):
+        (tmp_path / f"{name}.jsonl").write_text((json.dumps(record) + "\n") * 6)
+    exec(compile(GUIDE_BLOCKS[number], "fine-tuning.md", "exec"), {})
+    if number == 0:
+        assert (tmp_path / "tuned" / "model.safetensors").is_file()
 
 
 def test_readme_has_examples():

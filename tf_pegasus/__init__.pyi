@@ -2,6 +2,8 @@
 from .bundled import bundled_model as bundled_model
 from .config.generation import GenerationConfig as GenerationConfig
 from .config.model import PegasusConfig as PegasusConfig
+from .generation.streamers import TextIteratorStreamer as TextIteratorStreamer
+from .generation.streamers import TextStreamer as TextStreamer
 from .layers.decoder import TFPegasusDecoder as TFPegasusDecoder
 from .layers.embeddings import PegasusSharedEmbedding as PegasusSharedEmbedding
 from .layers.encoder import TFPegasusEncoder as TFPegasusEncoder

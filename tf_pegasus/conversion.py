@@ -6,13 +6,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tf_pegasus.checkpoints.expected import match_weights
 from tf_pegasus.checkpoints.formats import MAX_SHARD_SIZE
 from tf_pegasus.checkpoints.loading import common_dtype, find_source, open_with_config
-from tf_pegasus.checkpoints.names import POSITIONS, embedding_names
+from tf_pegasus.checkpoints.names import LOGITS_BIAS, POSITIONS, embedding_names
 from tf_pegasus.config.model import PegasusConfig
 from tf_pegasus.models.conditional_generation import TFPegasusForConditionalGeneration
 from tf_pegasus.tokenizers.tokenizer_files import TOKENIZER_FILES
-from tf_pegasus.utils.files import new_directory_atomically
+from tf_pegasus.utils.directories import new_directory_atomically
 from tf_pegasus.utils.hub import HubOptions
 
 
@@ -55,6 +56,9 @@ def convert(
                 shutil.copy(directory / name, temporary / name)
 
 
+STACKS = ("encoder", "decoder")
+
+
 class CheckpointInfo(NamedTuple):
     """The result of `describe`.
 
@@ -77,10 +81,18 @@ class CheckpointInfo(NamedTuple):
 def describe(path: str | Path, **overrides: Any) -> CheckpointInfo:
     """Describes a directory of weights without reading the weights; see `CheckpointInfo`.
 
+    Warns of weights that are missing or unexpected. A file of only one stack has only its weights.
+
     Raises:
         FileNotFoundError, ValueError: see `from_pretrained`.
     """
     file, config = open_with_config(find_source(path), overrides=overrides)
+    sides = [
+        side
+        for side in STACKS
+        if any(name.startswith(f"model.{side}.layers.") for name in file.tensors)
+    ]
+    match_weights(config, file, False, sides or STACKS, LOGITS_BIAS in file.tensors)
     parameters: Counter[str] = Counter()
     dtypes: Counter[str] = Counter()
     counted_embedding = False

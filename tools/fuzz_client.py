@@ -9,19 +9,17 @@ raise `ServingError`, `ConnectionError`, `TimeoutError` or `ValueError`, each wi
 anything else is a failure: another exception, more time than the deadline, or gigabytes of memory.
 """
 
-import argparse
 import contextlib
 import copy
 import json
 import random
 import resource
 import socket
-import sys
 import threading
 import time
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
+import fuzzing
 import grpc
 
 from tf_pegasus.serving import Client, ServingError, protos
@@ -286,48 +284,35 @@ def http_answers(content_of):
         thread.join()
 
 
+def cases(protocol, source):
+    """Yields calls with what a server of this protocol answers: bytes, or gRPC's status."""
+    while True:
+        call = source.choice(sorted(CALLS))
+        if protocol == "rest":
+            answer = damaged_http(call, source)
+        elif source.random() < 0.05:
+            answer = source.choice(list(grpc.StatusCode)[1:])
+        else:
+            answer = damaged_message(call, source)
+        yield protocol, f"{call}: {answer!r:.300}", (call, answer)
+
+
 def fuzz(protocol, count=None, seconds=None, seed=0, report=None):
-    """Has the client read damaged answers.
-
-    Args:
-        protocol: str, `"grpc"` or `"rest"`.
-        count: int, calls; or None.
-        seconds: float; or None.
-        seed: int.
-        report: called with a line for each failure.
-
-    Returns:
-        Counter of outcomes, and a list of the failures.
-    """
-    source, counts, failures = random.Random(f"{protocol} {seed}"), Counter(), []
+    """Has the client read damaged answers of `"grpc"` or `"rest"`; see `fuzzing.loop`."""
     current = [b""]
     serve = grpc_answers if protocol == "grpc" else http_answers
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    end = time.monotonic() + (seconds if seconds is not None else float("inf"))
     with (
         serve(lambda: current[0]) as address,
         Client(address, timeout=TIMEOUT, retries=0, follow_redirects=protocol == "rest") as client,
     ):
-        for number in range(count if count is not None else sys.maxsize):
-            if time.monotonic() > end:
-                break
-            call = source.choice(sorted(CALLS))
-            if protocol == "grpc":
-                is_status = source.random() < 0.05
-                current[0] = (
-                    source.choice(list(grpc.StatusCode)[1:])
-                    if is_status
-                    else damaged_message(call, source)
-                )
-            else:
-                current[0] = damaged_http(call, source)
-            outcome = _outcome(client, call, before)
-            counts[outcome.split(":")[0]] += 1
-            if outcome.startswith("FAILURE"):
-                failures.append((protocol, call, number, outcome, bytes(current[0])[:300]))
-                if report:
-                    report(str(failures[-1]))
-    return counts, failures
+
+        def outcome(case):
+            call, current[0] = case
+            return _outcome(client, call, before)
+
+        source = cases(protocol, random.Random(f"{protocol} {seed}"))
+        return fuzzing.loop(source, outcome, count, seconds, report)
 
 
 def _outcome(client, call, before):
@@ -350,21 +335,16 @@ def _outcome(client, call, before):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--count", type=int, help="calls of each protocol")
-    parser.add_argument("--seconds", type=float, help="of each protocol")
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    if arguments.count is None and arguments.seconds is None:
-        arguments.count = 1000
-    is_good = True
-    for protocol in FUZZED:
-        counts, failures = fuzz(
-            protocol, arguments.count, arguments.seconds, arguments.seed, report=print
-        )
-        print(f"{protocol}: {counts.total()} answers, {dict(counts)}")
-        is_good = is_good and not failures
-    sys.exit(0 if is_good else 1)
+    arguments = fuzzing.parse(fuzzing.argument_parser(__doc__))
+    # Half of the cases, or of the time, for each protocol.
+    count, seconds = (
+        None if limit is None else limit / len(FUZZED)
+        for limit in (arguments.count, arguments.seconds)
+    )
+    count = None if count is None else round(count)
+    results = [fuzz(name, count, seconds, arguments.seed, print) for name in FUZZED]
+    counts = {kind: counter for found, _ in results for kind, counter in found.items()}
+    fuzzing.finish(counts, [failure for _, failures in results for failure in failures])
 
 
 if __name__ == "__main__":

@@ -8,27 +8,21 @@ right and whose contents are hostile (`hostile_index`, `hostile_archives`,
 `hostile_configurations`). A reader may refuse a file with a `ValueError` or an
 `OSError`, or read it (formats without checksums cannot know that a weight has changed);
 anything else is a failure: another exception, a message that does not name the file, a crash, more
-than 10 s and 5 s a gigabyte, or more than 500 MB and 4 times the file's size.
+than 10 s and 5 s a gigabyte, or more than 500 MB and 4 times the file's size. Some of the files
+are not only read, but described, converted, or loaded into a model.
 """
 
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import argparse
-import itertools
-import multiprocessing
+import json
 import random
-import re
-import resource
 import shutil
-import sys
 import tempfile
-import time
-import warnings
-from collections import Counter
 from pathlib import Path
 
+import fuzzing
 import hostile_archives
 import hostile_configurations
 import hostile_index
@@ -58,6 +52,8 @@ SECONDS, SECONDS_A_BYTE = 10, 5e-9
 MEMORY, MEMORY_A_BYTE = 500 * 10**6, 4
 # So that a worker that asks for far more than that dies before the machine does.
 _ADDRESSES = 8 * 2**30
+# What is done with a file; a model takes a hundred times as long as its weights.
+WAYS = ("read",) * 16 + ("describe", "describe", "load", "convert")
 
 
 def mutate(content, source):
@@ -86,128 +82,82 @@ def mutate(content, source):
 
 
 def read_everything(directory):
-    """Opens a directory's weights and reads every tensor; returns what came of it."""
+    """Opens a directory's weights and reads every tensor."""
     from tf_pegasus.checkpoints.expected import match_weights
     from tf_pegasus.checkpoints.loading import find_source, open_with_config
 
+    file, config = open_with_config(find_source(directory))
+    match_weights(config, file, None, ("encoder", "decoder"), True)
+    for name, info in file.tensors.items():
+        value = file.read(name)
+        assert value.shape == info.shape, f"{name} has the shape {value.shape}, not {info.shape}"
+
+
+def use(way, directory):
+    """Does one of `WAYS` with a directory; returns what came of it."""
+    from tf_pegasus import TFPegasusForConditionalGeneration
+    from tf_pegasus.conversion import convert, describe
+
     try:
-        has_config = (Path(directory) / "config.json").is_file()
-        if has_config:
-            file, config = open_with_config(find_source(directory))
-            match_weights(config, file, None, ("encoder", "decoder"), True)
+        if way == "read":
+            read_everything(directory)
+        elif way == "describe":
+            describe(directory)
+        elif way == "load":
+            TFPegasusForConditionalGeneration.from_pretrained(directory)
         else:
-            file = find_source(directory).open()
-        for name, info in file.tensors.items():
-            value = file.read(name)
-            if value.shape != info.shape:
-                return f"FAILURE: {name} has the shape {value.shape}, not {info.shape}"
+            convert(directory, f"{directory}-converted", "safetensors")
     except (ValueError, OSError) as error:
         is_named = str(directory) in str(error)
         return "refused" if is_named else f"FAILURE: an error that does not name it: {error}"
-    return "read"
+    return "accepted"
 
 
-def measured(directory):
-    """`read_everything`, in bounds of time and memory."""
+def measured(case):
+    """Handles a tuple of a way and a directory; to exceed time or memory is a failure."""
+    way, directory = case
     size = sum(path.stat().st_size for path in Path(directory).rglob("*") if path.is_file())
-    Path("/proc/self/clear_refs").write_text("5")  # begins to measure the peak anew
-    before, start = _kilobytes("VmRSS"), time.monotonic()
-    outcome = read_everything(directory)
-    seconds, used = time.monotonic() - start, 1024 * (_kilobytes("VmHWM") - before)
+    outcome, seconds, memory = fuzzing.used_by(use, way, directory)
     if seconds > SECONDS + SECONDS_A_BYTE * size:
         return f"FAILURE: took {seconds:.1f} s for {size} bytes ({outcome})"
-    if used > MEMORY + MEMORY_A_BYTE * size:
-        return f"FAILURE: took {used} bytes of memory for {size} bytes ({outcome})"
+    if memory > MEMORY + MEMORY_A_BYTE * size:
+        return f"FAILURE: took {memory} bytes of memory for {size} bytes ({outcome})"
     return outcome
 
 
-def _kilobytes(name):
-    status = Path("/proc/self/status").read_text()
-    return int(re.search(rf"^{name}:\s+(\d+) kB", status, re.MULTILINE)[1])
+def prepare():
+    """Imports all that is needed, and builds a model for what Keras does only once."""
+    for way in WAYS[-2:]:
+        with tempfile.TemporaryDirectory() as temporary:
+            directory = Path(temporary) / "model"
+            shutil.copytree(GOLDENS / "tiny-relu", directory)
+            use(way, directory)
 
 
-def work(connection):
-    """Reads the directories that arrive, one after another."""
-    import tf_pegasus  # noqa: F401
+def worker():
+    """Returns a process that handles what `measured` does."""
+    return fuzzing.Worker(measured, prepare, 6 * SECONDS, _ADDRESSES)
 
-    warnings.simplefilter("ignore")
-    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + _ADDRESSES, used + _ADDRESSES))
+
+def cases(labels, source):
+    """Yields directories with a damaged or hostile file of each kind."""
     while True:
-        directory = connection.recv()
-        try:
-            outcome = measured(directory)
-        except BaseException as error:
-            outcome = f"FAILURE: {type(error).__name__}: {error!s:.200}"
-        connection.send(outcome)
+        for label in labels:
+            with tempfile.TemporaryDirectory() as temporary:
+                directory = Path(temporary) / "model"
+                kind = write_hostile(label, source, directory)
+                way = source.choice(WAYS)
+                yield label, f"{kind}, {way}", (way, str(directory))
 
 
-class Worker:
-    """A process that reads files; replaced when a file kills it."""
-
-    def __init__(self):
-        self._start()
-
-    def _start(self):
-        context = multiprocessing.get_context("spawn")
-        self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=work, args=(theirs,), daemon=True)
-        self._process.start()
-        theirs.close()
-        self._is_new = True
-
-    def outcome(self, directory):
-        self._connection.send(str(directory))
-        try:
-            # Its first answer comes after TensorFlow's import.
-            if self._connection.poll(2 * SECONDS + (120 if self._is_new else 0)):
-                self._is_new = False
-                return self._connection.recv()
-            outcome = f"FAILURE: no answer in {2 * SECONDS} s"
-        except (EOFError, ConnectionResetError):
-            outcome = "FAILURE: the process died"
-        self.close()
-        self._start()
-        return outcome
-
-    def close(self):
-        self._process.kill()
-        self._process.join()
-
-
-def fuzz(count, seed=0, report=None, seconds=None, labels=(*FILES, *STRUCTURES)):
-    """Reads damaged and hostile versions of each file.
-
-    Args:
-        count: how many of each, or None for as many as `seconds` allow.
-        seed: of the random numbers.
-        report: called with each line of progress.
-        seconds: how long, in all; by default until all are read.
-        labels: which of `FILES` and `STRUCTURES`.
-
-    Returns:
-        dict from file to Counter of outcomes, and a list of failures.
-    """
-    source, worker = random.Random(seed), Worker()
-    counts, failures = {label: Counter() for label in labels}, []
-    ends = None if seconds is None else time.monotonic() + seconds
+def fuzz(count=None, seconds=None, seed=0, labels=(*FILES, *STRUCTURES), report=None):
+    """Uses damaged and hostile files of the kinds `labels`; see `fuzzing.loop`."""
+    process = worker()
     try:
-        for number in itertools.count() if count is None else range(count):
-            for label in labels:
-                if ends is not None and time.monotonic() > ends:
-                    return counts, failures
-                with tempfile.TemporaryDirectory() as temporary:
-                    directory = Path(temporary) / "model"
-                    kind = write_hostile(label, source, directory)
-                    outcome = worker.outcome(directory)
-                counts[label][outcome.split(":")[0]] += 1
-                if outcome.startswith("FAILURE"):
-                    failures.append((label, number, kind, outcome))
-                    if report:
-                        report(f"{label} {number} ({kind}): {outcome}")
+        source = cases(labels, random.Random(seed))
+        return fuzzing.loop(source, process.outcome, count, seconds, report)
     finally:
-        worker.close()
-    return counts, failures
+        process.close()
 
 
 def write_hostile(label, source, directory):
@@ -225,25 +175,19 @@ def write_hostile(label, source, directory):
     for other in directory.iterdir():
         if other.is_dir():
             shutil.rmtree(other)
+    if not (directory / "config.json").is_file():
+        # What cannot be derived from the authors' weights.
+        heads = {f"{side}_attention_heads": 4 for side in ("encoder", "decoder")}
+        (directory / "config.json").write_text(json.dumps(heads))
     return kind
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--count", type=int, help="versions of each file, by default 500")
-    parser.add_argument("--seconds", type=float, help="how long, in all, instead of --count")
+    parser = fuzzing.argument_parser(__doc__)
     parser.add_argument("--only", nargs="+", choices=(*FILES, *STRUCTURES), help="kinds of files")
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    count = arguments.count
-    if count is None and arguments.seconds is None:
-        count = 500
+    arguments = fuzzing.parse(parser)
     labels = arguments.only or (*FILES, *STRUCTURES)
-    counts, failures = fuzz(count, arguments.seed, print, arguments.seconds, labels)
-    print("| file | refused | read | failures |\n|---|---|---|---|")
-    for label, outcomes in counts.items():
-        print(f"| {label} | {outcomes['refused']} | {outcomes['read']} | {outcomes['FAILURE']} |")
-    sys.exit(1 if failures else 0)
+    fuzzing.finish(*fuzz(arguments.count, arguments.seconds, arguments.seed, labels, print))
 
 
 if __name__ == "__main__":

@@ -16,19 +16,15 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import argparse
 import base64
+import functools
 import io
 import json
-import multiprocessing
 import random
-import resource
-import sys
 import tempfile
-import time
-import warnings
-from collections import Counter
 from pathlib import Path
+
+import fuzzing
 
 SECONDS = 30
 MEMORY = 3 * 2**30
@@ -297,12 +293,13 @@ def texts():
     ]
 
 
-def use(way, path):
-    """Makes a tokenizer of a file and uses it; returns what came of it."""
+def use(case):
+    """Makes a tokenizer of a file in one of `WAYS` and uses it; returns what came of it."""
     import tensorflow as tf
 
     from tf_pegasus import PegasusTokenizer, PegasusTokenizerFast, TFPegasusTokenizer
 
+    way, path = case
     samples = texts()
     try:
         if way == "layer":
@@ -330,111 +327,50 @@ def use(way, path):
     return "read"
 
 
-def work(connection, is_checked):
-    """Uses the vocabularies that come in, one after the other."""
+def prepare(is_checked):
+    """Loads what is needed, and leaves out the check if it should be."""
     import tf_pegasus
     from tf_pegasus.tokenizers import vocabulary_check
 
-    # So that all is loaded before memory is limited.
     tf_pegasus.TFPegasusTokenizer.from_pretrained(tf_pegasus.bundled_model()).tokenize(["a"])
     if not is_checked:
         vocabulary_check._check = lambda model_proto: None
-    warnings.simplefilter("ignore")
-    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
-    connection.send("ready")
-    while True:
-        way, path = connection.recv()
-        try:
-            outcome = use(way, path)
-        except BaseException as error:
-            outcome = f"FAILURE: {type(error).__name__}: {error!s:.200}"
-        connection.send(outcome)
 
 
-class Worker:
-    """A process that uses vocabularies; made anew when one kills it."""
-
-    def __init__(self, is_checked=True):
-        self._is_checked = is_checked
-        self._start()
-
-    def _start(self):
-        context = multiprocessing.get_context("spawn")
-        self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=work, args=(theirs, self._is_checked), daemon=True)
-        self._process.start()
-        theirs.close()
-        if not self._connection.poll(180) or self._connection.recv() != "ready":
-            raise RuntimeError("the worker did not start")
-
-    def outcome(self, way, path):
-        self._connection.send((way, str(path)))
-        try:
-            if self._connection.poll(SECONDS):
-                return self._connection.recv()
-            outcome = f"FAILURE: no answer in {SECONDS} s"
-        except (EOFError, ConnectionResetError):
-            self._process.join()
-            outcome = f"FAILURE: the process died (exit code {self._process.exitcode})"
-        self.close()
-        self._start()
-        return outcome
-
-    def close(self):
-        self._process.kill()
-        self._process.join()
+def cases(source):
+    """Yields files of damaged vocabularies, each to be read in one of `WAYS`."""
+    models = base_models()
+    with tempfile.TemporaryDirectory() as directory:
+        while True:
+            content, what = damaged(source.choice(models), source)
+            way = source.choice(WAYS)
+            if way == "tokenizer.json":
+                text = as_tokenizer_json(content)
+                if text is None:
+                    way = "spiece.model"
+                else:
+                    content = text.encode("utf-8")
+            path = Path(directory) / ("spiece.model" if way == "layer" else way)
+            path.write_bytes(content)
+            yield way, what, (way, str(path))
 
 
 def fuzz(count=None, seconds=None, seed=0, is_checked=True, report=None):
-    """Uses `count` damaged vocabularies, or as many as fit into `seconds`.
-
-    Returns:
-        dict from way to Counter of outcomes, and a list of the failures.
-    """
-    source, worker = random.Random(seed), Worker(is_checked)
-    counts, failures = {way: Counter() for way in WAYS}, []
-    models, end, number = base_models(), time.monotonic() + (seconds or 1e9), 0
+    """Uses damaged vocabularies; see `fuzzing.loop`."""
+    process = fuzzing.Worker(use, functools.partial(prepare, is_checked), SECONDS, MEMORY)
     try:
-        with tempfile.TemporaryDirectory() as directory:
-            while (count is None or number < count) and time.monotonic() < end:
-                number += 1
-                content, what = damaged(source.choice(models), source)
-                way = source.choice(WAYS)
-                if way == "tokenizer.json":
-                    text = as_tokenizer_json(content)
-                    if text is None:
-                        way = "spiece.model"
-                    else:
-                        content = text.encode("utf-8")
-                path = Path(directory) / ("spiece.model" if way == "layer" else way)
-                path.write_bytes(content)
-                outcome = worker.outcome(way, path)
-                counts[way][outcome.split(":")[0]] += 1
-                if outcome.startswith("FAILURE"):
-                    failures.append((way, number, what, outcome))
-                    if report:
-                        report(f"{way} {number} ({what}): {outcome}")
+        source = cases(random.Random(seed))
+        return fuzzing.loop(source, process.outcome, count, seconds, report)
     finally:
-        worker.close()
-    return counts, failures
+        process.close()
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--count", type=int, help="damaged vocabularies (500)")
-    parser.add_argument("--seconds", type=float, help="how long, instead")
-    parser.add_argument("--seed", type=int, default=0)
+    parser = fuzzing.argument_parser(__doc__)
     parser.add_argument("--unchecked", action="store_true", help="leave out the check")
-    arguments = parser.parse_args()
-    count = 500 if arguments.count is None and arguments.seconds is None else arguments.count
-    counts, failures = fuzz(
-        count, arguments.seconds, arguments.seed, not arguments.unchecked, report=print
-    )
-    print("| read as | refused | read | failures |\n|---|---|---|---|")
-    for way, outcomes in counts.items():
-        print(f"| {way} | {outcomes['refused']} | {outcomes['read']} | {outcomes['FAILURE']} |")
-    sys.exit(1 if failures else 0)
+    arguments = fuzzing.parse(parser)
+    is_checked = not arguments.unchecked
+    fuzzing.finish(*fuzz(arguments.count, arguments.seconds, arguments.seed, is_checked, print))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,12 @@
 import json
+import resource
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from helpers.tiny import tiny_config
 from helpers.weights import assert_same_weights
+from safetensors import SafetensorError
 
 from tf_pegasus import (
     TFPegasusForCausalLM,
@@ -119,3 +122,23 @@ def test_causal_lm_saves_and_loads(tmp_path):
     assert "model.decoder.embed_tokens.weight" in names
     assert not any("encoder.layers" in name or "shared" in name for name in names)
     assert_same_weights(model, TFPegasusForCausalLM.from_pretrained(tmp_path))
+
+
+@pytest.mark.parametrize("weights_format", WEIGHTS_FORMATS)
+def test_a_full_disk_leaves_the_directory_as_it_was(
+    model, tokenizer, tmp_path, weights_format, monkeypatch
+):
+    TFPegasusForConditionalGeneration(tiny_config(d_model=8)).save_pretrained(
+        tmp_path, weights_format=weights_format
+    )
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    monkeypatch.setattr(model, "tokenizer", tokenizer)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # Writing on fails as on a full disk: Python ignores the signal.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        with pytest.raises((OSError, tf.errors.OpError, SafetensorError), match="File too large"):
+            model.save_pretrained(tmp_path, weights_format=weights_format)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before

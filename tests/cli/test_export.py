@@ -16,7 +16,7 @@ def test_export(run, model_directory, tmp_path, expected):
     lines = out.splitlines()
     assert (code, lines[0]) == (0, str(target / "1"))
     assert re.match(r"weights 0\.\d MB \(\d\.\d\d of float32's\), graph \d", lines[1])
-    assert lines[2] == "| | ROUGE-1 | ROUGE-2 | ROUGE-L |"
+    assert lines[2] == "| | ROUGE-1 | ROUGE-2 | ROUGE-L | ROUGE-Lsum |"
     assert lines[4].removeprefix("| in Python") == lines[5].removeprefix("| exported")
     assert lines[6] == "3 of 3 summaries are equal"
     serve = tf.saved_model.load(str(target / "1")).signatures["serving_default"]

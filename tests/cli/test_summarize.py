@@ -258,3 +258,33 @@ def test_a_document_that_normalizes_to_nothing(run):
     assert code == 1
     assert "has no character that is text" in err
     assert (json.loads(out)["summary"], json.loads(out)["score"]) == ("", None)
+
+
+def test_check_marks_what_the_document_does_not_contain(run, tmp_path, monkeypatch):
+    def stream(self, texts, **options):
+        return (Summary("Ada Lovelace wrote it in 1843.", -1.0, 0) for _ in texts)
+
+    monkeypatch.setattr(Summarizer, "stream", stream)
+    texts = ["Written by Ada Lovelace in 1843.", "Ada wrote it in 1842."]
+    (tmp_path / "texts").write_text("\n".join(texts))
+    code, out, err = run("summarize", "--lines", "--check", tmp_path / "texts")
+    assert code == 0
+    assert out.splitlines() == [
+        "Ada Lovelace wrote it in 1843.",
+        "Ada [Lovelace?] wrote it in [1843?].",
+    ]
+    assert err == (
+        "tf-pegasus: warning: summaries with numbers or names that their document does not "
+        "contain: 1\n"
+    )
+    write_jsonl(tmp_path / "texts", [{"document": text} for text in texts])
+    code, out, _ = run("summarize", "--jsonl", "--check", tmp_path / "texts")
+    first, second = map(json.loads, out.splitlines())
+    assert (first["summary"], first["unsupported"]) == ("Ada Lovelace wrote it in 1843.", [])
+    assert second["summary"] == first["summary"]
+    assert second["unsupported"] == [
+        {"kind": "name", "text": "Lovelace", "start": 4, "end": 12},
+        {"kind": "number", "text": "1843", "start": 25, "end": 29},
+    ]
+    _, out, err = run("summarize", "--jsonl", tmp_path / "texts")
+    assert ("unsupported" in out, err) == (False, "")

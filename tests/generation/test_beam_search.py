@@ -213,11 +213,12 @@ def test_with_beams_for_all_hypotheses_the_search_is_exhaustive(seed, exponent):
             "early_stopping": st.sampled_from([True, False, "never"]),
             "forced_eos_token_id": st.sampled_from([None, EOS]),
             "min_length": st.sampled_from([0, 2]),
+            "eos_token_id": st.sampled_from([EOS, (EOS, 3), (4, EOS, 2)]),
         }
     ),
 )
 def test_beam_search_equals_plain_python(seed, num_beams, max_length, options):
-    table = at_random(seed, vocab_size=8)
+    table = at_random(seed, vocab_size=16)
     options = {"num_beams": num_beams, "max_length": max_length, **options}
     options["num_return_sequences"] = num_beams
     assert_equals_plain_python(table, options)
@@ -229,8 +230,9 @@ def test_beam_search_equals_plain_python(seed, num_beams, max_length, options):
     groups=st.sampled_from([(2, 2), (4, 2), (3, 3), (6, 3)]),
     penalty=st.sampled_from([0.0, 0.4, 3.0]),
     early_stopping=st.sampled_from([True, False, "never"]),
+    eos=st.sampled_from([EOS, (EOS, 3)]),
 )
-def test_diverse_beam_search_equals_plain_python(seed, groups, penalty, early_stopping):
+def test_diverse_beam_search_equals_plain_python(seed, groups, penalty, early_stopping, eos):
     num_beams, num_groups = groups
     assert_equals_plain_python(
         at_random(seed, vocab_size=12),
@@ -240,6 +242,7 @@ def test_diverse_beam_search_equals_plain_python(seed, groups, penalty, early_st
             "num_return_sequences": num_beams,
             "diversity_penalty": penalty,
             "early_stopping": early_stopping,
+            "eos_token_id": eos,
             "forced_eos_token_id": EOS,
             "max_length": 5,
         },

@@ -6,12 +6,12 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
+from helpers.generation import EOS, up_to_end
 from helpers.tiny import GOLDEN_MODELS, GOLDENS
 
 from tf_pegasus import GenerationConfig
 
 CASES = json.loads((GOLDENS / "options.json").read_text())
-EOS = 1
 
 
 def favoured(input_ids, scores, cur_len):
@@ -35,10 +35,10 @@ def options_golden():
 
 @pytest.fixture(scope="module")
 def outputs(goldens, options_golden):
-    """Returns a function `(name, number, engine)` that runs a case, once."""
+    """Returns a function `(name, number)` that runs a case, once."""
 
     @functools.cache
-    def run(name, number, engine):
+    def run(name, number):
         golden, options = goldens[name], dict(CASES[number])
         names = options.pop("call", [])
         given = {
@@ -52,7 +52,7 @@ def outputs(goldens, options_golden):
             generation_config=GenerationConfig.from_dict(
                 {"max_length": 14, "forced_eos_token_id": EOS, **options}
             ),
-            engine=engine,
+            engine="eager",
             return_dict_in_generate=True,
             output_scores=True,
             **given,
@@ -61,25 +61,10 @@ def outputs(goldens, options_golden):
     return run
 
 
-def up_to_end(rows, ends):
-    """Returns the rows as lists, cut after the first id in `ends`, without padding.
-
-    The reference fills finished rows with eos; this package fills them with pad.
-    """
-    cut = []
-    for row in np.asarray(rows).tolist():
-        places = [n for n, token in enumerate(row) if n and token in ends]
-        row = row[: places[0] + 1] if places else row
-        while row[-1] == 0 or (places == [] and row[-1] == EOS):
-            row.pop()
-        cut.append(row)
-    return cut
-
-
 @pytest.mark.parametrize("number", range(len(CASES)))
 @pytest.mark.parametrize("name", GOLDEN_MODELS)
 def test_ids_and_scores_equal_the_reference(name, number, outputs, options_golden):
-    found = outputs(name, number, "eager")
+    found = outputs(name, number)
     ends = CASES[number].get("eos_token_id", [EOS])
     if "stopping_criteria" in CASES[number].get("call", []):
         ends = []  # an output may end without eos, and the reference then adds it
@@ -95,7 +80,7 @@ def test_ids_and_scores_equal_the_reference(name, number, outputs, options_golde
 @pytest.mark.parametrize("number", [0, 1])
 def test_transition_scores_equal_the_reference(number, outputs, options_golden, goldens):
     for name in GOLDEN_MODELS:
-        found = outputs(name, number, "eager")
+        found = outputs(name, number)
         scores = goldens[name].model.compute_transition_scores(
             found.sequences, found.scores, found.beam_indices, normalize_logits=number == 0
         )
@@ -109,10 +94,44 @@ def test_transition_scores_equal_the_reference(number, outputs, options_golden, 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ["graph", "xla"])
-@pytest.mark.parametrize("number", [1, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 7, 11, 15, 21])
-def test_compiled_ids_equal_eager_ones(number, engine, outputs):
-    # Each case on one of the models only, because compiling takes most of the time.
-    name = GOLDEN_MODELS[number % 4 // 2]
-    found, eager = outputs(name, number, engine), outputs(name, number, "eager")
+@pytest.mark.parametrize("num_beams", [1, 3])
+def test_all_together_give_the_same_ids_in_all_engines(goldens, options_golden, num_beams, engine):
+    """Each option by itself would need a program by itself."""
+    golden = goldens["tiny-gelu"]
+    arrays = {
+        name.split(":")[2]: value
+        for name, value in options_golden.items()
+        if name.startswith("tiny-gelu") and value.dtype in (np.float32, np.int64)
+    }
+    arguments = {name: arrays[name] for name in ("head_mask", "decoder_head_mask")}
+    arguments |= {name: arrays[name] for name in ("cross_attn_head_mask", "decoder_input_ids")}
+    arguments |= {"decoder_attention_mask": arrays["decoder_attention_mask"], **FUNCTIONS}
+    options = {
+        "max_length": 14,
+        "num_beams": num_beams,
+        "eos_token_id": [1, 24, 57],
+        "sequence_bias": {(42, 42): -4.0, (48,): 1.0},
+        "exponential_decay_length_penalty": (4, 1.2),
+        "remove_invalid_values": True,
+        "bad_words_ids": [[33, 33]],
+        "renormalize_logits": True,
+    }
+    if num_beams == 1:
+        arguments["inputs_embeds"] = arrays["inputs_embeds"]
+    else:
+        arguments["input_ids"] = golden.source["input_ids"]
+        arguments["encoder_outputs"] = arrays["encoder_outputs"]
+        options["encoder_repetition_penalty"] = 1.5
+    found, eager = (
+        golden.model.generate(
+            attention_mask=golden.source["attention_mask"],
+            engine=name,
+            return_dict_in_generate=True,
+            **arguments,
+            **options,
+        )
+        for name in (engine, "eager")
+    )
     np.testing.assert_array_equal(found.sequences, eager.sequences)
     np.testing.assert_allclose(found.sequences_scores, eager.sequences_scores, atol=1e-4)
+    assert len(set(map(tuple, eager.sequences.numpy().tolist()))) == 4

@@ -23,6 +23,8 @@ def plain_beam_search(table, row, options):
     """
     steps = options.max_length - 1
     beams = options.num_beams // options.num_beam_groups
+    ends_with = options.eos_token_ids or (EOS,)
+    count = max(2, 1 + len(ends_with)) * beams
     is_gnmt = options.length_penalty_type == "gnmt"
 
     def normalized(total, length):
@@ -43,15 +45,16 @@ def plain_beam_search(table, row, options):
                 for token in chosen:
                     gains[token] -= options.diversity_penalty
                 if step < options.min_length:
-                    gains[EOS] = -np.inf
+                    gains[list(ends_with)] = -np.inf
                 if step == steps and options.forced_eos_token_id is not None:
                     gains = np.where(
                         np.arange(len(gains)) == options.forced_eos_token_id, 0, -np.inf
                     )
                 candidates += [(total + gain, (*tokens, i)) for i, gain in enumerate(gains)]
-            candidates = sorted(candidates, key=lambda candidate: -candidate[0])[: 2 * beams]
+            candidates = sorted(candidates, key=lambda candidate: -candidate[0])[:count]
             ends = [
-                tokens[-1] == EOS or (step == steps and not is_gnmt) for _, tokens in candidates
+                tokens[-1] in ends_with or (step == steps and not is_gnmt)
+                for _, tokens in candidates
             ]
             if group.goes_on:
                 group.finished += [
@@ -63,7 +66,7 @@ def plain_beam_search(table, row, options):
             group.running = [c for c, end in zip(candidates, ends, strict=True) if not end][:beams]
             chosen += [
                 tokens[-1] if group.goes_on else PAD
-                for _, tokens in [c for c in candidates if c[1][-1] != EOS][:beams]
+                for _, tokens in [c for c in candidates if c[1][-1] not in ends_with][:beams]
             ]
             looked_at = candidates if len(groups) > 1 else group.running
             if group.goes_on and len(group.finished) == beams:

@@ -52,3 +52,7 @@ def tiny_config(**overrides):
             **overrides,
         }
     )
+
+
+# Of the arguments of a training: a model to fine-tune has its own vocabulary and shape.
+FROM_MODEL = dict.fromkeys(("vocab_size", "d_model", "layers", "heads", "ffn_dim"))

@@ -56,5 +56,6 @@ def test_functions_of_keras_have_names():
 def test_functions_without_a_name_are_refused():
     with pytest.raises(ValueError, match=r"must be registered with Keras"):
         TFPegasusModel(tiny_config(activation_function=lambda x: x))
-    with pytest.raises(ValueError, match="'tests>unknown' is not registered with Keras"):
-        TFPegasusModel(tiny_config(activation_function="tests>unknown"))
+    for name in ("tests>unknown", "tf_pegasus>TFPegasusModel", "keras>deserialize", "keras>relux"):
+        with pytest.raises(ValueError, match=f"'{name}' is not registered with Keras as a fun"):
+            TFPegasusModel(tiny_config(activation_function=name))

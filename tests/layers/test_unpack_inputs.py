@@ -164,8 +164,8 @@ def test_a_single_tensor_is_the_first_input(model, batch):
 def test_an_input_given_twice_is_refused(model, batch):
     with pytest.raises(ValueError, match="attention_mask was given twice"):
         model(batch, attention_mask=batch["attention_mask"])
-    with pytest.raises(ValueError, match="list of 18 inputs"):
-        model([batch["input_ids"]] * 18)
+    with pytest.raises(ValueError, match="list of 19 inputs"):
+        model([batch["input_ids"]] * 19)
 
 
 @pytest.mark.parametrize("dtype", ["bool", "int8", "int32", "int64", "float32"])

@@ -1,4 +1,6 @@
-"""LoRA adapters (`enable_lora` of the dense layers) in the whole model."""
+"""LoRA adapters in the whole model."""
+
+import json
 
 import keras
 import numpy as np
@@ -7,6 +9,7 @@ import tensorflow as tf
 from helpers.tiny import tiny_config
 
 from tf_pegasus import GenerationConfig, TFPegasusForConditionalGeneration
+from tf_pegasus.checkpoints.adapters import adapted_layers
 from tf_pegasus.layers.dense import PegasusDense
 from tf_pegasus.utils.compat import all_layers
 
@@ -111,3 +114,109 @@ def test_adapters_after_training_learn_or_are_refused(model, batch, compiles_aga
         with pytest.raises(Exception, match="optimizer"):
             model.fit(batch, verbose=0)
     np.testing.assert_array_equal(dense._kernel, kernel)
+
+
+# enable_lora of a model, and files of adapters
+
+
+def trained_model(batch, **options):
+    """Returns a model before its adapters, and with them after a little training."""
+    keras.utils.set_random_seed(1)
+    plain = TFPegasusForConditionalGeneration(tiny_config(init_std=0.3, dropout=0.0))
+    model = TFPegasusForConditionalGeneration(plain.config)
+    model.set_weights(plain.get_weights())
+    model.enable_lora(2, **options)
+    model.compile(keras.optimizers.Adam(0.1), jit_compile=False)
+    model.fit(batch, epochs=2, verbose=0)
+    return plain, model
+
+
+def test_enable_lora_trains_adapters_alone(batch):
+    plain, model = trained_model(batch, targets=("q_proj", "fc2"), alpha=4)
+    layers = adapted_layers(model)
+    assert {name.rpartition(".")[2] for name in layers} == {"q_proj", "fc2"}
+    # Encoder: 1 layer with one attention; decoder: 2 layers with two.
+    assert len(layers) == 1 + 1 + 2 * 2 + 2
+    assert len(model.trainable_variables) == 2 * len(layers)
+    assert all(np.any(dense.lora_kernel_b) for dense in layers.values())
+    dense, before = (m.get_encoder().layers[0].feed_forward.fc2 for m in (model, plain))
+    np.testing.assert_array_equal(dense._kernel, before.kernel)
+    merged = before.kernel + 2 * np.asarray(dense.lora_kernel_a) @ np.asarray(dense.lora_kernel_b)
+    np.testing.assert_allclose(dense.kernel, merged, atol=1e-6)
+
+
+def test_adapters_are_saved_alone_and_loaded(batch, tmp_path):
+    plain, model = trained_model(batch, alpha=3)
+    model.save_adapters(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "adapter_config.json",
+        "adapter_model.safetensors",
+    }
+    before = plain(batch).logits
+    plain.load_adapters(tmp_path)
+    np.testing.assert_allclose(plain(batch).logits, model(batch).logits, atol=1e-6)
+    assert np.abs(plain(batch).logits - before).max() > 0.01
+    # Into adapters that are there, too.
+    model.load_adapters(tmp_path)
+    assert len(plain.trainable_variables) == len(model.trainable_variables)
+
+
+def test_keras_files_and_exports_have_the_adapters(batch, tmp_path):
+    _, model = trained_model(batch)
+    expected = model(batch).logits
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(again(batch).logits, expected, atol=1e-4)
+    model.export(tmp_path / "exported", verbose=False)
+    serve = tf.saved_model.load(tmp_path / "exported").signatures["serving_default"]
+    ids = model.prepare_decoder_input_ids_from_labels(batch["labels"])
+    outputs = serve(
+        input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], decoder_input_ids=ids
+    )
+    np.testing.assert_allclose(outputs["logits"], expected, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"rank": 0}, "rank=0 must be a positive int"),
+        ({"rank": 2, "alpha": 0}, "alpha=0 must be positive"),
+        (
+            {"rank": 2, "targets": ["query"]},
+            r"targets=\['query'\] must be some of fc1, fc2",
+        ),
+        ({"rank": 2, "targets": []}, r"targets=\[\] must be some of"),
+    ],
+)
+def test_adapters_that_make_no_sense(model, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        model.enable_lora(**arguments)
+    assert not adapted_layers(model)
+    with pytest.raises(ValueError, match="the model has no adapters"):
+        model.save_adapters("nowhere")
+
+
+def test_adapters_that_do_not_fit(batch, tmp_path):
+    plain, model = trained_model(batch)
+    with pytest.raises(ValueError, match="the model has adapters already"):
+        model.enable_lora(2)
+    model.save_adapters(tmp_path)
+    file = tmp_path / "adapter_config.json"
+    config = json.loads(file.read_text())
+    for change, message in (
+        ({"peft_type": "IA3"}, "peft_type='IA3' must be 'LORA'"),
+        ({"use_dora": True}, "use_dora=True is not supported"),
+        ({"bias": "all"}, "bias='all' is not supported"),
+        ({"lora_alpha": "x"}, "lora_alpha='x' must be a positive number"),
+        ({"r": 3}, "does not fit the model"),
+        ({"target_modules": ["q_proj"]}, "does not fit the model"),
+        ({"target_modules": "all-linear"}, "target_modules='all-linear' must be a list"),
+    ):
+        file.write_text(json.dumps({**config, **change}))
+        with pytest.raises(ValueError, match=message):
+            plain.load_adapters(tmp_path)
+        assert not adapted_layers(plain)
+    file.write_text(json.dumps(config))
+    (tmp_path / "adapter_model.safetensors").write_bytes(b"x" * 20)
+    with pytest.raises(ValueError, match=r"adapter_model\.safetensors"):
+        plain.load_adapters(tmp_path)

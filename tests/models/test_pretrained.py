@@ -346,3 +346,11 @@ def test_quantized_model_refuses_unsupported_operations(quantized, model, tmp_pa
         quantized.resize_token_embeddings(120)
     with pytest.raises(ValueError, match="mode='int4' must be 'int8'"):
         model.quantize("int4")
+
+
+@pytest.mark.parametrize("policy", ["float16", "mixed_float16"])
+def test_models_in_float16_are_not_quantized(config, policy):
+    model = TFPegasusForConditionalGeneration(config, dtype=policy)
+    with pytest.raises(ValueError, match=f"dtype policy '{policy}': load it in 'float32'"):
+        model.quantize("int8")
+    assert not model.is_quantized

@@ -214,5 +214,5 @@ def test_answers_that_do_not_fit_together(second):
 def test_a_few_fuzzed_answers(protocol):
     counts, failures = fuzz(protocol, count=150, seed=3)
     assert failures == []
-    assert counts["ServingError"] > 20
-    assert counts["answer"] > 0
+    assert counts[protocol]["ServingError"] > 20
+    assert counts[protocol]["answer"] > 0

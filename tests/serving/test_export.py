@@ -177,6 +177,12 @@ def test_versions_increase_and_are_never_overwritten(summarizer, tmp_path, monke
             ValueError,
             "adjustable=True cannot be combined",
         ),
+        (
+            {"adjustable": True, "remove_invalid_values": True},
+            ValueError,
+            "adjustable=True cannot be combined",
+        ),
+        ({"max_time": 1.0, "engine": "both"}, ValueError, "max_time=1.0 needs a clock"),
     ],
 )
 def test_invalid_options_leave_no_files(summarizer, tmp_path, options, error, message):

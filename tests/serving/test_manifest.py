@@ -3,7 +3,7 @@ import shutil
 
 import pytest
 
-from tf_pegasus.serving.manifest import MANIFEST_FILE
+from tf_pegasus.serving.manifest import MANIFEST_FILE, check, checksums
 from tf_pegasus.serving.served_model import ServedModel
 
 
@@ -81,6 +81,8 @@ def test_a_damaged_export_is_refused(served_directory, tmp_path):
             r"files\['saved_model.pb'\]=7 must have",
         ),
         (forget("assets/spiece.model"), ValueError, "does not name assets/spiece.model"),
+        (name_also(data[:-1] + "2", "00"), ValueError, "does not name .*data-00001-of-00002"),
+        (forget(data), ValueError, "does not name variables/variables.data-00000-of-00001"),
         (add("variables/other"), ValueError, "variables/other in .* is not named"),
         (add("assets.extra/tf_serving_warmup_requests_more"), ValueError, "is not named"),
         (lambda path: shutil.rmtree(path), FileNotFoundError, "no SavedModel in"),
@@ -89,3 +91,16 @@ def test_a_damaged_export_is_refused(served_directory, tmp_path):
         with pytest.raises(error, match=message):
             ServedModel(path)
         shutil.rmtree(path, ignore_errors=True)
+
+
+def test_several_files_of_variables_are_accepted(served_directory, tmp_path):
+    path = tmp_path / "export"
+    shutil.copytree(served_directory / "1", path)
+    manifest = json.loads((path / MANIFEST_FILE).read_text())
+    data = "variables/variables.data-0000{}-of-0000{}"
+    (path / data.format(0, 1)).rename(path / data.format(0, 2))
+    (path / data.format(1, 2)).write_bytes(b"")
+    manifest["files"] = checksums(path)
+    del manifest["files"][MANIFEST_FILE]
+    (path / MANIFEST_FILE).write_text(json.dumps(manifest))
+    assert check(path) == manifest

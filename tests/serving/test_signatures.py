@@ -4,10 +4,15 @@ import copy
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from helpers.serving import TEXTS, decoded
 from helpers.tiny import SENTENCES
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from tf_pegasus import PegasusTokenizer, Summarizer
+from tf_pegasus.serving.signatures import ServedSummarizer
+from tf_pegasus.utils.shapes import Buckets
 
 
 def test_summarize_n_returns_what_generate_returns(served, summarizer, tokenizer):
@@ -169,3 +174,22 @@ def test_special_tokens_in_a_text_are_text(served, tokenizer):
 def test_texts_that_normalize_to_nothing_have_empty_summaries(served):
     answer = served.call(text=["\u200b", "\ufeff", *TEXTS[:1]])
     assert answer["summary"].tolist() == [b"", b"", served.call(text=TEXTS[:1])["summary"][0]]
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_what_is_read_of_very_long_texts(summarizer, vocab_file, side):
+    tokenizer = PegasusTokenizer(vocab_file, truncation_side=side)
+    served = ServedSummarizer(
+        Summarizer(summarizer.model, tokenizer),
+        Buckets((1,), (16,)),
+        (),
+        summarizer.model.generation_config,
+        False,
+        200,
+    )
+    texts = ["the fox " * 100 + "the dog", "the fox"]
+    answer = served.signatures["tokenize"](tf.constant(texts))
+    rows, masks = answer["input_ids"].numpy(), answer["attention_mask"].numpy()
+    ids = [row[mask == 1].tolist() for row, mask in zip(rows, masks, strict=True)]
+    assert ids == [tokenizer.truncate(tokenizer.encode(text), 16) for text in texts]
+    assert answer["truncated"].numpy().tolist() == [True, False]

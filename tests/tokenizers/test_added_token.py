@@ -67,3 +67,10 @@ def test_added_tokens_inside_of_words(vocab_file):
         for token, (start, end) in zip(encoding.tokens(), encoding.offset_mapping, strict=True):
             if token in ("fo", "fox", "émi"):
                 assert text[start:end] == token
+
+
+def test_one_token_as_in_a_file(vocab_file):
+    tokenizer = PegasusTokenizer(vocab_file)
+    assert tokenizer.add_tokens({"content": "alpha", "special": True}) == 1
+    assert tokenizer.special_added_tokens == ["alpha"]
+    assert tokenizer.convert_tokens_to_ids(tokenizer.cls_token) is None

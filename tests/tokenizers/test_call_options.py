@@ -38,3 +38,13 @@ def test_model_max_length_must_be_a_multiple_too(vocab_file):
     limited = PegasusTokenizer(vocab_file, model_max_length=10)
     with pytest.raises(ValueError, match="max_length=10 must be a multiple"):
         limited(["the fox"], padding=True, truncation=True, pad_to_multiple_of=4)
+
+
+def test_a_limit_beyond_all_texts_is_none(vocab_file):
+    from tf_pegasus import PegasusTokenizer
+
+    unlimited = PegasusTokenizer(vocab_file, model_max_length=int(1e30))
+    assert unlimited.model_max_length is unlimited.max_len_single_sentence is None
+    unlimited.model_max_length = int(1e30)
+    with pytest.raises(ValueError, match="max_length must be given"):
+        unlimited("the fox", padding="max_length")

@@ -42,3 +42,28 @@ def test_sides_may_be_given_or_stored(vocab_file, tmp_path):
     np.testing.assert_array_equal(loaded(tf.constant(["the fox", "a"])), ids)
     with pytest.raises(ValueError, match="padding_side='up' must be one of right, left"):
         TFPegasusTokenizer.from_tokenizer(python, padding_side="up")
+
+
+def test_lists_of_texts(vocab_file):
+    graph = TFPegasusTokenizer.from_tokenizer(PegasusTokenizer(vocab_file))
+    expected = graph(tf.constant(["the fox", "a"]))["input_ids"]
+    np.testing.assert_array_equal(graph(["the fox", "a"])["input_ids"], expected)
+    with pytest.raises(TypeError, match="must be a list of str or a tensor, got 'the fox'"):
+        graph("the fox")
+    with pytest.raises(ValueError, match=r"texts must have the shape \(batch,\), got \(1, 2\)"):
+        graph([["the fox", "a"]])
+    with pytest.raises(ValueError, match=r"must have the shape \(batch,\), got \(\)"):
+        graph.tokenize("the fox")
+
+
+def test_attributes_that_are_changed_later(vocab_file):
+    graph = TFPegasusTokenizer.from_tokenizer(PegasusTokenizer(vocab_file))
+    graph.padding_side, graph.truncation_side, graph.model_max_length = "left", "left", 3
+    again = TFPegasusTokenizer.from_config(graph.get_config())
+    for tokenizer in (graph, again):
+        ids = tokenizer(["the quick brown fox", ""])["input_ids"].numpy()
+        assert ids.shape == (2, 3)
+        assert ids[1].tolist() == [0, 0, 1]
+    graph.padding_side = "up"
+    with pytest.raises(ValueError, match="padding_side='up' must be one of"):
+        graph(["a"])

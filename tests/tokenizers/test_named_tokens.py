@@ -95,6 +95,11 @@ def test_no_sentence_mask_with_reserved_ids(tmp_path):
     assert loaded.encode("the <mask_2> fox") == tokenizer.encode("the <mask_2> fox")
 
 
+def test_vocabulary(tokenizer):
+    assert tokenizer.vocab == tokenizer.get_vocab()
+    assert sorted(tokenizer.vocab.values()) == list(range(len(tokenizer)))
+
+
 def test_roles_that_are_not_given(tokenizer):
     for role in ("bos_token", "sep_token", "cls_token"):
         assert getattr(tokenizer, role) is getattr(tokenizer, role + "_id") is None
@@ -119,3 +124,17 @@ def test_roles_that_are_added_later(vocab_file, tmp_path):
         with pytest.raises(ValueError, match=message):
             tokenizer.add_special_tokens({"bos_token": "<b>", **wrong})
     assert len(tokenizer) == size + 2
+
+
+def test_roles_that_are_assigned(vocab_file):
+    tokenizer = PegasusTokenizer(vocab_file)
+    with pytest.raises(AttributeError, match="pad_token cannot be changed to '</s>'"):
+        tokenizer.pad_token = tokenizer.eos_token
+    tokenizer.pad_token = "<pad>"
+    tokenizer.cls_token = tokenizer.eos_token
+    assert tokenizer.cls_token_id == 1
+    tokenizer.sep_token = "<s>"
+    with pytest.raises(ValueError, match=r"sep_token='<s>' is not in the vocabulary: add it by"):
+        _ = tokenizer.sep_token_id
+    tokenizer.add_tokens("<s>")
+    assert tokenizer.sep_token_id == len(tokenizer) - 1

@@ -149,6 +149,16 @@ def test_pad_pads_what_belongs_to_tokens(either):
         ({"ids": [[5]]}, ValueError, r"has no input_ids, only \['ids'\]"),
         ([{"input_ids": [5]}, {"ids": [5]}], ValueError, r"row 1 has the entries \['ids'\]"),
         ("text", TypeError, "must be a dict or a list of dicts, got 'text'"),
+        ({"input_ids": 5}, TypeError, "input_ids must be a list of int, or of lists of int, got 5"),
+        ({"input_ids": [[5], 6]}, TypeError, "input_ids must be a list of lists of int"),
+        ({"input_ids": [[[5]]]}, TypeError, "input_ids must be a list of lists of int"),
+        ({"input_ids": [[5]], "labels": None}, TypeError, "labels must be a list of int, or"),
+        ({"input_ids": [[5]], "labels": [5]}, TypeError, "labels must be a list of lists of int"),
+        (
+            {"input_ids": [[5]], "labels": [[5], [6]]},
+            ValueError,
+            "labels has 2 rows, and input_ids",
+        ),
         ([], TypeError, r"must be a dict or a list of dicts, got \[\]"),
     ],
 )
@@ -235,3 +245,24 @@ def test_names_that_moved(either):
         for call in (either, either.encode, lambda text, **k: either.pad(either(text), **k)):
             with pytest.raises(ValueError, match=f"return_tensors='{kind}' .* by {function}"):
                 call("a", return_tensors=kind)
+
+
+def test_targets_of_windows(tokenizers):
+    options = {"text_target": "a", "max_length": 8, "return_overflowing_tokens": True}
+    assert tokenizers["slow"](LONG, **options).labels == tokenizers["slow"].encode("a")
+    with pytest.raises(ValueError, match="the rows of text and of text_target would not"):
+        tokenizers["fast"](LONG, **options)
+
+
+def test_lengths_of_numpy(either):
+    length = np.int64(5)
+    assert either(LONG, max_length=length) == either(LONG, max_length=5)
+    padded = either(LONG, padding=True, pad_to_multiple_of=length, return_tensors="np")
+    assert padded.input_ids.shape[1] % 5 == 0
+
+
+def test_an_empty_batch(either):
+    encoding = either([], return_tensors="np", return_length=True, padding=True)
+    assert (encoding.input_ids.shape, encoding.length.shape) == ((0, 0), (0,))
+    assert either([], is_split_into_words=True).input_ids == []
+    assert either([[], ["a"]], is_split_into_words=True).input_ids[0] == [1]

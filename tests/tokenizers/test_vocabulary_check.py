@@ -100,12 +100,19 @@ HOSTILE = {
     "no trie": (lambda p: _map(p, bytes(3000)), "its trie has 0 bytes"),
     "map of 5 MB": (lambda p: _map(p, bytes(5 * 2**20)), "it has 5242880 bytes"),
     "trie's offsets": (lambda p: _units(p, _lead_out), "its trie leads to the unit"),
-    "trie's circle": (lambda p: _units(p, _circle), "its trie has keys of more than 64 bytes"),
+    "trie's circle": (lambda p: _units(p, _circle), "its trie has keys of more than 32 bytes"),
     "trie's values": (lambda p: _units(p, _lead_past_strings), "its trie leads to the byte"),
     "midst": (lambda p: _units(p, _lead_into_characters), "into the midst of a character"),
     "no end": (lambda p: _strings(p, b"a" * 90_000), "its last string has no end"),
     "long strings": (lambda p: _strings(p, b"a" * 90_000 + b"\0"), "of a character, at most 64"),
     "no UTF-8": (lambda p: _strings(p, b"\xff" * 90_000 + b"\0"), "its strings are not UTF-8"),
+    "user-defined prefixes": (
+        lambda p: [
+            p.pieces.add(piece="q" * n, type=_Model.SentencePiece.USER_DEFINED)
+            for n in range(2, 70)
+        ],
+        "33 of its pieces of the type USER_DEFINED are prefixes of one another",
+    ),
     "denormalizer": (_denormalizer, "denormalizer_spec.precompiled_charsmap is damaged"),
 }
 

@@ -1,5 +1,5 @@
 import pytest
-from helpers.tiny import SENTENCES
+from helpers.tiny import FROM_MODEL, SENTENCES
 
 from tf_pegasus.data.jsonl import write_jsonl
 
@@ -32,3 +32,10 @@ def arguments(tmp_path):
         "learning_rate": 0.003,
         "num_beams": 2,
     }
+
+
+@pytest.fixture
+def tuning(arguments, model_directory):
+    """Arguments that fine-tune the tiny model."""
+    lengths = {"max_source_length": 32, "max_target_length": 8}
+    return {**arguments, **FROM_MODEL, **lengths, "model": str(model_directory)}

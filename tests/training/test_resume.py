@@ -27,6 +27,7 @@ def restore(run, model=None, save_after=None):
     """Opens a run and restores; saves where it is said after which interval."""
     model = model or keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(300)])
     model.compile("adam", "mse")
+    model.optimizer.build(model.trainable_variables)
     with RunDirectory(run, {}) as directory:
         directory.start()
         resume = Resume(model, directory.checkpoint, 1, Interruption())

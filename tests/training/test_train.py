@@ -1,7 +1,13 @@
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import mirrored_training
+from helpers.tiny import FROM_MODEL
 
 from tf_pegasus import (
     GenerationConfig,
@@ -9,6 +15,7 @@ from tf_pegasus import (
     TFPegasusForConditionalGeneration,
     bundled_model,
 )
+from tf_pegasus.checkpoints.names import huggingface_weights
 from tf_pegasus.training.config import TrainingArguments
 from tf_pegasus.training.train import train
 
@@ -24,7 +31,8 @@ def test_train_saves_a_model_that_summarizes_and_resumes_after_a_kill(
     best = TFPegasusForConditionalGeneration.from_pretrained(arguments["output_dir"])
     stored = GenerationConfig.from_pretrained(arguments["output_dir"])
     assert (stored.num_beams, stored.max_length, stored.forced_eos_token_id) == (2, 16, 1)
-    assert stored.extra == {"decoder_start_token_id": 0, "eos_token_id": 1, "pad_token_id": 0}
+    ids = (stored.decoder_start_token_id, stored.eos_token_id, stored.pad_token_id)
+    assert (ids, stored.extra) == ((0, 1, 0), {})
 
     # The same run, killed in its third interval, before anything of that interval is saved.
     class Killed(BaseException):
@@ -51,11 +59,10 @@ def test_train_saves_a_model_that_summarizes_and_resumes_after_a_kill(
 
 
 @pytest.mark.slow
-def test_fine_tuning_starts_from_the_models_weights(arguments, model_directory, tmp_path):
-    changes = {"model": str(model_directory), "max_source_length": 32, "max_target_length": 8}
-    train(TrainingArguments(**{**arguments, **changes, "epochs": 1, "learning_rate": 1e-6}))
+def test_fine_tuning_starts_from_the_models_weights(tuning, model_directory):
+    train(TrainingArguments(**{**tuning, "epochs": 1, "learning_rate": 1e-6}))
     before = TFPegasusForConditionalGeneration.from_pretrained(model_directory)
-    after = TFPegasusForConditionalGeneration.from_pretrained(arguments["output_dir"])
+    after = TFPegasusForConditionalGeneration.from_pretrained(tuning["output_dir"])
     assert after.config.d_model == before.config.d_model
     for a, b in zip(before.get_weights(), after.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-3)
@@ -64,10 +71,10 @@ def test_fine_tuning_starts_from_the_models_weights(arguments, model_directory, 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"vocab_size": 9000}, "vocab_size=9000 cannot be trained"),
+        ({"vocab_size": 9000}, r"vocab_size=9000 is too large .* at most \d+$"),
         ({"schedule": "cosine", "warmup_steps": 1000}, "more than warmup_steps=1000"),
         ({"heads": 3}, "heads=3 must divide"),
-        ({"model": "/nowhere"}, "nowhere"),
+        ({**FROM_MODEL, "model": "/nowhere"}, "nowhere"),
     ],
 )
 def test_invalid_arguments_leave_no_files(arguments, tmp_path, change, message):
@@ -77,9 +84,42 @@ def test_invalid_arguments_leave_no_files(arguments, tmp_path, change, message):
     assert names == {"train.jsonl", "validation.jsonl"}
 
 
-def test_lengths_beyond_the_models_positions(arguments, model_directory):
-    with pytest.raises(ValueError, match=r"max_source_length=64 .* max_position_embeddings=48"):
-        train(TrainingArguments(**{**arguments, "model": str(model_directory)}))
+@pytest.mark.slow
+def test_adapters_of_a_model_that_gets_more_positions(tuning, model_directory):
+    """The model has 48 positions, the documents have up to 64 tokens."""
+    changes = {"lora_rank": 2, "lora_targets": "q_proj,fc1", "gradient_accumulation_steps": 2}
+    changes |= {"optimizer": "lion", "learning_rate": 0.01, "gradient_checkpointing": True}
+    train(TrainingArguments(**{**tuning, **changes, "max_source_length": 64, "epochs": 1}))
+    directory = Path(tuning["output_dir"])
+    before = TFPegasusForConditionalGeneration.from_pretrained(model_directory)
+    merged = TFPegasusForConditionalGeneration.from_pretrained(directory)
+    assert merged.config.max_position_embeddings == 64
+    changed = {
+        weight.name
+        for weight, old in zip(
+            huggingface_weights(merged), huggingface_weights(before), strict=True
+        )
+        if not np.array_equal(weight.variable, old.variable)
+    }
+    assert {name.split(".")[-2] for name in changed} == {"q_proj", "fc1"}
+    before.resize_position_embeddings(64)
+    before.load_adapters(directory / "adapters")
+    ids = np.array([[5, 6, 7, 1]])
+    logits = (model(ids, decoder_input_ids=ids).logits for model in (before, merged))
+    np.testing.assert_allclose(*logits, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_frozen_parts_stay(tuning, model_directory):
+    changes = {"freeze": "encoder, embeddings", "learning_rate": 0.01, "schedule": "inverse_sqrt"}
+    train(TrainingArguments(**{**tuning, **changes, "optimizer": "muon", "epochs": 1}))
+    models = [
+        TFPegasusForConditionalGeneration.from_pretrained(path)
+        for path in (model_directory, tuning["output_dir"])
+    ]
+    for weight, old in zip(*map(huggingface_weights, reversed(models)), strict=True):
+        is_frozen = not weight.name.startswith("model.decoder")
+        assert np.array_equal(weight.variable, old.variable) == is_frozen, weight.name
 
 
 def test_train_refuses_a_directory_of_another_run(arguments, tmp_path):
@@ -95,7 +135,7 @@ def test_train_refuses_a_directory_of_another_run(arguments, tmp_path):
         train(TrainingArguments(**{**arguments, "output_dir": str(other)}))
 
 
-def test_the_bundled_model_by_name(arguments, monkeypatch):
+def test_the_bundled_model_by_name(tuning, monkeypatch):
     """The run's directory stores the name "bundled", not the path of the installation."""
 
     class Enough(Exception):
@@ -106,7 +146,27 @@ def test_the_bundled_model_by_name(arguments, monkeypatch):
         raise Enough
 
     monkeypatch.setattr(TFPegasusForConditionalGeneration, "from_pretrained", from_pretrained)
-    settings = TrainingArguments(**{**arguments, "model": "bundled"})
+    settings = TrainingArguments(**{**tuning, "model": "bundled"})
     with pytest.raises(Enough):
         train(settings)
     assert settings.model == "bundled"
+
+
+@pytest.mark.slow
+def test_two_devices_train_as_one(arguments, tmp_path):
+    arguments |= {"dropout": 0.0, "epochs": 1, "output_dir": str(tmp_path / "alone")}
+    alone = train(TrainingArguments(**arguments))
+    arguments |= {"strategy": "mirrored", "output_dir": str(tmp_path / "mirrored")}
+    (tmp_path / "arguments.json").write_text(json.dumps(arguments))
+    paths = [str(Path(mirrored_training.__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+    done = subprocess.run(
+        [sys.executable, mirrored_training.__file__, str(tmp_path / "arguments.json")],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    (line,) = (line for line in done.stdout.splitlines() if line.startswith("{"))
+    for name, losses in json.loads(line).items():
+        np.testing.assert_allclose(losses, alone[name], rtol=1e-4)
+    assert (tmp_path / "mirrored" / "model.safetensors").is_file()

@@ -58,6 +58,29 @@ def test_a_weight_is_replaced_by_one_of_another_shape():
     assert {tuple(weight.shape) for weight in layer.trainable_weights} == {(3, 2), (5,)}
 
 
+def test_paths_of_parts_begin_with_the_layer_whose_scope_is_open():
+    class Outer(keras.layers.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            with compat.name_scope(self):
+                self.inner = keras.layers.Dense(2, name="inner")
+                self.inner.build((None, 3))
+
+    class Outermost(keras.layers.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            with compat.name_scope(self):
+                self.part = Outer(name="part")
+
+    layer = Outermost(name="whole")
+    assert layer.part.inner.bias.path == "whole/part/inner/bias"
+    assert compat.scope_path(layer) == "whole"
+    assert compat.scope_path(layer.part) == "whole/part"
+    # Also of weights that are added later.
+    compat.replace_weight(layer.part.inner, "bias", tf.zeros((5,)))
+    assert layer.part.inner.bias.path == "whole/part/inner/bias"
+
+
 def test_an_initializer_is_replaced_before_the_variable_has_a_value():
     with keras.StatelessScope():
         layer = keras.layers.Dense(2)
@@ -87,3 +110,17 @@ def test_tensorflow_runs_once_something_was_computed():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False True\n"
+
+
+def test_a_callback_finds_the_list_that_calls_it():
+    found = []
+
+    class Asking(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            found.append(compat.current_callback_list(self))
+
+    callback = Asking()
+    callbacks = keras.callbacks.CallbackList([callback])
+    callbacks.on_train_begin()
+    callback.on_train_begin()
+    assert found == [callbacks, None]

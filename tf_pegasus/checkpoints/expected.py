@@ -15,9 +15,12 @@ from tf_pegasus.checkpoints.names import (
 from tf_pegasus.checkpoints.readers.weight_file import FLOAT_DTYPES, WeightFile
 from tf_pegasus.config.model import PegasusConfig
 
-# What may be built beside a file of any size: bytes, and layers that take about 20 ms each.
+# What may be built whatever the size of the file: bytes, and layers of both stacks, which take
+# 30 to 50 ms each. A larger file may have a layer more for each 10 MB, so that all of them take at
+# most about 5 s and 5 s a gigabyte.
 _FREE_BYTES = 100 * 10**6
-MOST_LAYERS = 256
+FREE_LAYERS = 128
+_BYTES_A_LAYER = 10 * 10**6
 
 
 def expected_weights(
@@ -155,13 +158,14 @@ def _report(file, strict, problems, shapes):
 
 def _check_layers(config, file, sides):
     """Raises where there are too many layers even to list their weights."""
-    for side in sides:
-        name = f"{side}_layers"
-        if getattr(config, name) > MOST_LAYERS:
-            raise ValueError(
-                f"{name}={getattr(config, name)} of the configuration of {file.label()} is more "
-                f"than {MOST_LAYERS}, the most layers that are loaded"
-            )
+    counts = {f"{side}_layers": getattr(config, f"{side}_layers") for side in sides}
+    most = FREE_LAYERS + file.nbytes() // _BYTES_A_LAYER
+    if sum(counts.values()) > most:
+        asked = " and ".join(f"{name}={count}" for name, count in counts.items())
+        raise ValueError(
+            f"{asked} of the configuration of {file.label()} are more than {most}, the most "
+            f"layers that are loaded from {file.nbytes():,} bytes"
+        )
 
 
 def _check_positions(config, file, sides):

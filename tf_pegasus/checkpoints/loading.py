@@ -22,6 +22,7 @@ from tf_pegasus.checkpoints.names import POSITIONS, huggingface_weights
 from tf_pegasus.checkpoints.original_config import ORIGINAL_GENERATION, original_config
 from tf_pegasus.checkpoints.readers.state_dict import StateDict
 from tf_pegasus.checkpoints.readers.weight_file import WeightFile
+from tf_pegasus.config.base import MOST_BYTES
 from tf_pegasus.config.generation import GENERATION_CONFIG_FILE, GenerationConfig
 from tf_pegasus.config.model import CONFIG_FILE, PegasusConfig
 from tf_pegasus.utils.compat import set_initializer
@@ -202,7 +203,7 @@ def _generation_config(directory, kind, config):
     # The authors' decoding, unless the files or the caller's configuration set an option.
     told = ORIGINAL_GENERATION if kind == "original" else {}
     if file.is_file():
-        values = {**told, **read_json_object(file)}
+        values = {**told, **read_json_object(file, MOST_BYTES)}
         return GenerationConfig.from_file(file, values)
     if kind != "original":
         return GenerationConfig.from_model_config(config)

@@ -83,17 +83,35 @@ def position_tables(model: Any) -> dict[str, Any]:
     }
 
 
+def dense_layers(model: Any) -> dict[str, Any]:
+    """Returns the dense layers of a model by name, such as "model.encoder.layers.0.fc1"."""
+    return {
+        name: dense
+        for side, stack in model.get_stacks().items()
+        for index, layer in enumerate(stack.layers)
+        for name, dense in _layer_dense(f"model.{side}.layers.{index}", layer)
+    }
+
+
+def _layer_dense(prefix, layer):
+    for name in _attentions(layer):
+        for projection in ("k_proj", "v_proj", "q_proj", "out_proj"):
+            yield f"{prefix}.{name}.{projection}", getattr(getattr(layer, name), projection)
+    yield f"{prefix}.fc1", layer.feed_forward.fc1
+    yield f"{prefix}.fc2", layer.feed_forward.fc2
+
+
+def _attentions(layer):
+    return [name for name in ("self_attn", "encoder_attn") if hasattr(layer, name)]
+
+
 def _layer_weights(prefix, layer):
     weights = []
-    for name in ("self_attn", "encoder_attn"):
-        if hasattr(layer, name):
-            for projection in ("k_proj", "v_proj", "q_proj", "out_proj"):
-                dense = getattr(getattr(layer, name), projection)
-                weights += _dense(f"{prefix}.{name}.{projection}", dense)
-            norm = f"{name}_layer_norm"
-            weights += _norm(f"{prefix}.{norm}", getattr(layer, norm))
-    weights += _dense(f"{prefix}.fc1", layer.feed_forward.fc1)
-    weights += _dense(f"{prefix}.fc2", layer.feed_forward.fc2)
+    for name, dense in _layer_dense(prefix, layer):
+        weights += _dense(name, dense)
+    for name in _attentions(layer):
+        norm = f"{name}_layer_norm"
+        weights += _norm(f"{prefix}.{norm}", getattr(layer, norm))
     weights += _norm(f"{prefix}.final_layer_norm", layer.final_layer_norm)
     return weights
 

@@ -1,10 +1,7 @@
 """Writes a model's weights in any of the published formats."""
 
-import contextlib
 import json
 import os
-import re
-import tempfile
 from pathlib import Path
 
 import ml_dtypes  # noqa: F401  (registers bfloat16 with numpy)
@@ -19,23 +16,20 @@ from tf_pegasus.checkpoints.formats import (
 )
 from tf_pegasus.checkpoints.names import huggingface_weights, position_tables
 from tf_pegasus.checkpoints.original_config import warn_of_differences
-from tf_pegasus.utils.files import make_readable
 
 
-def save_weights(
+def write_weights(
     model,
-    directory: str | Path,
+    directory: Path,
     dtype: str | None = None,
     weights_format: str = "safetensors",
     max_shard_size: int | str = MAX_SHARD_SIZE,
 ) -> None:
-    """Writes a model's weights into `directory`; each file is written atomically.
-
-    Older files of the same format are removed, because a reader might prefer them; others stay.
+    """Writes a model's weights.
 
     Args:
         model: a model that `huggingface_weights` supports.
-        directory: path of an existing directory.
+        directory: path of an existing directory, without weights of this format.
         dtype: one of `FILE_DTYPES`, or None for the variables' dtypes.
         weights_format: one of `WEIGHTS_FORMATS`.
         max_shard_size: int (bytes) or str such as `"5GB"`, for safetensors and bin files.
@@ -55,26 +49,10 @@ def save_weights(
     if weights_format == "original":
         warn_of_differences(model.config)
     tensors = _tensors(model, dtype, written.has_positions)
-    directory = Path(directory)
-    with tempfile.TemporaryDirectory(dir=directory, prefix=".saving-") as name:
-        temporary = Path(name)
-        if written.shardable:
-            _write_shards(temporary, written, tensors, limit)
-        else:
-            written.write(temporary / written.file, tensors)
-        _replace_files(temporary, directory, written.files)
-
-
-def _replace_files(temporary, directory, pattern):
-    """Moves the new files in, and then removes older files that match the pattern."""
-    written = sorted(path.name for path in temporary.iterdir())
-    for name in written:
-        make_readable(temporary / name)
-        os.replace(temporary / name, directory / name)
-    for path in directory.iterdir():
-        if re.fullmatch(pattern, path.name) and path.name not in written:
-            with contextlib.suppress(FileNotFoundError):
-                path.unlink()
+    if written.shardable:
+        _write_shards(directory, written, tensors, limit)
+    else:
+        written.write(directory / written.file, tensors)
 
 
 def _tensors(model, dtype, with_positions):

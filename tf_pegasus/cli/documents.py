@@ -6,10 +6,11 @@ import itertools
 import json
 import math
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from tf_pegasus.cli import messages
 from tf_pegasus.data.jsonl import json_object
+from tf_pegasus.evaluation.faithfulness import mark, unsupported
 
 STANDARD_INPUT = "-"
 EPILOG = (
@@ -153,9 +154,12 @@ class Summaries:
 
     Args:
         arguments: parsed arguments, see `add_documents`.
+        check: bool, whether to mark numbers and names that the documents do not contain.
     """
 
-    def __init__(self, arguments):
+    def __init__(self, arguments, check=False):
+        self._check = check
+        self._unsupported = 0
         self._is_jsonl = arguments.jsonl
         self._skips_errors = arguments.skip_errors
         self._failures = 0
@@ -203,7 +207,8 @@ class Summaries:
             if error is not None:
                 self._print_failure(document, error)
                 continue
-            self._print(document, summary.text, summary.score)
+            found = self._unsupported_in(summary.text, document) if self._check else None
+            self._print(document, summary.text, summary.score, found)
             yield document, summary
 
     def note_truncated(self, document, reason):
@@ -221,13 +226,27 @@ class Summaries:
             )
         elif self._truncated:
             messages.warn(self._first_truncated)
+        if self._unsupported:
+            messages.warn(
+                "summaries with numbers or names that their document does not contain: "
+                f"{self._unsupported}"
+            )
         return 1 if self._failures else 0
 
-    def _print(self, document, text, score, **more):
+    def _unsupported_in(self, text, document):
+        found = unsupported(document.text, text)
+        self._unsupported += bool(found)
+        return found
+
+    def _print(self, document, text, score, found=None, **more):
         if self._is_jsonl:
+            if found is not None:
+                more["unsupported"] = [asdict(each) for each in found]
             score = round(score, 6) if score is not None and math.isfinite(score) else None
             line = {**document.record, "summary": text, "score": score, **more}
             text = json.dumps(line, ensure_ascii=False, allow_nan=False)
+        elif found:
+            text = mark(text, found)
         # Escapes lone surrogates in a record, which UTF-8 cannot encode.
         text = text.replace("\n", " ").encode("utf-8", "backslashreplace").decode("utf-8")
         print(text, flush=True)

@@ -55,13 +55,13 @@ def build_parser(prog):
 
 def run(arguments):
     from tf_pegasus.data.readers import read_records
-    from tf_pegasus.evaluation.rouge import load_scorer
+    from tf_pegasus.evaluation.rouge import RougeScorer
 
     options = generation_options(arguments)
     check_model(arguments)
     records = []
     if arguments.evaluate:
-        load_scorer()
+        RougeScorer()  # raises before the model is loaded, if its package is not installed
         records = list(read_records(arguments.evaluate))
     summarizer = load_summarizer(arguments)
     from tf_pegasus.serving.export import export_saved_model

@@ -22,6 +22,12 @@ WINDOW = 4
 def build_parser(prog):
     parser = command_parser(prog, DESCRIPTION, EPILOG)
     add_documents(parser)
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="mark numbers and names that the document does not contain, as in [1998?] (with "
+        "--jsonl, list them as 'unsupported')",
+    )
     add_model(parser)
     add_running(parser, batch_size=8)
     add_generation(parser)
@@ -31,7 +37,7 @@ def build_parser(prog):
 def run(arguments):
     options = generation_options(arguments)
     check_model(arguments)
-    summaries = Summaries(arguments)
+    summaries = Summaries(arguments, check=arguments.check)
     summarizer = None
 
     def summarize(texts):

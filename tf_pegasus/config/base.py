@@ -20,6 +20,9 @@ from tf_pegasus.utils.hub import HubOptions, local_directory
 # Minimum similarity to an option's name at which a key of a file counts as a misspelling.
 _MISSPELLED = 0.85
 
+# A file of options has a few kilobytes. Keys that are no options are kept, and copied.
+MOST_BYTES = 2 * 2**20
+
 # Declaring fields
 
 
@@ -328,7 +331,7 @@ class Options:
         file = Path(path)
         if not file.is_file():
             file = local_directory(path, [cls.file_name], options=hub) / cls.file_name
-        return cls.from_file(file, read_json_object(file), **overrides)
+        return cls.from_file(file, read_json_object(file, MOST_BYTES), **overrides)
 
     @classmethod
     def from_file(cls, file: str | Path, values: Mapping[str, Any], **overrides: Any) -> Self:

@@ -1,7 +1,6 @@
 """The options of `generate`, stored in `generation_config.json`."""
 
 import copy
-import json
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -14,6 +13,7 @@ from tf_pegasus.config.base import (
     flag,
     integer,
     number,
+    token_id_or_ids,
     token_ids,
     token_sequences,
     with_suggestion,
@@ -26,7 +26,6 @@ from tf_pegasus.config.generation_fields import (
     biases,
     decay,
     seconds,
-    token_id_or_ids,
 )
 from tf_pegasus.config.generation_foreign import INSTEAD, WITHOUT_EFFECT, refuse_foreign
 
@@ -138,10 +137,10 @@ class GenerationConfig(Options):
     suppress_tokens: tuple | None = token_ids()
     begin_suppress_tokens: tuple | None = token_ids()
     forced_bos_token_id: int | None = integer(None, least=0, optional=True)
-    forced_eos_token_id: int | tuple | None = token_id_or_ids()
+    forced_eos_token_id: int | tuple | None = token_id_or_ids(None)
     pad_token_id: int | None = integer(None, least=0, optional=True)
     bos_token_id: int | None = integer(None, least=0, optional=True)
-    eos_token_id: int | tuple | None = token_id_or_ids()
+    eos_token_id: int | tuple | None = token_id_or_ids(None)
     decoder_start_token_id: int | None = integer(None, least=0, optional=True)
     remove_invalid_values: bool = flag(False)
     renormalize_logits: bool = flag(False)
@@ -196,6 +195,16 @@ class GenerationConfig(Options):
     def eos_token_ids(self) -> tuple[int, ...]:
         """tuple of int, the ids that end an output; empty if `eos_token_id` is None."""
         return ids_of(self.eos_token_id)
+
+    @property
+    def depends_on_beams(self) -> bool:
+        """bool, whether scores are changed in a way that differs for logits, without beams."""
+        return (
+            self.repetition_penalty != 1.0
+            or self.encoder_repetition_penalty != 1.0
+            or self.exponential_decay_length_penalty is not None
+            or self.remove_invalid_values
+        )
 
     def _check_together(self):
         if self.min_length > self.max_length:
@@ -266,24 +275,6 @@ class GenerationConfig(Options):
         for name in options:
             object.__setattr__(self, name, getattr(changed, name))
         return unused
-
-    def to_diff_dict(self) -> dict[str, Any]:
-        """Returns the options that differ from their defaults, and the other keys."""
-        defaults = type(self)().to_dict()
-        return {
-            name: value
-            for name, value in self.to_dict().items()
-            if name not in defaults or value != defaults[name]
-        }
-
-    def to_json_string(self, use_diff: bool = True) -> str:
-        """Returns the options as JSON.
-
-        Args:
-            use_diff: bool, leave out the options that have their default value.
-        """
-        values = self.to_diff_dict() if use_diff else self.to_dict()
-        return json.dumps(values, indent=2, sort_keys=True) + "\n"
 
     def save_pretrained(self, save_directory) -> None:
         """Writes `generation_config.json`.

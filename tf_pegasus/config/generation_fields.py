@@ -10,11 +10,6 @@ from tf_pegasus.config.base import _check_bounds, _check_integer, _check_number,
 SMALLEST, LARGEST = 1e-4, 1e4
 
 
-def token_id_or_ids() -> Any:
-    """Declares a field for a token id, a non-empty tuple of them, or None."""
-    return _optional(_check_id_or_ids)
-
-
 def seconds() -> Any:
     """Declares a field for a positive number of seconds, or None."""
     return _optional(_check_seconds)
@@ -35,14 +30,6 @@ def biases() -> Any:
 
 def _optional(check):
     return dataclasses.field(default=None, metadata={"check": check, "optional": True})
-
-
-def _check_id_or_ids(name, value):
-    if not isinstance(value, (list, tuple)):
-        return _check_integer(name, value, 0, None)
-    if not value:
-        raise ValueError(f"{name}={value!r} must be an id or a non-empty list of ids")
-    return _check_token_ids(name, value)
 
 
 def _check_seconds(name, value):

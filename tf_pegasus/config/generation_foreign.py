@@ -21,6 +21,10 @@ INSTEAD = {
         "contrastive search is not supported: use no_repeat_ngram_size or repetition_penalty "
         "against repetitions, or top_p for varied outputs"
     ),
+    "prompt_lookup_num_tokens": (
+        "it changes the speed, not the output, and would not be faster here: use engine='xla', "
+        "the default"
+    ),
     "stop_strings": "use eos_token_id with several ids, or a function in stopping_criteria",
     "token_healing": "use decoder_input_ids that end before the last token",
     "top_h": "use top_p, typical_p, epsilon_cutoff or eta_cutoff",

@@ -108,7 +108,7 @@ class PegasusConfig(Options):
     init_std: float = number(0.02, above=0)
     decoder_start_token_id: int = integer(0)
     scale_embedding: bool = flag(False)
-    pad_token_id: Any = integer(0, optional=True)  # noqa: RUF009 (int or None)
+    pad_token_id: int | None = integer(0, optional=True)
     eos_token_id: int | tuple[int, ...] | None = token_id_or_ids(1)
     forced_eos_token_id: int | None = integer(1, optional=True)
     position_embedding_type: str = choice("huggingface", POSITION_EMBEDDINGS)

@@ -14,7 +14,7 @@ from pathlib import Path
 from tf_pegasus.corpora.near_duplicates import DisjointSets, near_duplicate_pairs
 from tf_pegasus.data.compressed import open_text
 from tf_pegasus.data.jsonl import write_jsonl
-from tf_pegasus.utils.files import new_directory_atomically
+from tf_pegasus.utils.directories import new_directory_atomically
 
 APT_LISTS = "/var/lib/apt/lists"
 SPLITS = ("train", "validation", "test")

@@ -154,7 +154,7 @@ class Decoding:
 
     def first_records(self):
         """Returns empty `Records` of the per-step outputs that the options request."""
-        return Records.empty(self.options, self.steps)
+        return Records.empty(self.options, self.steps, self.attention_mask is not None)
 
     def step(self, sequences, length, cache):
         """Runs the model on the last token of every hypothesis.

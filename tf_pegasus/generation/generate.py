@@ -9,7 +9,7 @@ import tensorflow as tf
 from tf_pegasus.config.generation import GenerationConfig
 from tf_pegasus.generation.generate_output import GenerateOutput
 from tf_pegasus.generation.hooks import Hooks
-from tf_pegasus.generation.search import SearchMixin, seed_of
+from tf_pegasus.generation.search import SearchMixin, first_argument, seed_of
 from tf_pegasus.layers.embeddings import check_ids
 from tf_pegasus.layers.outputs import as_encoder_output
 from tf_pegasus.layers.unpack_inputs import TensorLike, as_embeddings, as_ids, gather_inputs
@@ -19,7 +19,7 @@ from tf_pegasus.utils.forks import check_not_forked
 _SOURCE = ("input_ids", "attention_mask", "encoder_outputs", "inputs_embeds")
 _HEAD_MASKS = ("head_mask", "decoder_head_mask", "cross_attn_head_mask")
 # Options that look at the ids of the source, with the values that turn them off.
-_OF_SOURCE_IDS = {"encoder_no_repeat_ngram_size": 0, "encoder_repetition_penalty": 1.0}
+OF_SOURCE_IDS = {"encoder_no_repeat_ngram_size": 0, "encoder_repetition_penalty": 1.0}
 
 
 class GenerationMixin(SearchMixin):
@@ -43,6 +43,7 @@ class GenerationMixin(SearchMixin):
         decoder_head_mask: TensorLike | None = None,
         cross_attn_head_mask: TensorLike | None = None,
         decoder_attention_mask: TensorLike | None = None,
+        inputs: TensorLike | None = None,
         **options: Any,
     ) -> tf.Tensor | GenerateOutput:
         """Generates output ids with greedy search, beam search, or sampling with either.
@@ -93,6 +94,7 @@ class GenerationMixin(SearchMixin):
             decoder_attention_mask: int or bool `(batch, prompt_length)`, nonzero for the tokens of
                 `decoder_input_ids` to attend to. Positions are counted from the first token in
                 any case.
+            inputs: another name of `input_ids`, as in `transformers`.
             **options: fields of `GenerationConfig` to replace, such as `num_beams`,
                 `length_penalty`, `max_length`, `min_length`, `early_stopping`,
                 `no_repeat_ngram_size`, `num_return_sequences`.
@@ -107,6 +109,7 @@ class GenerationMixin(SearchMixin):
             TypeError: if an option is unknown, or a function takes other arguments.
         """
         check_not_forked("generate")
+        input_ids = first_argument(input_ids, inputs)
         self.check_engine(engine)
         hooks = Hooks.checked(prefix_allowed_tokens_fn, logits_processor, stopping_criteria)
         settings = self.settings(generation_config, options)
@@ -119,23 +122,28 @@ class GenerationMixin(SearchMixin):
                 "inputs_embeds": inputs_embeds,
             },
         )
-        inputs = self._source(settings, **given)
-        batch = tf.shape(inputs["input_ids"])[0]
-        inputs |= self._prompt(settings, decoder_input_ids, decoder_attention_mask, batch)
+        encoder_outputs = given["encoder_outputs"]
+        tensors = self._source(settings, **given)
+        batch = tf.shape(tensors["input_ids"])[0]
+        tensors |= self._prompt(settings, decoder_input_ids, decoder_attention_mask, batch)
         masks = (head_mask, decoder_head_mask, cross_attn_head_mask)
         for name, mask in zip(_HEAD_MASKS, masks, strict=True):
             if mask is not None:
-                inputs[name] = self._checked_head_mask(name, mask)
-        inputs["seed"] = seed_of(seed, settings)
-        output = self.run_search(inputs, settings, engine, hooks, streamer)
+                side = "encoder" if name == "head_mask" else "decoder"
+                tensors[name] = self.checked_head_mask(name, mask, side)
+        tensors["seed"] = seed_of(seed, settings)
+        output = self.run_search(tensors, settings, engine, hooks, streamer)
         if not settings.return_dict_in_generate:
             return output.sequences
-        if given["encoder_outputs"] is not None:
-            encoded = as_encoder_output(given["encoder_outputs"])
-            for name in ("attentions", "hidden_states"):
-                if getattr(settings, f"output_{name}") and name in encoded:
-                    output[f"encoder_{name}"] = encoded[name]
-        return output
+        if encoder_outputs is None:
+            return output
+        encoded = as_encoder_output(encoder_outputs)
+        kept = {
+            f"encoder_{name}": encoded[name]
+            for name in ("attentions", "hidden_states")
+            if getattr(settings, f"output_{name}") and name in encoded
+        }
+        return GenerateOutput({**output, **kept})
 
     def _source(self, settings, input_ids, attention_mask, encoder_outputs, inputs_embeds):
         """Returns the inputs of a search that concern the source.
@@ -161,7 +169,7 @@ class GenerationMixin(SearchMixin):
                     f"{tuple(ids.shape)}: batch and length must be the same"
                 )
         else:
-            for name, off in _OF_SOURCE_IDS.items():
+            for name, off in OF_SOURCE_IDS.items():
                 if getattr(settings, name) != off:
                     raise ValueError(
                         f"{name}={getattr(settings, name)!r} needs input_ids, the ids of the source"
@@ -216,17 +224,6 @@ class GenerationMixin(SearchMixin):
                 mask = None if mask is None else tf.pad(mask, [[0, 0], [1, 0]], constant_values=1)
         check_ids(prompt, self.config.vocab_size, "decoder_input_ids")
         return {"prompt": prompt} | ({} if mask is None else {"decoder_attention_mask": mask})
-
-    def _checked_head_mask(self, name, mask):
-        side = "encoder" if name == "head_mask" else "decoder"
-        config = self.config
-        shape = tuple(getattr(config, f"{side}_{part}") for part in ("layers", "attention_heads"))
-        mask = tf.cast(mask, tf.float32)
-        if not mask.shape.is_compatible_with(shape):
-            raise ValueError(
-                f"{name} has the shape {tuple(mask.shape)}, expected (layers, heads) = {shape}"
-            )
-        return mask
 
 
 def as_mask(name: str, mask: TensorLike, ids_name: str, ids: tf.Tensor) -> tf.Tensor:

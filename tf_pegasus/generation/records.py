@@ -19,13 +19,17 @@ class Records(NamedTuple):
     arrays: dict
 
     @classmethod
-    def empty(cls, options, steps):
-        """Returns arrays with `steps` (int) entries for the outputs that the options request."""
+    def empty(cls, options, steps, has_source=True):
+        """Returns arrays with `steps` (int) entries for the outputs that the options request.
+
+        There are no cross-attentions unless `has_source`.
+        """
         names = [
             *(["scores"] if options.output_scores else []),
             *(["logits"] if options.output_logits else []),
             *(["decoder_hidden_states"] if options.output_hidden_states else []),
-            *(["decoder_attentions", "cross_attentions"] if options.output_attentions else []),
+            *(["decoder_attentions"] if options.output_attentions else []),
+            *(["cross_attentions"] if options.output_attentions and has_source else []),
         ]
         return cls({n: tf.TensorArray(tf.float32, steps, clear_after_read=False) for n in names})
 

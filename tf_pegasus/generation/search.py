@@ -36,11 +36,16 @@ class SearchMixin:
     config: PegasusConfig
     generation_config: GenerationConfig
     programs: ProgramCache
+    # The argument with the beginning of the outputs.
+    prompt_name = "decoder_input_ids"
 
     def with_token_ids(self, options: GenerationConfig) -> GenerationConfig:
         """Returns a copy of the options with the model's token ids where they have none.
 
         The model's `generation_config` comes before its `config`.
+
+        Raises:
+            ValueError: if an id is not in the vocabulary.
         """
         given: dict[str, Any] = {}
         for name in TOKEN_IDS:
@@ -50,7 +55,10 @@ class SearchMixin:
                 values.append(given["bos_token_id"])
             given[name] = next((v for v in (*values, of_config) if v is not None), None)
         if given["pad_token_id"] is None:
-            given["pad_token_id"] = ids_of(given["eos_token_id"])[0]
+            # Without either, no output ends before others, but rows are still padded.
+            given["pad_token_id"] = (*ids_of(given["eos_token_id"]), 0)[0]
+        for name in TOKEN_IDS:
+            self._check_ids(name, ids_of(given[name]))
         return options.updated(**given)
 
     def settings(
@@ -223,7 +231,7 @@ class SearchMixin:
                 f"max_length={options.max_length} must not be above "
                 f"max_position_embeddings={longest}"
             )
-        for name in ("forced_bos_token_id", "forced_eos_token_id", *TOKEN_IDS):
+        for name in ("forced_bos_token_id", "forced_eos_token_id"):
             self._check_ids(name, ids_of(getattr(options, name)))
         for name in ("suppress_tokens", "begin_suppress_tokens"):
             self._check_ids(name, getattr(options, name) or ())
@@ -239,8 +247,20 @@ class SearchMixin:
                 f"ids, got vocab_size={self.config.vocab_size}"
             )
 
-    # The argument with the beginning of the outputs.
-    prompt_name = "decoder_input_ids"
+    def checked_head_mask(self, name: str, mask: Any, side: str) -> tf.Tensor:
+        """Returns a head mask of the encoder or decoder as float32 `(layers, heads)`.
+
+        Raises:
+            ValueError: if it has another shape.
+        """
+        config = self.config
+        shape = tuple(getattr(config, f"{side}_{part}") for part in ("layers", "attention_heads"))
+        mask = tf.cast(mask, tf.float32)
+        if not mask.shape.is_compatible_with(shape):
+            raise ValueError(
+                f"{name} has the shape {tuple(mask.shape)}, expected (layers, heads) = {shape}"
+            )
+        return mask
 
     def _check_ids(self, name, ids):
         for index in ids:
@@ -306,6 +326,17 @@ class SearchMixin:
         }
 
 
+def first_argument(input_ids: Any, inputs: Any) -> Any:
+    """Returns the first argument of `generate`, which has two names.
+
+    Raises:
+        ValueError: if it is given under both.
+    """
+    if input_ids is not None and inputs is not None:
+        raise ValueError("input_ids and inputs are names of the same argument: give only one")
+    return inputs if input_ids is None else input_ids
+
+
 def seed_of(seed: Any, options: GenerationConfig) -> tf.Tensor:
     """Returns the seed of `tf.random`'s stateless functions, int32 `(2,)`.
 
@@ -319,6 +350,6 @@ def seed_of(seed: Any, options: GenerationConfig) -> tf.Tensor:
     if seed is None and options.do_sample:
         return tf.random.uniform((2,), maxval=2**31 - 1, dtype=tf.int32)
     given = tf.cast(0 if seed is None else seed, tf.int32)
-    if given.shape not in ((), (2,)):
+    if tuple(given.shape) not in ((), (2,)):
         raise ValueError(f"seed={seed!r} must be an int, or two ints")
-    return tf.stack([given, 0]) if given.shape == () else given
+    return given if given.shape.rank else tf.stack([given, 0])

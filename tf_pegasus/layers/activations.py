@@ -1,5 +1,6 @@
 """The activations of the feed-forward block."""
 
+import inspect
 from collections.abc import Callable
 
 import keras
@@ -33,8 +34,9 @@ ACTIVATIONS = {
     "sigmoid": keras.activations.sigmoid,
     "linear": keras.activations.linear,
 }
-# The package of functions in `keras.activations`.
+# The package of functions in `keras.activations`, and those that are no activations.
 _KERAS = "keras"
+_NO_ACTIVATIONS = ("get", "serialize", "deserialize")
 
 
 def activation_name(activation: str | Callable) -> str:
@@ -65,17 +67,19 @@ def activation_function(name: str) -> Callable:
     """Returns the function of a name.
 
     Raises:
-        ValueError: if no function is registered under it.
+        ValueError: if no function, or something else, is registered under it.
     """
     if name in ACTIVATIONS:
         return ACTIVATIONS[name]
     package, _, function = name.partition(SEPARATOR)
-    if package == _KERAS and callable(getattr(keras.activations, function, None)):
-        return getattr(keras.activations, function)
-    registered = keras.saving.get_registered_object(name)
-    if registered is None:
+    if package == _KERAS and function not in _NO_ACTIVATIONS:
+        registered = getattr(keras.activations, function, None)
+    else:
+        registered = keras.saving.get_registered_object(name)
+    # A file could name any class that is registered.
+    if not inspect.isfunction(registered):
         raise ValueError(
-            f"activation_function={name!r} is not registered with Keras: import the module that "
-            "registers it before the model is built"
+            f"activation_function={name!r} is not registered with Keras as a function: import the "
+            "module that registers it before the model is built"
         )
     return registered

@@ -100,6 +100,10 @@ class PegasusDense(keras.layers.Dense):
         super().enable_lora(*args, **kwargs)
         PegasusDense.structure_changes += 1
 
+    def kernel_variable(self) -> keras.Variable:
+        """Returns the kernel's variable, without adapters."""
+        return self._kernel
+
     def stored_weights(self) -> dict:
         """Returns `{"kernel": …, "bias": …}` as stored in checkpoints.
 

@@ -47,6 +47,8 @@ class PegasusSharedEmbedding(keras.layers.Layer):
         )
         self.scale = None
         self.built = True
+        # Keras would train it in a model all the same.
+        self.embeddings.trainable = self.trainable
 
     def _draw(self, shape, dtype):
         return keras.initializers.TruncatedNormal(stddev=self.init_std)(shape, dtype=dtype)

@@ -8,6 +8,7 @@ import tensorflow as tf
 from tf_pegasus.layers.attention import AttentionProjections, PegasusAttention
 from tf_pegasus.layers.feed_forward import FeedForwardProjections, PegasusFeedForward
 from tf_pegasus.layers.kv_cache import CrossAttentionMemory
+from tf_pegasus.utils.compat import name_scope
 
 
 def layer_norm(config, name):
@@ -68,6 +69,11 @@ class PegasusLayer(keras.layers.Layer):
 
     def __init__(self, config, **kwargs):
         super().__init__(autocast=False, **kwargs)
+        with name_scope(self):
+            self._make_parts(config)
+        self.has_cross_attention = self.side == "decoder"
+
+    def _make_parts(self, config):
         side = self.side
         attention = {
             "embed_dim": config.d_model,
@@ -92,7 +98,6 @@ class PegasusLayer(keras.layers.Layer):
         )
         self.final_layer_norm = layer_norm(config, "final_layer_norm")
         self.dropout = residual_dropout(config)
-        self.has_cross_attention = side == "decoder"
 
     def build(self, input_shape=None):
         self.self_attn.build()

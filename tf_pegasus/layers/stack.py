@@ -11,9 +11,15 @@ from tf_pegasus.layers.embeddings import (
     PegasusSharedEmbedding,
     PegasusSinusoidalPositionalEmbedding,
 )
+from tf_pegasus.layers.freezing import (
+    freeze_if_constructed_so,
+    freeze_weights,
+    frozen_weights,
+)
 from tf_pegasus.layers.layer import LayerDrop, PegasusLayer, layer_norm, residual_dropout
 from tf_pegasus.layers.recompute import recomputed
 from tf_pegasus.layers.unpack_inputs import as_embeddings, as_ids, output_shapes
+from tf_pegasus.utils.compat import name_scope
 
 
 class PegasusStack(keras.layers.Layer):
@@ -23,7 +29,7 @@ class PegasusStack(keras.layers.Layer):
 
     Stacks that share an embedding still share it after saving and loading as `.keras`. Only
     `keras.models.clone_model`, which clones layer by layer, gives each its own copy: clone a
-    `TFPegasusModel` instead.
+    `TFPegasusModel` instead. `trainable=False` also freezes a shared embedding.
 
     Args:
         config: `PegasusConfig`, or a dict of its values.
@@ -36,6 +42,12 @@ class PegasusStack(keras.layers.Layer):
     def __init__(self, config, embed_tokens=None, **kwargs):
         super().__init__(autocast=False, **kwargs)
         self.config = config = as_config(config)
+        with name_scope(self):
+            self._make_parts(config, embed_tokens)
+        self.built = True
+        freeze_if_constructed_so(self)
+
+    def _make_parts(self, config, embed_tokens):
         self.owns_embedding = embed_tokens is None
         self.embed_tokens = shared_embedding(config) if embed_tokens is None else embed_tokens
         self.embed_positions = self._position_embedding()
@@ -52,7 +64,6 @@ class PegasusStack(keras.layers.Layer):
         for layer in (self.embed_tokens, *self.layers):
             if not layer.built:
                 layer.build()
-        self.built = True
 
     def _position_embedding(self):
         return PegasusSinusoidalPositionalEmbedding(
@@ -157,8 +168,20 @@ class PegasusStack(keras.layers.Layer):
         """Returns the shapes of the outputs for inputs of the shapes `input_shape`."""
         return output_shapes(self, input_shape)
 
+    def freeze_layers(self):
+        """Freezes the layers and the final layer normalization, but not the embedding.
+
+        `trainable = False` also freezes the embedding, which encoder, decoder and output share.
+        """
+        for layer in (*self.layers, self.layer_norm):
+            layer.trainable = False
+
     def get_config(self):
-        config = {**super().get_config(), "config": self.config.to_dict()}
+        config = {
+            **super().get_config(),
+            "config": self.config.to_dict(),
+            "frozen": frozen_weights(self),
+        }
         if not self.owns_embedding:
             # Keras marks shared objects only from their second occurrence on: without the mark,
             # encoder and decoder would be loaded with separate embeddings.
@@ -173,7 +196,10 @@ class PegasusStack(keras.layers.Layer):
         config = dict(config)
         if isinstance(config.get("embed_tokens"), dict):
             config["embed_tokens"] = keras.saving.deserialize_keras_object(config["embed_tokens"])
-        return cls(**config)
+        frozen = config.pop("frozen", ())
+        stack = cls(**config)
+        freeze_weights(stack, frozen)
+        return stack
 
 
 def as_config(config):

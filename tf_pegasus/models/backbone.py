@@ -15,6 +15,7 @@ from tf_pegasus.layers.stack import shared_embedding
 from tf_pegasus.layers.unpack_inputs import TensorLike, unpack_inputs
 from tf_pegasus.models.encode_decode import EncodeDecodeMixin
 from tf_pegasus.models.pretrained import TFPegasusPreTrainedModel
+from tf_pegasus.utils.compat import name_scope
 
 
 @keras.saving.register_keras_serializable(package="tf_pegasus")
@@ -23,6 +24,7 @@ class TFPegasusModel(EncodeDecodeMixin, TFPegasusPreTrainedModel):
 
     Args:
         config: `PegasusConfig`, or a dict of its values.
+        parts: dict with `encoder` and `decoder`, or one of them, to use instead of new ones.
         **kwargs: arguments of `keras.Model`.
 
     Example:
@@ -30,13 +32,20 @@ class TFPegasusModel(EncodeDecodeMixin, TFPegasusPreTrainedModel):
         >>> model(input_ids, decoder_input_ids=targets).last_hidden_state
     """
 
-    def __init__(self, config, **kwargs):
+    part_names = ("encoder", "decoder")
+
+    def __init__(self, config, parts=None, **kwargs):
         super().__init__(config, **kwargs)
-        self.shared = shared_embedding(self.config)
-        stack = {"embed_tokens": self.shared, "dtype": self.dtype_policy}
-        self.encoder = TFPegasusEncoder(self.config, **stack, name="encoder")
-        self.decoder = TFPegasusDecoder(self.config, **stack, name="decoder")
-        self.built = True
+        with name_scope(self):
+            given = dict(parts or {})
+            tables = [stack.embed_tokens for stack in given.values()]
+            self.shared = tables[0] if tables else shared_embedding(self.config)
+            stack = {"embed_tokens": self.shared, "dtype": self.dtype_policy}
+            for name, stack_class in (("encoder", TFPegasusEncoder), ("decoder", TFPegasusDecoder)):
+                if name not in given:
+                    given[name] = stack_class(self.config, **stack, name=name)
+            self.encoder, self.decoder = given["encoder"], given["decoder"]
+        self._finish()
 
     @unpack_inputs
     def call(

@@ -3,17 +3,23 @@
 from typing import Any
 
 import keras
+import tensorflow as tf
 
+from tf_pegasus.generation.causal_generate import CausalGenerationMixin
 from tf_pegasus.layers.decoder import TFPegasusDecoder
 from tf_pegasus.layers.outputs import TFCausalLMOutputWithCrossAttentions
 from tf_pegasus.layers.stack import output_head
 from tf_pegasus.layers.unpack_inputs import TensorLike, as_ids, unpack_inputs
+from tf_pegasus.models.generating import GeneratingMixin
 from tf_pegasus.models.language_model import LanguageModelMixin
 from tf_pegasus.models.pretrained import TFPegasusPreTrainedModel
+from tf_pegasus.utils.compat import name_scope
 
 
 @keras.saving.register_keras_serializable(package="tf_pegasus")
-class TFPegasusForCausalLM(LanguageModelMixin, TFPegasusPreTrainedModel):
+class TFPegasusForCausalLM(
+    CausalGenerationMixin, GeneratingMixin, LanguageModelMixin, TFPegasusPreTrainedModel
+):
     """PEGASUS decoder with a language-model head, tied to its embedding by default.
 
     With `encoder_hidden_states` it attends to them; without, it is a plain language model.
@@ -21,19 +27,26 @@ class TFPegasusForCausalLM(LanguageModelMixin, TFPegasusPreTrainedModel):
 
     Args:
         config: `PegasusConfig`, or a dict of its values.
+        parts: dict with `decoder`, a `TFPegasusDecoder` to use instead of a new one.
         **kwargs: arguments of `keras.Model`.
     """
 
     stack_names = ("decoder",)
     has_head = True
 
-    def __init__(self, config, **kwargs):
+    part_names = ("decoder",)
+
+    def __init__(self, config, parts=None, **kwargs):
         super().__init__(config, **kwargs)
         self.config.is_encoder_decoder = False
         self.config.is_decoder = True
-        self.decoder = TFPegasusDecoder(self.config, dtype=self.dtype_policy, name="decoder")
-        self.lm_head = output_head(self.config)
-        self.built = True
+        with name_scope(self):
+            self.decoder = (parts or {}).get("decoder") or TFPegasusDecoder(
+                self.config, dtype=self.dtype_policy, name="decoder"
+            )
+            self.lm_head = output_head(self.config)
+        self.init_generation()
+        self._finish()
 
     def get_encoder(self):
         raise ValueError("TFPegasusForCausalLM has no encoder")
@@ -96,3 +109,8 @@ class TFPegasusForCausalLM(LanguageModelMixin, TFPegasusPreTrainedModel):
     def logits(self, hidden_states):
         """Projects decoder states `(..., d_model)` to float32 `(..., vocab_size)`."""
         return self.get_output_embeddings().logits(hidden_states)
+
+    def next_logits(self, hidden_states):
+        """Returns `logits` for one position of every beam, `(batch, beams, d_model)`."""
+        bias = tf.zeros((self.config.vocab_size,))
+        return self.get_output_embeddings().next_logits(hidden_states, bias)

@@ -5,24 +5,25 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tf_pegasus.config.generation import GenerationConfig
 from tf_pegasus.generation.generate import GenerationMixin
-from tf_pegasus.generation.program_cache import ProgramCache
 from tf_pegasus.layers.outputs import TFCausalLMOutputWithCrossAttentions, TFSeq2SeqLMOutput
 from tf_pegasus.layers.stack import output_head
 from tf_pegasus.layers.unpack_inputs import TensorLike, as_ids, unpack_inputs
 from tf_pegasus.models.backbone import TFPegasusModel
 from tf_pegasus.models.encode_decode import EncodeDecodeMixin
+from tf_pegasus.models.generating import GeneratingMixin
 from tf_pegasus.models.language_model import LanguageModelMixin
 from tf_pegasus.models.losses import ignore_padding, shift_tokens_right
 from tf_pegasus.models.pretrained import TFPegasusPreTrainedModel
 from tf_pegasus.models.string_inputs import StringInputsMixin
 from tf_pegasus.models.summarize import SummarizeMixin
+from tf_pegasus.utils.compat import name_scope
 
 
 @keras.saving.register_keras_serializable(package="tf_pegasus")
 class TFPegasusForConditionalGeneration(
     GenerationMixin,
+    GeneratingMixin,
     SummarizeMixin,
     StringInputsMixin,
     LanguageModelMixin,
@@ -38,6 +39,7 @@ class TFPegasusForConditionalGeneration(
 
     Args:
         config: `PegasusConfig`, or a dict of its values.
+        parts: dict with `model`, a `TFPegasusModel` to use instead of a new one.
         **kwargs: arguments of `keras.Model`.
 
     Example:
@@ -52,20 +54,24 @@ class TFPegasusForConditionalGeneration(
     has_head = True
     has_logits_bias = True
 
-    def __init__(self, config, **kwargs):
+    part_names = ("model",)
+
+    def __init__(self, config, parts=None, **kwargs):
         super().__init__(config, **kwargs)
-        self.model = TFPegasusModel(self.config, dtype=self.dtype_policy, name="model")
-        self.lm_head = output_head(self.config)
-        self.final_logits_bias = self.add_weight(
-            name="final_logits_bias",
-            shape=(1, self.config.vocab_size),
-            initializer="zeros",
-            trainable=False,
-            autocast=False,
-        )
-        self.generation_config = GenerationConfig.from_model_config(self.config)
-        self.programs = ProgramCache()
-        self.built = True
+        with name_scope(self):
+            self.model = (parts or {}).get("model") or TFPegasusModel(
+                self.config, dtype=self.dtype_policy, name="model"
+            )
+            self.lm_head = output_head(self.config)
+            self.final_logits_bias = self.add_weight(
+                name="final_logits_bias",
+                shape=(1, self.config.vocab_size),
+                initializer="zeros",
+                trainable=False,
+                autocast=False,
+            )
+        self.init_generation()
+        self._finish()
 
     @unpack_inputs
     def call(
@@ -150,22 +156,6 @@ class TFPegasusForConditionalGeneration(
 
     def counted_labels(self, labels):
         return ignore_padding(labels, self.config.pad_token_id)
-
-    def clear_programs(self):
-        super().clear_programs()
-        self.programs.clear()
-
-    def get_config(self):
-        return {**super().get_config(), "generation_config": self.generation_config.to_dict()}
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        config = dict(config)
-        generation_config = config.pop("generation_config", None)
-        model = super().from_config(config, custom_objects)
-        if generation_config is not None:
-            model.generation_config = GenerationConfig.from_dict(generation_config)
-        return model
 
     def prepare_decoder_input_ids_from_labels(self, labels):
         """Returns the decoder inputs, int32 `(batch, length)`, that predict `labels`."""

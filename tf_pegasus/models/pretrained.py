@@ -2,6 +2,7 @@
 
 import copy
 import math
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -9,22 +10,30 @@ from typing import Any, ClassVar
 import keras
 import tensorflow as tf
 
-from tf_pegasus.checkpoints.formats import MAX_SHARD_SIZE
+from tf_pegasus.checkpoints.formats import FORMATS, MAX_SHARD_SIZE
 from tf_pegasus.checkpoints.keywords import split_keywords
 from tf_pegasus.checkpoints.loading import find_source, load_pretrained
 from tf_pegasus.checkpoints.names import huggingface_weights
-from tf_pegasus.checkpoints.saving import save_weights
+from tf_pegasus.checkpoints.saving import write_weights
 from tf_pegasus.config.model import PegasusConfig
 from tf_pegasus.layers.dense import PegasusDense
+from tf_pegasus.layers.freezing import (
+    freeze_if_constructed_so,
+    freeze_weights,
+    frozen_weights,
+)
 from tf_pegasus.layers.stack import as_config
 from tf_pegasus.layers.unpack_inputs import gather_inputs, output_shapes
 from tf_pegasus.models.batches import batched
 from tf_pegasus.models.keras_export import export_forward_pass
+from tf_pegasus.models.lora import LoraMixin
 from tf_pegasus.tokenizers.loading import has_tokenizer, load_tokenizer
+from tf_pegasus.tokenizers.tokenizer_files import ADDED_TOKENS_FILE
 from tf_pegasus.utils.compat import all_layers, cheap_weight_removal, replace_weight
+from tf_pegasus.utils.directories import files_together
 
 
-class TFPegasusPreTrainedModel(keras.Model):
+class TFPegasusPreTrainedModel(LoraMixin, keras.Model):
     """Base class that holds `config` and reads and writes Hugging Face directories.
 
     All weights exist once the model is constructed; no first call is needed.
@@ -37,6 +46,8 @@ class TFPegasusPreTrainedModel(keras.Model):
     config_class: ClassVar[type[PegasusConfig]] = PegasusConfig
     base_model_prefix: ClassVar[str] = "model"
     main_input_name: ClassVar[str] = "input_ids"
+    # Attributes that hold the parts which may be in a functional model beside this one.
+    part_names: ClassVar[tuple[str, ...]] = ()
     # What `checkpoints.expected` knows a model's weights by before it is built.
     stack_names: ClassVar[tuple[str, ...]] = ("encoder", "decoder")
     has_head: ClassVar[bool] = False
@@ -50,6 +61,11 @@ class TFPegasusPreTrainedModel(keras.Model):
             raise TypeError(f"config must be a PegasusConfig or a dict, got {config!r}")
         # The tokenizer of this model's ids, if known; saved along with the model.
         self.tokenizer = None
+
+    def _finish(self):
+        """Ends the constructor of a subclass, after its parts were made."""
+        self.built = True
+        freeze_if_constructed_so(self)
 
     def build(self, input_shape=None):
         """Does nothing: the constructor builds all weights."""
@@ -396,7 +412,7 @@ class TFPegasusPreTrainedModel(keras.Model):
 
         Raises:
             ValueError: if `mode` is another one, `config` has custom quantizers, or the model is
-                quantized already.
+                quantized already or computes in float16.
         """
         if mode != "int8" or kwargs:
             raise ValueError(f"mode={mode!r} must be 'int8', without options, got {kwargs}")
@@ -415,6 +431,15 @@ class TFPegasusPreTrainedModel(keras.Model):
                 table.to_int8()
         self.clear_programs()
 
+    def _check_quantize_args(self, mode, compute_dtype):
+        # Keras calls this before `quantize`, with a message that suggests the same policy again.
+        if compute_dtype == "float16":
+            raise ValueError(
+                f"the model has the dtype policy {self.dtype_policy.name!r}: load it in 'float32', "
+                "'bfloat16' or 'mixed_bfloat16' before quantize()"
+            )
+        super()._check_quantize_args(mode, compute_dtype)
+
     @property
     def is_quantized(self):
         """bool, whether `quantize` was called."""
@@ -427,13 +452,26 @@ class TFPegasusPreTrainedModel(keras.Model):
             "dtype": keras.dtype_policies.serialize(self.dtype_policy),
             "config": self.config.to_dict(),
             "is_quantized": self.is_quantized,
+            "frozen": frozen_weights(self),
+            # Keras marks those that are also elsewhere in what is saved.
+            "parts": {
+                name: keras.saving.serialize_keras_object(getattr(self, name))
+                for name in self.part_names
+            },
         }
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
         config = dict(config)
         is_quantized = config.pop("is_quantized", False)
-        model = cls(**config)
+        frozen = config.pop("frozen", ())
+        parts = {
+            name: keras.saving.deserialize_keras_object(part)
+            for name, part in config.pop("parts", {}).items()
+            if _is_shared(part)
+        }
+        model = cls(**config, **({"parts": parts} if parts else {}))
+        freeze_weights(model, frozen)
         if is_quantized:
             model.quantize("int8")
         return model
@@ -457,6 +495,8 @@ class TFPegasusPreTrainedModel(keras.Model):
     ) -> None:
         """Writes configuration and weights with Hugging Face's names and layout.
 
+        All files appear at the end; if one cannot be written, the directory stays as it was.
+
         Models that generate also write `generation_config.json`, and models with a tokenizer the
         files of the tokenizer.
 
@@ -479,12 +519,17 @@ class TFPegasusPreTrainedModel(keras.Model):
                 "a quantized model cannot be written in the published formats: save it before "
                 "quantize(), or with save() in a .keras file"
             )
-        self.config.save_pretrained(save_directory)
-        if hasattr(self, "generation_config"):
-            self.generation_config.save_pretrained(save_directory)
-        save_weights(self, save_directory, dtype, weights_format, max_shard_size)
-        if getattr(self, "tokenizer", None) is not None:
-            self.tokenizer.save_pretrained(save_directory)
+        has_tokenizer = getattr(self, "tokenizer", None) is not None
+        # A reader might prefer older weights of the same format, and would add their tokens.
+        older = [FORMATS[weights_format].files] if weights_format in FORMATS else []
+        older += [re.escape(ADDED_TOKENS_FILE)] if has_tokenizer else []
+        with files_together(save_directory, older) as temporary:
+            self.config.save_pretrained(temporary)
+            if hasattr(self, "generation_config"):
+                self.generation_config.save_pretrained(temporary)
+            write_weights(self, temporary, dtype, weights_format, max_shard_size)
+            if has_tokenizer:
+                self.tokenizer.save_pretrained(temporary)
 
     @classmethod
     def from_pretrained(
@@ -553,3 +598,9 @@ class TFPegasusPreTrainedModel(keras.Model):
         if directory is not None and has_tokenizer(directory):
             model.tokenizer = load_tokenizer(directory)
         return (model, info) if output_loading_info else model
+
+
+def _is_shared(part):
+    """Whether a serialized part, or one inside it, occurs elsewhere in what was saved."""
+    inner = part["config"].get("parts", {})
+    return "shared_object_id" in part or any(map(_is_shared, inner.values()))

@@ -103,7 +103,7 @@ def export_saved_model(
                 stacklevel=2,
             )
     buckets = Buckets.few(summarizer.max_source_length, batch_buckets, length_buckets)
-    settings = _settings(summarizer.model, adjustable, options)
+    settings = _settings(summarizer.model, engine, adjustable, options)
     summarizer = Summarizer(with_weights(summarizer.model, weights), summarizer.tokenizer)
     engines = EXPORT_ENGINES[engine]
     served = ServedSummarizer(summarizer, buckets, engines, settings, adjustable, max_text_bytes)
@@ -136,7 +136,7 @@ def export_saved_model(
     return path
 
 
-def _settings(model, adjustable, options):
+def _settings(model, engine, adjustable, options):
     """Returns the `GenerationConfig` of an export.
 
     Raises:
@@ -147,12 +147,18 @@ def _settings(model, adjustable, options):
         settings = settings.updated(max_length=1 + settings.max_new_tokens)
     if settings.do_sample:
         raise ValueError("do_sample=True cannot be exported: a served model must be deterministic")
+    if settings.max_time is not None and engine != "graph":
+        raise ValueError(
+            f"max_time={settings.max_time!r} needs a clock, which XLA lacks: use engine='graph', "
+            f"got engine={engine!r}"
+        )
     if "num_return_sequences" not in options:
         settings = settings.updated(num_return_sequences=settings.num_beams)
-    if adjustable and (settings.num_beam_groups > 1 or settings.repetition_penalty != 1.0):
+    if adjustable and (settings.num_beam_groups > 1 or settings.depends_on_beams):
         raise ValueError(
-            "adjustable=True cannot be combined with num_beam_groups above 1 or a "
-            "repetition_penalty, whose meaning depends on num_beams"
+            "adjustable=True cannot be combined with num_beam_groups above 1 or with a "
+            "repetition_penalty, encoder_repetition_penalty, exponential_decay_length_penalty or "
+            "remove_invalid_values, whose meaning depends on num_beams"
         )
     return settings
 

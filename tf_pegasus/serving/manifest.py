@@ -1,6 +1,7 @@
 """The manifest of an exported version: its settings and the checksums of its files."""
 
 import hashlib
+import re
 from pathlib import Path
 
 import tensorflow as tf
@@ -14,9 +15,10 @@ MANIFEST_FILE = f"{EXTRA}/tf_pegasus.json"
 _REQUIRED = (
     "saved_model.pb",
     "variables/variables.index",
-    "variables/variables.data-00000-of-00001",
     "assets/spiece.model",
 )
+# TensorFlow writes as many as there are devices that hold variables.
+_SHARD = re.compile(r"variables/variables\.data-(\d{5})-of-(\d{5})")
 
 
 def versions(directory):
@@ -62,7 +64,7 @@ def check(path):
             f"{tf.__version__} may not be able to read: install that version or a newer one"
         )
     files = manifest["files"]
-    for name in _REQUIRED:
+    for name in (*_REQUIRED, *_shards(files)):
         if name not in files:
             raise ValueError(f"{label} does not name {name}: export it again")
     for name, checksum in files.items():
@@ -84,6 +86,14 @@ def check(path):
 def checksums(directory):
     """Returns a dict from the name of each file below a directory to its SHA-256."""
     return {name: _checksum(Path(directory, name)) for name in _files(directory)}
+
+
+def _shards(names):
+    """The names of all files of variables, of which `names` should have each."""
+    counts = {int(match[2]) for match in map(_SHARD.fullmatch, names) if match}
+    # No more than there are names, so that the number in a name costs nothing.
+    count = min(max(counts, default=1), len(names) + 1)
+    return [f"variables/variables.data-{shard:05}-of-{count:05}" for shard in range(count)]
 
 
 def _files(directory):

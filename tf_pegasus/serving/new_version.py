@@ -5,13 +5,13 @@ import re
 from pathlib import Path
 
 from tf_pegasus.serving.manifest import versions
-from tf_pegasus.utils.files import new_directory_atomically
+from tf_pegasus.utils.directories import PARTIAL, new_directory_atomically
 from tf_pegasus.utils.leftovers import RANDOM, is_private_directory, remove
 from tf_pegasus.utils.locks import LockedError, locked
 
 # What `new_directory_atomically` names the directory that a version is written in, and what an
 # export puts there.
-_LEFTOVER = re.compile(rf"\.([1-9]\d*)\.(?:lock|{RANDOM})")
+_LEFTOVER = re.compile(rf"\.([1-9]\d*)\.(?:lock|{PARTIAL}{RANDOM})")
 _CONTENTS = {"assets", "assets.extra", "fingerprint.pb", "saved_model.pb", "variables"}
 
 

@@ -45,7 +45,7 @@ def rouge_report(path, summarizer, records, **options):
         "in Python": [s.text for s in summarizer.summarize(documents, batch_size=16, **options)],
         "exported": [summary.decode() for summary in answers],
     }
-    lines = ["| | ROUGE-1 | ROUGE-2 | ROUGE-L |", "|---|---|---|---|"]
+    lines = ["| | ROUGE-1 | ROUGE-2 | ROUGE-L | ROUGE-Lsum |", "|---|---|---|---|---|"]
     for name, texts in predictions.items():
         scores = rouge(texts, references)
         lines.append(f"| {name} | " + " | ".join(f"{scores[m]:.2f}" for m in METRICS) + " |")

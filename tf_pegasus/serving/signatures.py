@@ -224,8 +224,11 @@ class ServedSummarizer:
         Blank texts have no ids, or with `keep_blank` the end-of-sequence id alone.
         """
         size = tf.strings.length(text)
-        cut = tf.strings.substr(text, 0, self._max_text_bytes)
-        ids = self.tokenizer.tokenize(cut)
+        start = tf.zeros_like(size)
+        if self.tokenizer.truncation_side == "left":
+            start = tf.maximum(size - self._max_text_bytes, 0)
+        length = tf.fill(tf.shape(size), self._max_text_bytes)
+        ids = self.tokenizer.tokenize(tf.strings.substr(text, start, length))
         lengths = ids.row_lengths()
         truncated = (size > self._max_text_bytes) | (lengths > self._buckets.longest)
         ids = self.tokenizer.truncate(ids, self._buckets.longest)

@@ -1,7 +1,7 @@
 """Where in a text its tokens come from."""
 
 import bisect
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 
@@ -32,14 +32,14 @@ class RawPiece(NamedTuple):
 
 
 def segment_pieces(
-    text: str, raw: Sequence[RawPiece], is_blank: Callable[[str], bool], start: int, word: int
+    text: str, raw: Sequence[RawPiece], is_blank: Mapping[str, bool], start: int, word: int
 ) -> list[Piece]:
     """Aligns the pieces of a segment of a text.
 
     Args:
         text: str, the segment.
         raw: its pieces.
-        is_blank: function from a character to whether it is white space for the vocabulary.
+        is_blank: maps each character to whether it is white space for the vocabulary.
         start: int, where the segment begins in the text.
         word: int, number of words before the segment.
 
@@ -48,26 +48,21 @@ def segment_pieces(
     """
     pieces: list[Piece] = []
     word -= 1
-    for index, piece in enumerate(raw):
-        word += piece.begins_word or index == 0
-        begin, end = _trimmed(text, piece.start, piece.end, is_blank)
+    for token_id, begin, end, begins_word in raw:
+        word += begins_word or not pieces
+        while begin < end and is_blank[text[begin]]:
+            begin += 1
+        while begin < end and is_blank[text[end - 1]]:
+            end -= 1
         if begin == end:
             begin, end = _first_character(text, end, is_blank)
-        pieces.append(Piece(piece.token_id, start + begin, start + end, word))
+        pieces.append(Piece(token_id, start + begin, start + end, word))
     return pieces
-
-
-def _trimmed(text, begin, end, is_blank):
-    while begin < end and is_blank(text[begin]):
-        begin += 1
-    while begin < end and is_blank(text[end - 1]):
-        end -= 1
-    return begin, end
 
 
 def _first_character(text, begin, is_blank):
     """Where the word begins of which there is only the mark: as in the `tokenizers` library."""
-    while begin < len(text) and is_blank(text[begin]):
+    while begin < len(text) and is_blank[text[begin]]:
         begin += 1
     return begin, min(begin + 1, len(text))
 

@@ -1,10 +1,12 @@
 """The options of a tokenizer's call, checked and brought to one form."""
 
+import functools
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import Any, Protocol, Self
 
-from tf_pegasus.tokenizers.options import SIDES
+from tf_pegasus.tokenizers.options import SIDES, UNLIMITED
 
 # What is accepted, and its one form.
 _PADDINGS: dict[Any, Any] = {
@@ -68,26 +70,12 @@ class CallOptions:
             ValueError: if a value is invalid, or two exclude each other.
         """
         self._check_values()
-        padding = _PADDINGS[self.padding]
-        truncation = _TRUNCATIONS[self.truncation]
-        if self.truncation is None and self.max_length is not None and not padding:
-            truncation = "longest_first"
-        length = defaults.model_max_length if self.max_length is None else self.max_length
-        if (truncation or padding == "max_length") and length is None:
-            raise ValueError("max_length must be given: this tokenizer has no model_max_length")
-        resolved = replace(
+        return _resolved(
             self,
-            padding=padding,
-            truncation=truncation,
-            max_length=length,
-            padding_side=_side("padding_side", self.padding_side, defaults.padding_side),
-            truncation_side=_side(
-                "truncation_side", self.truncation_side, defaults.truncation_side
-            ),
-            return_attention_mask=self.return_attention_mask is not False,
+            defaults.model_max_length,
+            _side("padding_side", self.padding_side, defaults.padding_side),
+            _side("truncation_side", self.truncation_side, defaults.truncation_side),
         )
-        resolved._check_together()
-        return resolved
 
     def _check_values(self):
         _check_choice("padding", self.padding, _PADDINGS)
@@ -96,7 +84,7 @@ class CallOptions:
             value = getattr(self, name)
             if value is None and name != "stride":
                 continue
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
                 raise ValueError(f"{name}={value!r} must be an int of at least {least}")
         check_tensors(self.return_tensors)
 
@@ -113,12 +101,37 @@ class CallOptions:
             )
 
 
+# Most calls have the options of the one before.
+@functools.lru_cache(64)
+def _resolved(call, model_max_length, padding_side, truncation_side):
+    padding = _PADDINGS[call.padding]
+    truncation = _TRUNCATIONS[call.truncation]
+    if call.truncation is None and call.max_length is not None and not padding:
+        truncation = "longest_first"
+    length = call.max_length
+    if length is None and model_max_length is not None and model_max_length <= UNLIMITED:
+        length = model_max_length
+    if (truncation or padding == "max_length") and length is None:
+        raise ValueError("max_length must be given: this tokenizer has no model_max_length")
+    resolved = replace(
+        call,
+        padding=padding,
+        truncation=truncation,
+        max_length=length,
+        padding_side=padding_side,
+        truncation_side=truncation_side,
+        return_attention_mask=call.return_attention_mask is not False,
+    )
+    resolved._check_together()
+    return resolved
+
+
 def check_tensors(return_tensors: Any) -> None:
     """Raises ValueError unless `return_tensors` is supported."""
     if return_tensors in _TENSORS:
         return
     message = f"return_tensors={return_tensors!r} must be None, 'np' or 'tf'"
-    if return_tensors in _FOREIGN:
+    if isinstance(return_tensors, str) and return_tensors in _FOREIGN:
         convert = _FOREIGN[return_tensors]
         message += f"; convert the arrays of return_tensors='np' by {convert}"
     raise ValueError(message)

@@ -9,8 +9,9 @@ import numpy as np
 
 # NFKC's largest map, with case folding, has 0.3 MB.
 _MAX_BYTES = 4 * 2**20
-# NFKC's longest source has 12 bytes, its longest target 33.
-_MAX_SOURCE_BYTES = 64
+# NFKC's longest source has 12 bytes, its longest target 33. sentencepiece has room for 32 sources
+# that are prefixes of one another.
+_MAX_SOURCE_BYTES = 32
 _MAX_TARGET_BYTES = 64
 
 _BLOCK = 256

@@ -40,10 +40,18 @@ class DecodingMixin(TokenTableMixin):
                 English contractions; defaults to the tokenizer's option.
 
         Raises:
+            TypeError: if an id is no int.
             ValueError: if an id is negative or, with skip_special_tokens=False, beyond the
-                vocabulary.
+                vocabulary; or if there are several rows of ids.
         """
-        ids = [int(index) for index in np.asarray(token_ids).reshape(-1)]
+        given = np.asarray(token_ids)
+        if given.ndim > 1 and len(given) != 1:
+            raise ValueError(
+                f"token_ids has the shape {given.shape}, but decode takes one row: use batch_decode"
+            )
+        if given.size and given.dtype.kind not in "iu":
+            raise TypeError(f"token_ids must be int, got {token_ids!r:.60}")
+        ids = [int(index) for index in given.reshape(-1)]
         if ids and min(ids) < 0:
             raise ValueError(f"ids contain {min(ids)}, an id is at least 0")
         if skip_special_tokens:

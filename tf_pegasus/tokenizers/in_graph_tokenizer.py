@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from tf_pegasus.tokenizers.loading import load_tokenizer
-from tf_pegasus.tokenizers.options import TokenizerOptions
+from tf_pegasus.tokenizers.options import SIDES, TokenizerOptions
 from tf_pegasus.tokenizers.sentencepiece_tokenizer import PegasusTokenizer
 from tf_pegasus.tokenizers.special_tokens import (
     found_in_text,
@@ -29,6 +29,8 @@ _OPTIONS = tuple(
     for name in TokenizerOptions.option_names()
     if name not in ("additional_special_tokens", "clean_up_tokenization_spaces")
 )
+# Those that may be changed later, as attributes.
+_CHANGEABLE = ("model_max_length", "padding_side", "truncation_side")
 
 
 @keras.saving.register_keras_serializable(package="tf_pegasus")
@@ -75,9 +77,8 @@ class TFPegasusTokenizer(keras.layers.Layer):
             "alpha": alpha,
         }
         self.newline_token = options.newline_token
-        self.model_max_length = options.model_max_length
-        self.padding_side = options.padding_side
-        self.truncation_side = options.truncation_side
+        for name in _CHANGEABLE:
+            setattr(self, name, getattr(options, name))
         self.offset = options.offset
         self.special_tokens = special_tokens(options)
         self.added_tokens = self.token_config["added_tokens"]
@@ -152,6 +153,8 @@ class TFPegasusTokenizer(keras.layers.Layer):
             `tf.RaggedTensor` of int32 `(batch, None)`.
         """
         texts = tf.convert_to_tensor(texts, tf.string)
+        if texts.shape.rank not in (1, None):
+            raise ValueError(f"texts must have the shape (batch,), got {texts.shape}")
         if self.newline_token:
             texts = tf.strings.regex_replace(texts, "\n", re.escape(self.newline_token))
         if self._splitting_pattern is None:
@@ -187,6 +190,15 @@ class TFPegasusTokenizer(keras.layers.Layer):
         pieces = pieces.with_values(tf.where(is_byte, self._twin.unk_id, ids))
         return tf.ragged.boolean_mask(pieces, pieces.with_values(is_kept))
 
+    def __call__(self, texts: Any, *arguments: Any, **options: Any) -> Any:
+        """Tokenizes a list of str, or a tensor as `call` does."""
+        if isinstance(texts, (str, bytes)):
+            raise TypeError(f"texts must be a list of str or a tensor, got {texts!r:.60}")
+        # Keras accepts only tensors.
+        if isinstance(texts, (list, tuple)):
+            texts = tf.convert_to_tensor(texts, tf.string)
+        return super().__call__(texts, *arguments, **options)
+
     def call(self, texts: Any) -> dict[str, tf.Tensor]:
         """Tokenizes texts and pads the ids.
 
@@ -208,12 +220,14 @@ class TFPegasusTokenizer(keras.layers.Layer):
 
     def _padded(self, rows, value):
         """Returns ragged rows `(batch, None)` as a tensor."""
+        _check_side("padding_side", self.padding_side)
         if self.padding_side == "right":
             return rows.to_tensor(value)
         return rows[:, ::-1].to_tensor(value)[:, ::-1]
 
     def truncate(self, ids: tf.RaggedTensor, max_length: int) -> tf.RaggedTensor:
         """Truncates ragged ids to `max_length` at `truncation_side`, with eos as the last id."""
+        _check_side("truncation_side", self.truncation_side)
         if self.truncation_side == "left":
             # Rows end with eos already.
             return ids[:, -max_length:]
@@ -287,7 +301,13 @@ class TFPegasusTokenizer(keras.layers.Layer):
             **super().get_config(),
             "model_proto": base64.b64encode(self.model_proto).decode("ascii"),
             **self.token_config,
+            **{name: getattr(self, name) for name in _CHANGEABLE},
         }
+
+
+def _check_side(name, side):
+    if side not in SIDES:
+        raise ValueError(f"{name}={side!r} must be one of {SIDES}")
 
 
 def _decoded(model_proto):

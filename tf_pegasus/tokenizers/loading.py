@@ -21,7 +21,8 @@ def load_tokenizer(directory: str | Path, **options: Any) -> PegasusTokenizer:
 
     Reads the files of any version of `transformers`: `spiece.model`, `tokenizer.json`, or both. If
     both exist, the ids come from `spiece.model`, unless `tokenizer_config.json` names the fast
-    tokenizer. The ids are those of the released models, whichever version wrote the files.
+    tokenizer. The ids are those of the released models, whichever version wrote the files. This
+    takes the place of `transformers`' `AutoTokenizer`, which returns `transformers`' own classes.
 
     Args:
         directory: path of the directory.

@@ -1,11 +1,15 @@
 """Special tokens by their roles, such as `eos_token`, and their ids."""
 
+from typing import Any
+
 from tf_pegasus.tokenizers.options import TokenizerOptions
 from tf_pegasus.tokenizers.special_tokens import SpecialTokens
 
 # The roles that PEGASUS does not use: each is None unless it is given.
 OPTIONAL_ROLES = ("bos_token", "sep_token", "cls_token")
 ROLES = (*OPTIONAL_ROLES, "eos_token", "unk_token", "pad_token", "mask_token")
+# Their ids are part of every model.
+_FIXED_ROLES = ("eos_token", "unk_token", "pad_token", "mask_token", "mask_token_sent")
 
 
 def tokens_without_reserved_ids(options: TokenizerOptions) -> list[str]:
@@ -37,6 +41,15 @@ class NamedTokensMixin:
     cls_token: str | None
     special_tokens: SpecialTokens
     _spelled: dict[str, int]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Another spelling would have no effect on texts, nor on ids.
+        if name in _FIXED_ROLES and self.__dict__.get(name, value) != value:
+            raise AttributeError(
+                f"{name} cannot be changed to {value!r}: give it when the tokenizer is made, as in "
+                f"from_pretrained(path, {name}={value!r})"
+            )
+        super().__setattr__(name, value)
 
     @property
     def special_added_tokens(self) -> list[str]:
@@ -74,17 +87,27 @@ class NamedTokensMixin:
     @property
     def bos_token_id(self) -> int | None:
         """int, or None without `bos_token`, as in PEGASUS."""
-        return self._role_id(self.bos_token)
+        return self._given_id("bos_token")
 
     @property
     def sep_token_id(self) -> int | None:
         """int, or None without `sep_token`, as in PEGASUS."""
-        return self._role_id(self.sep_token)
+        return self._given_id("sep_token")
 
     @property
     def cls_token_id(self) -> int | None:
         """int, or None without `cls_token`, as in PEGASUS."""
-        return self._role_id(self.cls_token)
+        return self._given_id("cls_token")
+
+    def _given_id(self, role):
+        token = getattr(self, role)
+        index = self._role_id(token)
+        if index is None and token is not None:
+            raise ValueError(
+                f"{role}={token!r} is not in the vocabulary: add it by "
+                f"add_special_tokens({{{role!r}: {token!r}}})"
+            )
+        return index
 
     def _role_id(self, token):
         if token is None:

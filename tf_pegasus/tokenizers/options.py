@@ -12,7 +12,7 @@ TOKENIZER_CONFIG_FILE = "tokenizer_config.json"
 SIDES = ("right", "left")
 
 # `transformers` writes 10^30 for no limit.
-_UNLIMITED = 10**9
+UNLIMITED = 10**9
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,8 @@ class TokenizerOptions(Options):
         self.validate()
 
     def _check_together(self):
+        if self.model_max_length is not None and self.model_max_length > UNLIMITED:
+            object.__setattr__(self, "model_max_length", None)
         if self.offset in (1, 2):
             raise ValueError(
                 f"offset={self.offset!r} must be 0 (no reserved ids) or an int of at least 3"
@@ -106,6 +108,6 @@ class TokenizerOptions(Options):
             if name in values and name != "additional_special_tokens"
         }
         longest = known.get("model_max_length")
-        if isinstance(longest, (int, float)) and longest > _UNLIMITED:
+        if isinstance(longest, (int, float)) and longest > UNLIMITED:
             known["model_max_length"] = None
         return known

@@ -127,7 +127,27 @@ def as_rows(encoded_inputs: Any) -> dict[str, Any]:
         )
     if "input_ids" not in encoded_inputs:
         raise ValueError(f"encoded_inputs has no input_ids, only {sorted(encoded_inputs)}")
-    return {name: as_lists(rows) for name, rows in encoded_inputs.items()}
+    rows_by_name = {name: as_lists(rows) for name, rows in encoded_inputs.items()}
+    for name, rows in rows_by_name.items():
+        if name in PADDING_VALUES:
+            _check_rows(name, rows, rows_by_name["input_ids"])
+    return rows_by_name
+
+
+def _check_rows(name, rows, ids):
+    """Checks that an entry is one row, or as many as the ids are."""
+    if not isinstance(rows, list):
+        raise TypeError(f"{name} must be a list of int, or of lists of int, got {rows!r:.60}")
+    # The places of tokens are pairs.
+    depth = 3 if name == "offset_mapping" else 2
+    is_batch = isinstance(ids, list) and any(isinstance(row, list) for row in ids)
+    for row in rows if is_batch else [rows]:
+        values = row if isinstance(row, list) else [None]
+        if any(value is None or isinstance(value, list) != (depth == 3) for value in values):
+            expected = "lists of int" if is_batch else "int"
+            raise TypeError(f"{name} must be a list of {expected}, got {rows!r:.60}")
+    if is_batch and len(rows) != len(ids):
+        raise ValueError(f"{name} has {len(rows)} rows, and input_ids {len(ids)}")
 
 
 def as_lists(rows: Any) -> Any:
@@ -159,7 +179,7 @@ def as_tensor(name: str, rows: list, kind: str) -> Any:
             else "its rows have different lengths: pass return_tensors=None"
         )
         raise ValueError(f"{name}: {hint}")
-    array = np.array(rows) if rows else np.zeros((0, 0))
+    array = np.array(rows) if rows else np.zeros((0, 0) if name in PADDING_VALUES else 0)
     if array.dtype.kind not in "iufb":
         raise ValueError(f"{name}: only numbers can be made a tensor, got {rows!r:.60}")
     is_float = array.size and array.dtype.kind == "f"

@@ -59,7 +59,7 @@ class RowBuilder:
         return self._tokenizer.build_inputs_with_special_tokens(first, second)
 
     def _special_mask(self, ids):
-        if not self._layout.only_added_is_special:
+        if self._added and not self._layout.only_added_is_special:
             return self._tokenizer.get_special_tokens_mask(ids, already_has_special_tokens=True)
         return [0] * (len(ids) - self._added) + [1] * self._added
 

@@ -58,7 +58,8 @@ def as_samples(text: Any, text_pair: Any, is_split_into_words: bool) -> Samples:
 
 
 def _listed(texts):
-    if isinstance(texts, (bytes, dict)) or not isinstance(texts, Iterable):
+    # A set has no order.
+    if isinstance(texts, (bytes, dict, set, frozenset)) or not isinstance(texts, Iterable):
         raise TypeError(f"texts must be a str or a list of str, got {texts!r:.80}")
     return list(texts)
 
@@ -95,3 +96,14 @@ def check_string(text: Any) -> None:
         return
     hint = "; pass is_split_into_words=True for lists of words" if _is_words(text) else ""
     raise TypeError(f"a text must be a str, got {type(text).__name__}: {text!r:.80}{hint}")
+
+
+def check_unicode(texts: Iterable[str]) -> None:
+    """Raises ValueError if a text has half of a surrogate pair, which UTF-8 cannot express."""
+    for text in texts:
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                f"a text is not valid Unicode: it has {text[error.start]!r} at {error.start}"
+            ) from error

@@ -1,7 +1,7 @@
 """Splits texts at special and added tokens, and the text between them into pieces."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tf_pegasus.tokenizers.alignment import Piece, RawPiece, replace_breaks, segment_pieces
@@ -12,7 +12,7 @@ from tf_pegasus.tokenizers.token_table import TokenTableMixin
 class SegmentationMixin(TokenTableMixin):
     """Converts texts to ids, or to `Piece`s, which know where in the text they are from.
 
-    Subclasses implement `_text_ids`, `_text_pieces` and `_is_blank`.
+    Subclasses implement `_text_ids`, `_text_pieces` and `_blank_characters`.
     """
 
     newline_token: str | None
@@ -25,8 +25,9 @@ class SegmentationMixin(TokenTableMixin):
         """Returns the pieces of texts without special tokens."""
         raise NotImplementedError
 
-    def _is_blank(self, character: str) -> bool:
-        """Returns whether a character is white space for the vocabulary."""
+    @property
+    def _blank_characters(self) -> Mapping[str, bool]:
+        """Maps each character to whether it is white space for the vocabulary."""
         raise NotImplementedError
 
     @property
@@ -70,7 +71,7 @@ class SegmentationMixin(TokenTableMixin):
                     pieces.append(Piece(spelled, start, end, word))
                 else:
                     raw = next(found)
-                    pieces += segment_pieces(segment, raw, self._is_blank, start, word)
+                    pieces += segment_pieces(segment, raw, self._blank_characters, start, word)
                 start = end
             rows.append([item.original(piece) for piece in pieces])
         return rows

@@ -9,7 +9,9 @@ import sentencepiece
 
 from tf_pegasus.tokenizers.added_token import AddedToken, is_special, spelling
 from tf_pegasus.tokenizers.alignment import RawPiece
+from tf_pegasus.tokenizers.new_vocabulary import NewVocabularyMixin
 from tf_pegasus.tokenizers.options import TokenizerOptions
+from tf_pegasus.tokenizers.samples import check_unicode
 from tf_pegasus.tokenizers.special_tokens import (
     SENTENCEPIECE_EOS,
     SENTENCEPIECE_PAD,
@@ -34,7 +36,7 @@ _LONG = 20_000
 _SPACE = "▁"
 
 
-class PegasusTokenizer(PegasusTokenizerBase):
+class PegasusTokenizer(NewVocabularyMixin, PegasusTokenizerBase):
     """PEGASUS tokenizer (Kudo and Richardson, 2018; ids as in the released models).
 
     Args:
@@ -77,6 +79,7 @@ class PegasusTokenizer(PegasusTokenizerBase):
         self.offset = checked.offset
         self.sp_model_kwargs = dict(sp_model_kwargs or {})
         self.sp_model = load_sentencepiece(self.model_proto, vocab_file, **self.sp_model_kwargs)
+        self._vocab_size = len(self.sp_model) + self.offset
         added += tuple(
             StoredToken(spelling(token), int(index), is_special(token))
             for index, token in (added_tokens_decoder or {}).items()
@@ -85,7 +88,7 @@ class PegasusTokenizer(PegasusTokenizerBase):
 
     def __getstate__(self) -> dict[str, Any]:
         # sentencepiece would forget the options of sampling.
-        built = ("sp_model", "_twin", "_twin_model")
+        built = ("sp_model", "_twin", "_twin_model", "_spelled_pieces", "_blank_characters")
         return {name: value for name, value in self.__dict__.items() if name not in built}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -96,37 +99,37 @@ class PegasusTokenizer(PegasusTokenizerBase):
 
     @property
     def vocab_size(self) -> int:
-        return len(self.sp_model) + self.offset
+        return self._vocab_size
 
     def _text_ids(self, texts):
         if max(map(len, texts), default=0) > _LONG and self._twin is not None:
-            rows = map(self._twin.without_bytes, self._twin_model.encode(texts))
+            rows = map(self._twin.without_bytes, _encoded(self._twin_model, texts))
         else:
-            rows = self.sp_model.encode(texts)
+            rows = _encoded(self.sp_model, texts)
         return [[piece + self.offset for piece in ids] for ids in rows]
 
     def _text_pieces(self, texts):
         is_long = max(map(len, texts), default=0) > _LONG and self._twin is not None
         model = self._twin_model if is_long else self.sp_model
         rows = []
-        for proto in model.encode(texts, out_type="immutable_proto"):
+        for proto in _encoded(model, texts, out_type="immutable_proto"):
             spans = [(piece.id, piece.begin, piece.end) for piece in proto.pieces]
             spans = self._twin.without_byte_spans(spans) if is_long else spans
             rows.append([RawPiece(i + self.offset, *s, self._begins_word(i)) for i, *s in spans])
         return rows
 
     def _begins_word(self, piece):
-        return self.sp_model.id_to_piece(piece).startswith(_SPACE)
+        return self._spelled_pieces[piece].startswith(_SPACE)
 
-    def _is_blank(self, character):
-        known = self._blank_characters
-        if character not in known:
-            known[character] = character.isspace() or not self.sp_model.normalize(character)
-        return known[character]
+    @functools.cached_property
+    def _spelled_pieces(self):
+        return _Known(self.sp_model.id_to_piece)
 
     @functools.cached_property
     def _blank_characters(self):
-        return {}
+        return _Known(
+            lambda character: character.isspace() or not self.sp_model.normalize(character)
+        )
 
     @property
     def _is_sampling(self):
@@ -149,7 +152,7 @@ class PegasusTokenizer(PegasusTokenizerBase):
 
     def _piece(self, index):
         spelling = self._spellings.get(index)
-        return self.sp_model.id_to_piece(index - self.offset) if spelling is None else spelling
+        return self._spelled_pieces[index - self.offset] if spelling is None else spelling
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
@@ -173,6 +176,27 @@ class PegasusTokenizer(PegasusTokenizerBase):
         directory.mkdir(parents=True, exist_ok=True)
         self.save_vocabulary(directory)
         self._save_tables(directory)
+
+
+class _Known(dict):
+    """The values of a function of sentencepiece, each of which is asked for once."""
+
+    def __init__(self, function):
+        super().__init__()
+        self._function = function
+
+    def __missing__(self, key):
+        self[key] = value = self._function(key)
+        return value
+
+
+def _encoded(model, texts, **options):
+    try:
+        return model.encode(texts, **options)
+    except TypeError:
+        # What it says of invalid Unicode is that a list must contain strings.
+        check_unicode(texts)
+        raise
 
 
 def load_sentencepiece(

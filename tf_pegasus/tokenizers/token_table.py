@@ -76,6 +76,11 @@ class TokenTableMixin(NamedTokensMixin):
         vocab = {self._piece(index): index for index in range(self.vocab_size)}
         return {**vocab, **self._spelled}
 
+    @property
+    def vocab(self) -> dict[str, int]:
+        """dict from token to id, for all ids."""
+        return self.get_vocab()
+
     def get_added_vocab(self) -> dict[str, int]:
         """Returns a dict from added token to id."""
         return dict(self._added)
@@ -117,7 +122,7 @@ class TokenTableMixin(NamedTokensMixin):
         """
         before = self._new_ids
         given: list[Any] = [new_tokens]
-        if isinstance(new_tokens, Iterable) and not isinstance(new_tokens, str):
+        if isinstance(new_tokens, Iterable) and not isinstance(new_tokens, (str, Mapping)):
             given = list(new_tokens)
         tokens = [spelling(token) for token in given]
         for token in tokens:
@@ -189,8 +194,13 @@ class TokenTableMixin(NamedTokensMixin):
         self._splitting = None if pattern is None else re.compile(pattern)
         self._special_ids = frozenset(self.all_special_ids)
 
-    def convert_tokens_to_ids(self, tokens: str | Sequence[str]) -> int | list[int]:
-        """Returns the id of a token, or a list of ids; unknown tokens get the id of `<unk>`."""
+    def convert_tokens_to_ids(self, tokens: Any) -> Any:
+        """Returns the id of a token (None for None, such as a role that is not given), or a list.
+
+        Unknown tokens get the id of `<unk>`.
+        """
+        if tokens is None:
+            return None
         if isinstance(tokens, str):
             return self._token_id(tokens)
         return [self._token_id(token) for token in tokens]

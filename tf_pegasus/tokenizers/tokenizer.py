@@ -25,7 +25,7 @@ from tf_pegasus.tokenizers.truncation import truncated
 class PegasusTokenizerBase(OlderCallsMixin, DecodingMixin, TokenizerFilesMixin, MovedNamesMixin):
     """Converts texts to ids and back, with the names of `transformers`.
 
-    Subclasses handle the pieces: they implement `_text_ids`, `_text_pieces`, `_is_blank`,
+    Subclasses handle the pieces: they implement `_text_ids`, `_text_pieces`, `_blank_characters`,
     `_ids_text`, `_piece_id`, `_piece` and `vocab_size`, and the class method `_from_directory`.
 
     Args:
@@ -129,11 +129,12 @@ class PegasusTokenizerBase(OlderCallsMixin, DecodingMixin, TokenizerFilesMixin, 
                 `num_truncated_tokens`. With `PegasusTokenizerFast`, they become further rows, and
                 `overflow_to_sample_mapping` has the number of each row's text.
             return_special_tokens_mask: bool, whether to return 1 for special tokens and 0 for
-                others in `special_tokens_mask`. Special tokens that a text spells count with
-                `PegasusTokenizer` only.
+                others in `special_tokens_mask`. Those that a text spells count with
+                `PegasusTokenizer`, unless `add_special_tokens=False`, but not with
+                `PegasusTokenizerFast`.
             return_offsets_mapping: bool, whether to return in `offset_mapping` where in its text
-                (or word) each token begins and ends, without white space before it; (0, 0) for
-                eos and padding.
+                (or word) each token begins and ends, in characters, without white space before
+                it; (0, 0) for eos and padding.
             return_length: bool, whether to return the number of ids of each row in `length`, with
                 `PegasusTokenizerFast` including padding.
 
@@ -166,6 +167,11 @@ class PegasusTokenizerBase(OlderCallsMixin, DecodingMixin, TokenizerFilesMixin, 
         _check_given(text, text_pair, text_target, text_pair_target)
         if text is None:
             return self._encoded(text_target, text_pair_target, call)
+        if text_target is not None and return_overflowing_tokens and self.is_fast:
+            raise ValueError(
+                "return_overflowing_tokens=True: the rows of text and of text_target would not "
+                "correspond; tokenize them in two calls"
+            )
         encoding = self._encoded(text, text_pair, call)
         if text_target is not None:
             encoding["labels"] = self._encoded(text_target, text_pair_target, call)["input_ids"]

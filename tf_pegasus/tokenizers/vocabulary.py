@@ -1,6 +1,7 @@
 """Trains a sentencepiece vocabulary."""
 
 import io
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -29,7 +30,8 @@ def train_vocabulary(
         newline_token: str or None, a piece to reserve for line breaks.
 
     Raises:
-        ValueError: if the texts do not yield that many pieces; with sentencepiece's message.
+        ValueError: if the texts do not yield that many pieces; the message names the most that
+            they do.
     """
     model = io.BytesIO()
     try:
@@ -50,5 +52,11 @@ def train_vocabulary(
             minloglevel=1,
         )
     except RuntimeError as error:
+        largest = re.search(r"value <= (\d+)", str(error))
+        if largest:
+            raise ValueError(
+                f"vocab_size={vocab_size} is too large for the texts: it must be at most "
+                f"{largest[1]}"
+            ) from error
         raise ValueError(f"vocab_size={vocab_size} cannot be trained: {error}") from error
     write_bytes_atomically(vocab_file, model.getvalue())

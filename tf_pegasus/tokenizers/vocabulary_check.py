@@ -21,6 +21,9 @@ _MAX_BYTES = 16 * 2**20
 _MAX_PIECES = 1_000_000
 # The search takes time in proportion to the longest piece, the trie's builder stack.
 _MAX_PIECE_BYTES = 1_024
+# sentencepiece looks for those of the type USER_DEFINED in a text, and has room for 64 of them that
+# begin at the same place.
+_MAX_USER_DEFINED_PREFIXES = 32
 # Sums of scores of a long text must be finite. BPE has ranks as scores, to -_MAX_PIECES.
 _MAX_SCORE = 1e9
 # They are tokenized whenever the model is loaded.
@@ -28,6 +31,7 @@ _MAX_SELF_TEST_BYTES = 100_000
 
 _Model = sentencepiece_model_pb2.ModelProto
 _Kind = _Model.SentencePiece
+_USER_DEFINED = _Kind.USER_DEFINED
 _BPE = sentencepiece_model_pb2.TrainerSpec.BPE
 BYTE_PIECES = {f"<0x{byte:02X}>" for byte in range(256)}
 # Digests of models that have passed: the layer of a tokenizer has the tokenizer's.
@@ -124,6 +128,7 @@ def _check_pieces(model):
     _check_bytes(texts, kinds, model.trainer_spec.byte_fallback)
     if _Kind.UNUSED in kinds and model.trainer_spec.model_type == _BPE:
         raise ValueError("pieces of the type UNUSED are none that tensorflow-text's BPE can read")
+    _check_prefixes(text for text, kind in zip(texts, kinds, strict=True) if kind == _USER_DEFINED)
     is_reserved = [kind in _RESERVED for kind in kinds]
     for spelled in (
         list(itertools.compress(texts, is_reserved)),
@@ -132,6 +137,21 @@ def _check_pieces(model):
         if len(set(spelled)) < len(spelled):
             twice = next(text for text, count in Counter(spelled).items() if count > 1)
             raise ValueError(f"two of its pieces are {twice!r:.80}")
+
+
+def _check_prefixes(texts):
+    """Raises where one text begins with too many of the others."""
+    prefixes: list[str] = []
+    # Sorted, those that begin with a text follow it.
+    for text in sorted(texts):
+        while prefixes and not text.startswith(prefixes[-1]):
+            prefixes.pop()
+        prefixes.append(text)
+        if len(prefixes) > _MAX_USER_DEFINED_PREFIXES:
+            raise ValueError(
+                f"{len(prefixes)} of its pieces of the type USER_DEFINED are prefixes of one "
+                f"another, at most {_MAX_USER_DEFINED_PREFIXES} may be: {text!r:.80}"
+            )
 
 
 def _check_bytes(texts, kinds, has_fallback):

@@ -15,7 +15,7 @@ class Resume(keras.callbacks.Callback):
     were done without running them.
 
     Args:
-        model: a compiled model.
+        model: a compiled model, whose optimizer is built.
         directory: path of the directory of the checkpoint.
         interval: int, steps of an interval.
         interruption: `Interruption`, whose signals are looked at before every step.
@@ -30,7 +30,6 @@ class Resume(keras.callbacks.Callback):
 
     def __init__(self, model, directory, interval, interruption):
         super().__init__()
-        model.optimizer.build(model.trainable_variables)
         self.intervals_done = tf.Variable(0, dtype=tf.int64)
         self.steps_done = tf.Variable(0, dtype=tf.int64)
         self.best = tf.Variable(float("inf"))

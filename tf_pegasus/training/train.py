@@ -1,5 +1,6 @@
 """Trains a model from files of documents and summaries."""
 
+import contextlib
 import math
 import sys
 import tempfile
@@ -7,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import keras
+import tensorflow as tf
 
 from tf_pegasus.bundled import model_location
 from tf_pegasus.config.generation import GenerationConfig
@@ -22,10 +24,12 @@ from tf_pegasus.training.callbacks import SaveBest
 from tf_pegasus.training.divergence import StopAtDivergence
 from tf_pegasus.training.interruption import Interruption
 from tf_pegasus.training.optimizers import create_optimizer
+from tf_pegasus.training.parts import choose_trained_parts
 from tf_pegasus.training.resume import Resume
 from tf_pegasus.training.run_directory import RunDirectory
 from tf_pegasus.utils.terminal import without_color
 
+ADAPTERS_DIRECTORY = "adapters"
 # sentencepiece needs twenty times as much memory as it gets of texts.
 _VOCABULARY_BYTES = 24 * 2**20
 
@@ -52,68 +56,45 @@ def train(arguments):
 
 
 def _train(arguments, output, directory, interruption):
-    train_rows, validation_rows = Rows(arguments.train_file), Rows(arguments.validation_file)
+    rows = {
+        "training": _rows(arguments, arguments.train_file, arguments.max_samples),
+        "validation": _rows(arguments, arguments.validation_file),
+    }
     keras.utils.set_random_seed(arguments.seed)
 
-    tokenizer = _tokenizer(arguments, train_rows, directory)
-    per_epoch = math.ceil(len(train_rows) / arguments.batch_size)
+    tokenizer = _tokenizer(arguments, rows["training"], directory)
+    per_epoch = math.ceil(len(rows["training"]) / arguments.batch_size)
     total_steps = max(1, round(arguments.epochs * per_epoch))
     interval = min(arguments.eval_steps or per_epoch, total_steps)
+    model = _compiled_model(arguments, tokenizer, total_steps)
 
-    model = _model(arguments, tokenizer)
-    model.compile(
-        create_optimizer(
-            arguments.optimizer,
-            arguments.learning_rate,
-            arguments.schedule,
-            arguments.warmup_steps,
-            total_steps,
-        ),
-        jit_compile=False,
-    )
     # All arguments have been checked by now: nothing was written before.
     directory.start()
     resume = Resume(model, directory.checkpoint, interval, interruption)
     steps_done = resume.restore()
     intervals_done = int(resume.intervals_done)
     directory.cut_log(intervals_done)
-
-    def save():
-        model.save_pretrained(output, dtype=arguments.weights_dtype)
-
     tokenizer.save_pretrained(output)
-    # So that saving writes this tokenizer's files, not those of the model to fine-tune.
-    model.tokenizer = tokenizer
-    model.generation_config = GenerationConfig.from_model_config(model.config).updated(
-        max_length=arguments.max_target_length,
-        num_beams=arguments.num_beams,
-        length_penalty=arguments.length_penalty,
-    )
-    batches = {
-        "batch_size": arguments.batch_size,
-        "max_source_length": arguments.max_source_length,
-        "max_target_length": arguments.max_target_length,
-        "cache": True,
-    }
-    training = summarization_dataset(
-        train_rows,
-        tokenizer,
-        seed=arguments.seed,
-        start_step=steps_done,
-        repeat=True,
-        **batches,
-    )
-    validation = summarization_dataset(validation_rows, tokenizer, shuffle=False, **batches)
+
+    datasets = _datasets(arguments, tokenizer, rows, steps_done)
+    trained = sum(math.prod(variable.shape) for variable in model.trainable_variables)
     print(
-        f"{model.count_params():,} parameters; {len(train_rows):,} examples; {total_steps:,} "
+        f"{model.count_params():,} parameters, {trained:,} of them trained; "
+        f"{len(rows['training']):,} examples; {total_steps:,} "
         f"steps of {arguments.batch_size}, validated every {interval:,}"
         + (f"; resuming after {steps_done:,}" if steps_done else ""),
         flush=True,
     )
+
+    def save():
+        model.save_pretrained(output, dtype=arguments.weights_dtype)
+        if arguments.lora_rank is not None:
+            model.save_adapters(output / ADAPTERS_DIRECTORY)
+
     with without_color():
         history = model.fit(
-            training,
-            validation_data=validation,
+            datasets["training"],
+            validation_data=datasets["validation"],
             steps_per_epoch=interval,
             initial_epoch=intervals_done,
             # The last interval may exceed total_steps, where the cosine schedule has a rate of 0.
@@ -128,8 +109,71 @@ def _train(arguments, output, directory, interruption):
             # A progress bar on a terminal, otherwise one line per interval.
             verbose=1 if sys.stdout.isatty() else 2,
         )
-    print(f"training: {training.statistics}\nvalidation: {validation.statistics}", flush=True)
+    for name, dataset in datasets.items():
+        print(f"{name}: {dataset.statistics}", flush=True)
     return history.history
+
+
+def _compiled_model(arguments, tokenizer, total_steps):
+    """Returns the model with its tokenizer, generation options, trained parts and optimizer."""
+    with _scope(arguments.strategy):
+        model = _model(arguments, tokenizer)
+        choose_trained_parts(model, arguments)
+        optimizer = create_optimizer(
+            arguments.optimizer,
+            arguments.learning_rate,
+            arguments.schedule,
+            arguments.warmup_steps,
+            math.ceil(total_steps / arguments.gradient_accumulation_steps),
+            arguments.max_grad_norm,
+            arguments.gradient_accumulation_steps,
+        )
+        model.compile(optimizer, jit_compile=False)
+        model.optimizer.build(model.trainable_variables)
+    # So that saving writes this tokenizer's files, not those of the model to fine-tune.
+    model.tokenizer = tokenizer
+    model.generation_config = GenerationConfig.from_model_config(model.config).updated(
+        max_length=arguments.max_target_length,
+        num_beams=arguments.num_beams,
+        length_penalty=arguments.length_penalty,
+    )
+    return model
+
+
+def _datasets(arguments, tokenizer, rows, start_step):
+    """Returns the batches by name, those to train with from `start_step` on and without end."""
+    orders = {
+        "training": {"seed": arguments.seed, "start_step": start_step, "repeat": True},
+        "validation": {"shuffle": False},
+    }
+    return {
+        name: summarization_dataset(
+            rows[name],
+            tokenizer,
+            batch_size=arguments.batch_size,
+            max_source_length=arguments.max_source_length,
+            max_target_length=arguments.max_target_length,
+            cache=True,
+            **order,
+        )
+        for name, order in orders.items()
+    }
+
+
+def _rows(arguments, file, max_samples=None):
+    return Rows(
+        file,
+        document_column=arguments.document_column,
+        summary_column=arguments.summary_column,
+        max_samples=max_samples,
+        on_error=arguments.on_error,
+    )
+
+
+def _scope(strategy):
+    if strategy == "mirrored":
+        return tf.distribute.MirroredStrategy().scope()
+    return contextlib.nullcontext()
 
 
 def _identity(arguments):
@@ -163,13 +207,10 @@ def _model(arguments, tokenizer):
         model = TFPegasusForConditionalGeneration.from_pretrained(
             model_location(arguments.model), dtype=arguments.precision, **regularization
         )
-        longest = model.config.max_position_embeddings
-        for name in ("max_source_length", "max_target_length"):
-            if getattr(arguments, name) > longest:
-                raise ValueError(
-                    f"{name}={getattr(arguments, name)} must not be above the model's "
-                    f"max_position_embeddings={longest}"
-                )
+        longest = max(arguments.max_source_length, arguments.max_target_length)
+        if longest > model.config.max_position_embeddings:
+            # Positions are computed, so that the model has any number of them.
+            model.resize_position_embeddings(longest)
         return model
     config = PegasusConfig(
         vocab_size=tokenizer.vocab_size,

@@ -7,6 +7,7 @@ Each function states what it relies on and in which versions that was seen;
 import contextlib
 import gc
 import hashlib
+import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -96,6 +97,23 @@ def replace_weight(
     dtype = old.dtype if dtype is None else dtype
     trainable = old.trainable if trainable is None else trainable
     setattr(layer, attribute, add_weight(layer, attribute, value, dtype, trainable))
+
+
+def name_scope(layer: keras.layers.Layer) -> contextlib.AbstractContextManager:
+    """Returns a scope in which the paths of new variables begin with that of the layer.
+
+    Keras opens it in `build` and `call`; layers that make their parts in the constructor open it
+    there. Relies on `Layer._open_name_scope`, seen in Keras 3.13 to 3.15.
+    """
+    return layer._open_name_scope()
+
+
+def scope_path(layer: keras.layers.Layer) -> str:
+    """Returns the path of a layer for which `name_scope` was opened: those that it is in, and it.
+
+    Relies on `Layer._parent_path`, seen in Keras 3.13 to 3.15.
+    """
+    return f"{layer._parent_path}/{layer.name}" if layer._parent_path else str(layer.name)
 
 
 def set_initializer(variable: keras.Variable, initializer: Callable[..., Any]) -> None:
@@ -221,3 +239,23 @@ def sentencepiece_tokenizer(model_proto: bytes, **options: Any) -> Any:
     tokenizer = tf_text.SentencepieceTokenizer(model_proto, **options)
     tokenizer._model_resource = NamedModelResource(model_proto, None)
     return tokenizer
+
+
+def current_callback_list(
+    callback: keras.callbacks.Callback,
+) -> keras.callbacks.CallbackList | None:
+    """Returns the list of callbacks that is calling a method of `callback`, or None.
+
+    Keras tells a callback its model, but not its neighbours. Relies on methods of `CallbackList`
+    calling those of its `callbacks` directly, seen in Keras 3.13 to 3.15.
+
+    Args:
+        callback: the callback whose method asks.
+    """
+    frame = inspect.currentframe()
+    # This function, the callback's method, and who calls it.
+    for _ in range(2):
+        frame = frame.f_back if frame is not None else None
+    caller = frame.f_locals.get("self") if frame is not None else None
+    is_list = isinstance(caller, keras.callbacks.CallbackList) and callback in caller.callbacks
+    return caller if is_list else None

@@ -1,12 +1,10 @@
 """Reads files with clear errors, and writes them so that no partial file is ever visible."""
 
 import contextlib
-import errno
 import json
 import os
-import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +14,12 @@ _MOST_JSON_BYTES = 20 * 2**20
 StrPath = str | os.PathLike[str]
 
 
-def read_json_object(path: StrPath) -> dict[str, Any]:
+def read_json_object(path: StrPath, most_bytes: int = _MOST_JSON_BYTES) -> dict[str, Any]:
     """Reads a JSON object.
+
+    Args:
+        path: of the file.
+        most_bytes: int, size of the longest file that is read.
 
     Raises:
         FileNotFoundError: if the file does not exist.
@@ -27,8 +29,8 @@ def read_json_object(path: StrPath) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"no {path.name} in {str(path.parent)!r}")
     size = path.stat().st_size
-    if size > _MOST_JSON_BYTES:
-        raise ValueError(f"{str(path)!r} has {size} bytes, at most {_MOST_JSON_BYTES} are read")
+    if size > most_bytes:
+        raise ValueError(f"{str(path)!r} has {size} bytes, at most {most_bytes} are read")
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except RecursionError:
@@ -70,32 +72,3 @@ def make_readable(path: StrPath, mode: int = 0o666) -> None:
 def write_text_atomically(path: StrPath, text: str) -> None:
     """Writes UTF-8 text, see `write_bytes_atomically`."""
     write_bytes_atomically(path, text.encode("utf-8"))
-
-
-@contextlib.contextmanager
-def new_directory_atomically(path: StrPath) -> Iterator[Path]:
-    """Yields a temporary directory that becomes `path` if the block ends without error.
-
-    Raises:
-        FileExistsError: if `path` exists and is not an empty directory.
-    """
-    path = Path(path)
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise FileExistsError(f"{str(path)!r} exists already and is not an empty directory")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-    try:
-        yield temporary
-        make_readable(temporary, 0o777)
-        # Replaces an empty directory, but not one that another process has filled meanwhile.
-        try:
-            os.rename(temporary, path)
-        except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                raise
-            raise FileExistsError(
-                f"{str(path)!r} was created by another process meanwhile"
-            ) from error
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise

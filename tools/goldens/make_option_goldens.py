@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from transformers import PegasusForConditionalGeneration
+from transformers import PegasusForCausalLM, PegasusForConditionalGeneration
 from transformers.generation import (
     EncoderRepetitionPenaltyLogitsProcessor,
     EpsilonLogitsWarper,
@@ -23,17 +23,17 @@ GOLDENS = Path(__file__).parents[2] / "tests" / "goldens"
 
 # Options, and under "call" the names of arguments that `arguments` makes.
 CASES = [
-    {"eos_token_id": [1, 29, 12]},
-    {"eos_token_id": [1, 29, 12], "num_beams": 4, "num_return_sequences": 4},
-    {"eos_token_id": [86, 29], "num_beams": 3, "min_length": 6, "length_penalty": 0.6},
+    {"eos_token_id": [1, 24, 57]},
+    {"eos_token_id": [1, 65, 61], "num_beams": 4, "num_return_sequences": 4},
+    {"eos_token_id": [22, 48], "num_beams": 3, "min_length": 6, "length_penalty": 0.6},
     {"eos_token_id": [1, 5], "forced_eos_token_id": [5, 1]},
     {"decoder_start_token_id": 5, "num_beams": 2},
-    {"sequence_bias": [[[12], 3.0], [[29, 29], -4.0], [[12, 7], 8.5]]},
-    {"sequence_bias": [[[86], -6.0], [[12, 29], 5.0]], "num_beams": 4},
+    {"sequence_bias": [[[82], -3.0], [[42, 42], -4.0], [[24, 7], 8.5]]},
+    {"sequence_bias": [[[24], -2.0], [[33, 48], 5.0], [[65, 65, 12], 9.0]], "num_beams": 4},
     {"exponential_decay_length_penalty": [3, 1.3]},
     {"exponential_decay_length_penalty": [2, 0.8], "num_beams": 4, "num_return_sequences": 2},
-    {"renormalize_logits": True, "num_beams": 4, "suppress_tokens": [86, 29, 31]},
-    {"remove_invalid_values": True, "num_beams": 3, "bad_words_ids": [[86], [29, 4]]},
+    {"renormalize_logits": True, "num_beams": 4, "suppress_tokens": [24, 42, 65]},
+    {"remove_invalid_values": True, "num_beams": 3, "bad_words_ids": [[24], [42, 32], [33, 33]]},
     {"encoder_repetition_penalty": 3.0},
     {"encoder_repetition_penalty": 2.5, "num_beams": 4},
     {"call": ["logits_processor"]},
@@ -47,6 +47,7 @@ CASES = [
     {"call": ["decoder_input_ids", "decoder_attention_mask"]},
     {"call": ["decoder_input_ids", "decoder_attention_mask"], "num_beams": 4},
 ]
+CAUSAL_CASES = [{"max_length": 14}, {"max_new_tokens": 8, "num_beams": 3, "min_length": 9}]
 PROMPT = [[0, 5, 9, 7], [0, 0, 7, 8], [0, 0, 0, 3], [0, 96, 4, 4]]
 PROMPT_MASK = [[1, 1, 1, 1], [0, 0, 1, 1], [0, 0, 0, 1], [1, 0, 1, 1]]
 
@@ -106,6 +107,25 @@ def mask_decoder(model, **masks):
     return restore
 
 
+def continued(arrays, model_name, model):
+    """Generates with the decoder alone."""
+    decoder = PegasusForCausalLM(model.config).eval()
+    decoder.model.decoder.load_state_dict(model.model.decoder.state_dict())
+    decoder.lm_head.weight = decoder.model.decoder.embed_tokens.weight
+    for number, options in enumerate(CAUSAL_CASES):
+        out = decoder.generate(
+            torch.tensor(PROMPT),
+            attention_mask=torch.tensor(PROMPT_MASK),
+            return_dict_in_generate=True,
+            output_scores=True,
+            do_sample=False,
+            # Its cache has as many layers as the encoder.
+            use_cache=False,
+            **options,
+        )
+        arrays[f"{model_name}:causal:{number}"] = out.sequences.numpy().astype("int8")
+
+
 def warped(arrays):
     scores = np.random.default_rng(2).normal(size=(6, 40)).astype("float32") * 2
     arrays["warpers:scores"] = scores
@@ -128,6 +148,8 @@ def main():
         ).eval()
         source = np.load(GOLDENS / f"{model_name}.npz")
         ids, mask = (torch.tensor(source[n]) for n in ("input_ids", "attention_mask"))
+        with torch.no_grad():
+            continued(arrays, model_name, model)
         for number, case in enumerate(CASES):
             options = dict(case)
             with torch.no_grad():

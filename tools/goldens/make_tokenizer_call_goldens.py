@@ -64,6 +64,10 @@ CALLS = [
     [{}, [TWO], {"return_length": True}],
     [{}, [SHORT], {"return_length": True}],
     [{}, [SHORT], {"return_special_tokens_mask": True, "add_special_tokens": False}],
+    *[
+        [{}, ["a <mask_1> b</s>"], {"return_special_tokens_mask": True, "add_special_tokens": add}]
+        for add in (True, False)
+    ],
     [{}, [WORDS], {"is_split_into_words": True}],
     [{}, [[WORDS, ["a"]]], {"is_split_into_words": True, "padding": True}],
     [{}, [WORDS, ["of", "it"]], {"is_split_into_words": True, "return_length": True}],
