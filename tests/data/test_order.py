@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tf_pegasus.data.order import BATCHES_PER_CHUNK, BatchOrder
@@ -15,6 +15,7 @@ OPTIONS = {
 EPOCH = st.integers(0, 3)
 
 
+@settings(deadline=None)
 @given(SIZES, st.fixed_dictionaries(OPTIONS), EPOCH)
 def test_an_epoch_has_each_example_once(sizes, options, epoch):
     order = BatchOrder(sizes, **options)
@@ -24,6 +25,7 @@ def test_an_epoch_has_each_example_once(sizes, options, epoch):
     assert {len(batch) for batch in batches[:-1]} <= {options["batch_size"]}
 
 
+@settings(deadline=None)
 @given(SIZES, st.fixed_dictionaries(OPTIONS), EPOCH, st.integers(1, 5))
 def test_workers_share_each_step(sizes, options, epoch, num_shards):
     size = options.pop("batch_size")

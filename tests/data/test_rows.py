@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 from helpers.data_files import RECORDS, Builder, write_csv, write_parquet, write_tfrecord
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tf_pegasus.data.jsonl import write_jsonl
 from tf_pegasus.data.rows import Rows
@@ -48,6 +50,25 @@ def test_all_sources_have_the_same_rows(tmp_path, name):
     assert rows.sizes.tolist() == [len(document.encode()) for document, _ in PAIRS]
 
 
+TEXTS = st.text(st.sampled_from("ab\"',\n\r\\ ü\u2028\x00{"), min_size=1).filter(str.strip)
+
+
+@settings(max_examples=30, deadline=None)
+@given(pairs=st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=20), data=st.data())
+@pytest.mark.parametrize("name", ["jsonl", "csv", "generator"])
+def test_rows_are_found_again(tmp_path_factory, name, pairs, data):
+    """Whatever line breaks and quotation marks are in the texts."""
+    records = [{"document": document, "summary": summary} for document, summary in pairs]
+    source = iter(records)
+    if name != "generator":
+        source = tmp_path_factory.mktemp("rows") / f"a.{name}"
+        {"jsonl": write_jsonl, "csv": write_csv}[name](source, records)
+    rows = Rows(source)
+    assert list(rows) == pairs
+    indices = data.draw(st.lists(st.integers(0, len(pairs) - 1)))
+    assert rows.take(np.array(indices, "int64")) == [pairs[i] for i in indices]
+
+
 def test_temporary_files_are_removed(tmp_path):
     rows = Rows(iter(RECORDS), temporary_directory=tmp_path)
     assert len(list(tmp_path.iterdir())) == 1
@@ -87,6 +108,19 @@ def test_several_files_and_patterns(tmp_path):
 def test_max_samples(tmp_path, name):
     data = SOURCES[name](tmp_path)
     assert list(Rows(data, max_samples=1)) == PAIRS[:1]
+
+
+def test_samples():
+    records = [{"document": "x" * (i % 10 + 1), "summary": str(i)} for i in range(1000)]
+    rows = Rows(records)
+    assert list(rows.sample(5500)) == list(rows)
+    numbers = [int(summary) for _, summary in rows.sample(1000, seed=1)]
+    assert numbers == sorted(set(numbers))
+    assert 980 < rows.sizes[numbers].sum() <= 1000
+    assert min(numbers) < 50 < 950 < max(numbers)
+    assert list(rows.sample(1000, seed=1)) == [rows[number] for number in numbers]
+    assert list(rows.sample(1000, seed=2)) != [rows[number] for number in numbers]
+    assert len(list(rows.sample(0))) == 1
 
 
 def test_max_samples_stops_reading(tmp_path):

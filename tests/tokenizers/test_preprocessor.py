@@ -61,6 +61,14 @@ def test_the_layer_will_do(tokenizer, expected):
     check(*PegasusPreprocessor(layer, 20, 6)(SENTENCES, SUMMARIES), expected)
 
 
+def test_the_beginning_may_be_cut_off(vocab_file):
+    tokenizer = PegasusTokenizer(vocab_file, truncation_side="left")
+    x, y = PegasusPreprocessor(tokenizer, 20, 6)(SENTENCES, SUMMARIES)
+    for texts, found, limit in ((SENTENCES, x["input_ids"], 20), (SUMMARIES, y, 6)):
+        for ids, row in zip(tokenizer.encode_batch(texts), found.numpy(), strict=True):
+            assert [i for i in row if i not in (0, -100)] == tokenizer.truncate(ids, limit)
+
+
 def test_vocabulary_size(vocab_file):
     tokenizer = PegasusTokenizer(vocab_file)
     for tokens in ([], ["<new>", "the"]):

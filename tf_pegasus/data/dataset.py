@@ -96,9 +96,10 @@ def summarization_dataset(
         start_step: int, number of batches that were read already: a dataset with this argument
             continues one that was interrupted.
         repeat: bool, whether an iteration goes on with the next epoch, without end.
-        num_shards, shard_index: int, number of workers, and which of them this is. Together they
-            have the same examples in each step as one worker with a batch `num_shards` times as
-            large.
+        num_shards, shard_index: int, number of workers, and which of them this is, where each
+            worker is given its own batches. Together they have the same examples in each step as
+            one worker with a batch `num_shards` times as large. `fit` under `tf.distribute` cuts
+            batches itself.
         cache: bool, whether ids are kept in a temporary file, so that each text is tokenized once.
         prefetch: int, number of batches that are prepared ahead.
         temporary_directory: path for temporary files; the system's if None.

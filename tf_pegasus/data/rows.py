@@ -14,6 +14,8 @@ from tf_pegasus.data.spool import Spool
 
 OnError = Literal["raise", "skip"]
 ON_ERROR = get_args(OnError)
+# Rows that are read together where all are needed.
+_ROWS_AT_ONCE = 256
 # Messages of skipped rows that are kept.
 _KEPT_MESSAGES = 10
 
@@ -130,8 +132,23 @@ class Rows(Sequence):
         return self.take(np.arange(len(self))[[index]])[0]
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
-        for start in range(0, len(self), 256):
-            yield from self.take(np.arange(start, min(start + 256, len(self))))
+        return self._in_order(np.arange(len(self)))
+
+    def sample(self, max_bytes: int, seed: int = 0) -> Iterator[tuple[str, str]]:
+        """Yields random rows in order: at most `max_bytes` of documents, but at least one.
+
+        Args:
+            max_bytes: int; all rows are yielded if they have no more.
+            seed: int.
+        """
+        order = np.random.default_rng(seed).permutation(len(self))
+        total = np.cumsum(self.sizes[order], dtype="int64")
+        count = np.searchsorted(total, max_bytes, side="right")
+        return self._in_order(np.sort(order[: max(1, count)]))
+
+    def _in_order(self, indices):
+        for start in range(0, len(indices), _ROWS_AT_ONCE):
+            yield from self.take(indices[start : start + _ROWS_AT_ONCE])
 
     def take(self, indices: np.ndarray) -> list[tuple[str, str]]:
         """Returns the pairs at indices.

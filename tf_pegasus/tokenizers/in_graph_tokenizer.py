@@ -231,15 +231,14 @@ class TFPegasusTokenizer(keras.layers.Layer):
         if self.truncation_side == "left":
             # Rows end with eos already.
             return ids[:, -max_length:]
-        cut = tf.concat(
-            [ids[:, : max_length - 1], tf.fill([ids.nrows(), 1], self.special_tokens.eos_token_id)],
-            axis=1,
-        )
-        is_long = ids.row_lengths() > max_length
-        # Short rows end with eos already, so the added one is dropped.
-        lengths = tf.where(is_long, cut.row_lengths(), ids.row_lengths())
-        keep = tf.ragged.range(cut.row_lengths()) < tf.expand_dims(lengths, 1)
-        return tf.ragged.boolean_mask(cut, keep)
+        # Slices and masks of ragged tensors would make hundreds of ops of this.
+        lengths, starts = ids.row_lengths(), ids.row_starts()
+        kept = tf.minimum(lengths, max_length)
+        positions = tf.ragged.range(starts, starts + kept)
+        cut = positions.with_values(tf.gather(ids.values, positions.values))
+        last = tf.boolean_mask(cut.row_limits() - 1, lengths > max_length)
+        eos = tf.fill(tf.shape(last), self.special_tokens.eos_token_id)
+        return cut.with_values(tf.tensor_scatter_nd_update(cut.values, last[:, None], eos))
 
     def detokenize(self, ids: Any) -> tf.Tensor:
         """Maps ids `(batch, length)`, dense or ragged, to strings `(batch,)`.

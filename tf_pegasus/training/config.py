@@ -31,9 +31,10 @@ class TrainingArguments:
     """Settings of `train`; the defaults train a small model from scratch.
 
     Attributes:
-        train_file: JSONL or CSV file with document and summary.
-        validation_file: JSONL or CSV file with document and summary; the saved weights are those
-            with the lowest loss on it.
+        train_file: JSONL, CSV, Parquet or TFRecord file with document and summary, or a pattern
+            such as "train-*.jsonl".
+        validation_file: File or pattern like train_file; the saved weights are those with the
+            lowest loss on it.
         output_dir: Directory of the best model so far; training/ in it holds the checkpoint to
             resume from.
         model: Directory or name on the hub to fine-tune, "bundled" for the bundled model; trains

@@ -30,6 +30,8 @@ from tf_pegasus.training.run_directory import RunDirectory
 from tf_pegasus.utils.terminal import without_color
 
 ADAPTERS_DIRECTORY = "adapters"
+# sentencepiece needs twenty times as much memory as it gets of texts.
+_VOCABULARY_BYTES = 24 * 2**20
 
 
 def train(arguments):
@@ -188,7 +190,8 @@ def _tokenizer(arguments, rows, directory):
         return load_tokenizer(model_location(arguments.model), **length)
     if arguments.vocab_file:
         return PegasusTokenizer(arguments.vocab_file, **length)
-    texts = (text for row in rows for text in row)
+    sample = rows.sample(_VOCABULARY_BYTES, arguments.seed)
+    texts = (text for row in sample for text in row)
     with tempfile.TemporaryDirectory() as temporary:
         vocab_file = Path(temporary) / VOCAB_FILE
         train_vocabulary(texts, vocab_file, arguments.vocab_size)
