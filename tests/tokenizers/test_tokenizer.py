@@ -266,3 +266,21 @@ def test_an_empty_batch(either):
     assert (encoding.input_ids.shape, encoding.length.shape) == ((0, 0), (0,))
     assert either([], is_split_into_words=True).input_ids == []
     assert either([[], ["a"]], is_split_into_words=True).input_ids[0] == [1]
+
+
+def test_arguments_by_position_have_the_order_of_transformers(either):
+    # add_special_tokens, padding, truncation, max_length, stride, is_split_into_words,
+    # pad_to_multiple_of, return_tensors, return_token_type_ids
+    found = either(LONG, None, None, None, True, "max_length", True, 8, 0, False, 4, "np", True)
+    assert isinstance(found["input_ids"], np.ndarray)
+    assert found["token_type_ids"].shape == (1, 8)
+    padded = either.pad({"input_ids": [[7]]}, "max_length", 3, None, None, "np", False)
+    np.testing.assert_array_equal(padded["input_ids"], [[7, 0, 0]])
+
+
+def test_there_are_no_warnings_to_switch_off(either):
+    expected = either(LONG)
+    assert either(LONG, verbose=False) == expected
+    assert either.encode_plus(LONG, verbose=False) == expected
+    ids = either(LONG, add_special_tokens=False)["input_ids"]
+    assert either.prepare_for_model(ids, verbose=False)["input_ids"] == expected["input_ids"]

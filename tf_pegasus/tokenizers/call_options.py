@@ -62,6 +62,7 @@ class CallOptions:
     return_special_tokens_mask: bool = False
     return_offsets_mapping: bool = False
     return_length: bool = False
+    verbose: bool = True
 
     def resolved(self, defaults: CallDefaults) -> Self:
         """Returns the options in one form.

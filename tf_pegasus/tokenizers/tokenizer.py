@@ -91,8 +91,6 @@ class PegasusTokenizerBase(OlderCallsMixin, DecodingMixin, TokenizerFilesMixin, 
         stride: int = 0,
         is_split_into_words: bool = False,
         pad_to_multiple_of: int | None = None,
-        padding_side: str | None = None,
-        truncation_side: str | None = None,
         return_tensors: str | None = None,
         return_token_type_ids: bool | None = None,
         return_attention_mask: bool | None = None,
@@ -100,6 +98,10 @@ class PegasusTokenizerBase(OlderCallsMixin, DecodingMixin, TokenizerFilesMixin, 
         return_special_tokens_mask: bool = False,
         return_offsets_mapping: bool = False,
         return_length: bool = False,
+        verbose: bool = True,
+        *,
+        padding_side: str | None = None,
+        truncation_side: str | None = None,
     ) -> BatchEncoding:
         """Tokenizes one or several texts; each row ends with eos.
 
@@ -120,7 +122,6 @@ class PegasusTokenizerBase(OlderCallsMixin, DecodingMixin, TokenizerFilesMixin, 
             is_split_into_words: bool, whether texts are lists of words, each of which is
                 tokenized alone.
             pad_to_multiple_of: int, the padded length is rounded up to a multiple of it.
-            padding_side, truncation_side: `"right"` or `"left"`; by default the tokenizer's.
             return_tensors: `"np"`, `"tf"` (int32; needs equal lengths) or None (lists).
             return_token_type_ids: bool, whether to return `token_type_ids`, all 0.
             return_attention_mask: bool, by default True.
@@ -137,6 +138,8 @@ class PegasusTokenizerBase(OlderCallsMixin, DecodingMixin, TokenizerFilesMixin, 
                 it; (0, 0) for eos and padding.
             return_length: bool, whether to return the number of ids of each row in `length`, with
                 `PegasusTokenizerFast` including padding.
+            verbose: bool, whether to show warnings; there are none.
+            padding_side, truncation_side: `"right"` or `"left"`; by default the tokenizer's.
 
         Returns:
             `BatchEncoding` with `input_ids` and the requested entries, `(batch, length)`; for one
@@ -163,6 +166,7 @@ class PegasusTokenizerBase(OlderCallsMixin, DecodingMixin, TokenizerFilesMixin, 
             return_special_tokens_mask=return_special_tokens_mask,
             return_offsets_mapping=return_offsets_mapping,
             return_length=return_length,
+            verbose=verbose,
         ).resolved(self)
         _check_given(text, text_pair, text_target, text_pair_target)
         if text is None:
@@ -211,6 +215,8 @@ class PegasusTokenizerBase(OlderCallsMixin, DecodingMixin, TokenizerFilesMixin, 
         pad_to_multiple_of: int | None = None,
         return_attention_mask: bool | None = None,
         return_tensors: str | None = None,
+        verbose: bool = True,
+        *,
         padding_side: str | None = None,
     ) -> BatchEncoding:
         """Pads encodings; see `__call__` for the arguments.
@@ -235,6 +241,7 @@ class PegasusTokenizerBase(OlderCallsMixin, DecodingMixin, TokenizerFilesMixin, 
             padding_side=padding_side,
             return_tensors=return_tensors,
             return_attention_mask=return_attention_mask is not False,
+            verbose=verbose,
         ).resolved(self)
         encoding = as_rows(encoded_inputs)
         ids = encoding["input_ids"]
