@@ -67,7 +67,9 @@ def names(summarizer):
     """What the calls in the table use."""
     tokenizer = summarizer.tokenizer
     return {
+        "MODEL": bundled_model(),
         "PegasusConfig": PegasusConfig,
+        "TFPegasusForConditionalGeneration": TFPegasusForConditionalGeneration,
         "tokenizer": tokenizer,
         "model": summarizer.model,
         "inputs": tokenizer(["the cat"], return_tensors="np"),

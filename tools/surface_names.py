@@ -118,8 +118,15 @@ def _own_keywords():
     """Yields class, method and parameters of our methods whose keywords a registry lists."""
     from tf_pegasus import GenerationConfig, PegasusConfig
     from tf_pegasus.checkpoints.keywords import ARGUMENTS, WITHOUT_MEANING
+    from tf_pegasus.config.foreign_arguments import (
+        LOADING_MODELS,
+        SAVING,
+        SAVING_FAST_TOKENIZERS,
+        SAVING_MODELS,
+        SAVING_TOKENIZERS,
+    )
     from tf_pegasus.config.foreign_keys import REFUSED_KEYS
-    from tf_pegasus.config.generation_foreign import INSTEAD
+    from tf_pegasus.config.generation_foreign import INSTEAD, NOT_OPTIONS
     from tf_pegasus.tokenizers.call_options import CallOptions
     from tf_pegasus.tokenizers.options import TokenizerOptions
     from tf_pegasus.utils.hub import HubOptions
@@ -127,6 +134,9 @@ def _own_keywords():
     def defaults(cls):
         fields = cls.__dataclass_fields__.values()
         return {field.name: _with_default({}, field.default) for field in fields}
+
+    def refusals(foreign):
+        return {name: {"refused": argument.instead} for name, argument in foreign.items()}
 
     hub = defaults(HubOptions)
     refused = {name: {"refused": why} for name, why in REFUSED_KEYS.items()}
@@ -142,16 +152,22 @@ def _own_keywords():
     for name in ("PegasusTokenizer", "PegasusTokenizerFast"):
         yield name, "__init__", tokenizer
         yield name, "from_pretrained", {**hub, **tokenizer}
+    yield "PegasusTokenizer", "save_pretrained", refusals(SAVING_TOKENIZERS)
+    yield "PegasusTokenizerFast", "save_pretrained", refusals(SAVING_FAST_TOKENIZERS)
+    yield "PegasusConfig", "save_pretrained", refusals(SAVING)
+    yield "GenerationConfig", "save_pretrained", refusals(SAVING)
     yield "PegasusConfig", "__init__", config
     yield "PegasusConfig", "from_pretrained", {**hub, **config}
     yield "GenerationConfig", "__init__", options
     yield "GenerationConfig", "from_pretrained", {**hub, **options}
     yield "GenerationConfig", "update", options
     ignored = {name: {"ignored": why} for name, why in WITHOUT_MEANING.items()}
-    arguments = {name: {} for name in ARGUMENTS}
+    arguments = {name: {} for name in ARGUMENTS} | refusals(LOADING_MODELS)
+    inputs = {name: {"refused": why} for name, why in NOT_OPTIONS.items()}
     for name in ("TFPegasusModel", "TFPegasusForConditionalGeneration", "TFPegasusForCausalLM"):
         yield name, "from_pretrained", {**hub, **ignored, **arguments}
-        yield name, "generate", options
+        yield name, "save_pretrained", refusals(SAVING_MODELS)
+        yield name, "generate", {**inputs, **options}
 
 
 def _public(names):

@@ -7,7 +7,14 @@ import tensorflow as tf
 from helpers.tiny import tiny_config
 from helpers.weights import assert_same_weights
 
-from tf_pegasus import TFPegasusForConditionalGeneration, TFPegasusModel
+from tf_pegasus import (
+    GenerationConfig,
+    PegasusConfig,
+    PegasusTokenizer,
+    TFPegasusForConditionalGeneration,
+    TFPegasusModel,
+    bundled_model,
+)
 from tf_pegasus.checkpoints.keywords import WITHOUT_MEANING, dtype_policy
 from tf_pegasus.checkpoints.names import huggingface_weights
 from tf_pegasus.checkpoints.readers.state_dict import as_array
@@ -185,3 +192,47 @@ def test_configurations_of_a_wrong_type(directory):
         load(directory, config=3)
     assert load(directory, config=tiny_config(dropout=0.3)).config.dropout == 0.3
     assert load(directory, config=tiny_config().to_dict()).config == tiny_config()
+
+
+def test_the_first_argument_has_the_name_of_transformers(directory, model):
+    assert_same_weights(load(pretrained_model_name_or_path=directory), model)
+    assert PegasusConfig.from_pretrained(pretrained_model_name_or_path=directory) == model.config
+    options = GenerationConfig.from_pretrained(pretrained_model_name=directory)
+    assert options == model.generation_config
+    tokenizer = PegasusTokenizer.from_pretrained(pretrained_model_name_or_path=bundled_model())
+    assert tokenizer("the")["input_ids"]
+
+
+@pytest.mark.parametrize(
+    ("keywords", "error", "message"),
+    [
+        ({"num_labels": 3}, TypeError, "'num_labels': there is no classification head"),
+        ({"problem_type": "x"}, TypeError, "'problem_type': there is no classification head"),
+        ({"torchscript": True}, TypeError, r"'torchscript': export models by export_saved_model"),
+        (
+            {"load_in_8bit": True},
+            ValueError,
+            r"load_in_8bit=True .* call model\.quantize\('int8'\)",
+        ),
+        ({"load_in_4bit": True}, ValueError, r"no 4-bit weights; call model\.quantize\('int8'\)"),
+        ({"variant": "fp16"}, ValueError, "variant='fp16' is not supported: rename the file"),
+        ({"generation_config": {}}, TypeError, "must be a GenerationConfig, got {}"),
+    ],
+)
+def test_refused_keywords_say_what_to_use(directory, keywords, error, message):
+    with pytest.raises(error, match=message):
+        load(directory, **keywords)
+
+
+def test_keywords_that_ask_for_nothing_are_accepted(directory, model):
+    loaded = load(directory, load_in_8bit=False, load_in_4bit=False, variant=None)
+    assert (loaded.config, loaded.is_quantized) == (model.config, False)
+
+
+def test_given_generation_options_replace_those_of_the_file(directory):
+    options = GenerationConfig(num_beams=3, max_length=9)
+    loaded = load(directory, generation_config=options, max_length=8)
+    assert (loaded.generation_config.num_beams, loaded.generation_config.max_length) == (3, 8)
+    assert options.max_length == 9
+    with pytest.raises(TypeError, match="only models with an output generate"):
+        TFPegasusModel.from_pretrained(directory, generation_config=options)

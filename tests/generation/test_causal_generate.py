@@ -4,7 +4,7 @@ import pytest
 from helpers.generation import RECORDS, up_to_end
 from helpers.tiny import GOLDEN_MODELS, GOLDENS
 
-from tf_pegasus import TFPegasusForCausalLM
+from tf_pegasus import GenerationConfig, TFPegasusForCausalLM
 
 # As in `make_option_goldens`.
 PROMPT = np.array([[0, 5, 9, 7], [0, 0, 7, 8], [0, 0, 0, 3], [0, 96, 4, 4]])
@@ -78,3 +78,9 @@ def test_options_are_kept_by_keras(config, tmp_path):
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert loaded.generation_config == model.generation_config
+
+
+def test_options_may_be_the_second_argument(decoder):
+    ids, options = np.array([[2, 3]]), GenerationConfig(max_length=4)
+    expected = decoder.generate(ids, generation_config=options, engine="eager")
+    np.testing.assert_array_equal(decoder.generate(ids, options, engine="eager"), expected)

@@ -265,6 +265,10 @@ def test_mixed_precision_gives_finite_scores(config, policy, batch):
         ),
         ({"output_scores": 1}, TypeError, "output_scores=1 must be a bool"),
         ({"num_beems": 2}, TypeError, "unknown generation option 'num_beems'"),
+        ({"low_memory": True}, TypeError, "'low_memory': it is for contrastive search only"),
+        ({"labels": [[1]]}, TypeError, "'labels': they do not change the outputs: give generate"),
+        ({"disable_compile": True}, TypeError, "'disable_compile': it would not change the outp"),
+        ({"return_dict": True}, TypeError, "'return_dict': use return_dict_in_generate"),
         ({"engine": "onnx"}, ValueError, "engine='onnx'"),
     ],
 )
@@ -305,3 +309,13 @@ def test_invalid_option_is_named_with_its_value(model, options, error, message):
 def test_invalid_source_is_refused(model, inputs, message):
     with pytest.raises(ValueError, match=message):
         model.generate(**inputs)
+
+
+def test_options_may_be_the_second_argument(model):
+    ids = np.array([[2, 3]])
+    options = GenerationConfig(max_length=4, min_length=4)
+    expected = model.generate(ids, generation_config=options, engine="eager")
+    np.testing.assert_array_equal(model.generate(ids, options, engine="eager"), expected)
+    assert expected.shape == (1, 4)
+    with pytest.raises(TypeError, match="attention_mask, got a GenerationConfig, and generation_c"):
+        model.generate(ids, options, generation_config=options)

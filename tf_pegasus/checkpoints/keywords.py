@@ -12,6 +12,8 @@ import numpy as np
 
 from tf_pegasus.checkpoints.formats import WEIGHTS_FORMATS
 from tf_pegasus.config.base import check_names
+from tf_pegasus.config.foreign_arguments import LOADING_MODELS, without_foreign
+from tf_pegasus.config.foreign_keys import REFUSED_KEYS
 from tf_pegasus.config.generation import TOKEN_IDS, GenerationConfig
 from tf_pegasus.config.model import PegasusConfig
 from tf_pegasus.utils.hub import HubOptions
@@ -30,7 +32,13 @@ WITHOUT_MEANING = {
 
 
 # Keywords of `from_pretrained` itself.
-ARGUMENTS = ("dtype", "torch_dtype", "use_safetensors", "ignore_mismatched_sizes")
+ARGUMENTS = (
+    "dtype",
+    "torch_dtype",
+    "use_safetensors",
+    "ignore_mismatched_sizes",
+    "generation_config",
+)
 
 
 class Keywords(NamedTuple):
@@ -42,6 +50,7 @@ class Keywords(NamedTuple):
         dtype: the given dtype or dtype policy.
         ignore_mismatched_sizes: bool, see `match_weights`.
         config: dict of configuration values to override.
+        generation_config: the given generation options, or None.
         generation: dict of generation options to override.
     """
 
@@ -50,6 +59,7 @@ class Keywords(NamedTuple):
     dtype: Any
     ignore_mismatched_sizes: bool
     config: dict[str, Any]
+    generation_config: GenerationConfig | None
     generation: dict[str, Any]
 
 
@@ -63,9 +73,11 @@ def split_keywords(dtype: Any, keywords: Mapping[str, Any], generates: bool) -> 
 
     Raises:
         TypeError: if a keyword is unknown; the message names it and the nearest known one.
-        ValueError: if `dtype` and `torch_dtype` are both given and differ.
+            Or if a value has the wrong type.
+        ValueError: if `dtype` and `torch_dtype` are both given and differ, or a keyword of
+            `transformers` asks for what is not done here; the message says what to use.
     """
-    hub, rest = HubOptions.split(keywords)
+    hub, rest = HubOptions.split(without_foreign(keywords, LOADING_MODELS))
     torch_dtype = rest.pop("torch_dtype", None)
     if dtype is not None and torch_dtype is not None and dtype != torch_dtype:
         raise ValueError(
@@ -76,12 +88,14 @@ def split_keywords(dtype: Any, keywords: Mapping[str, Any], generates: bool) -> 
     ignore = rest.pop("ignore_mismatched_sizes", False)
     if not isinstance(ignore, bool):
         raise TypeError(f"ignore_mismatched_sizes={ignore!r} must be a bool")
+    given = _generation_config(rest.pop("generation_config", None), generates)
     rest = {name: value for name, value in rest.items() if name not in WITHOUT_MEANING}
     fields = {*PegasusConfig.option_names(), *PegasusConfig.attribute_map}
     # Options that are also fields of the configuration belong to the configuration.
     options = set(GenerationConfig.option_names()) - fields if generates else set()
     arguments = {*ARGUMENTS, *HubOptions.names()}
-    check_names(rest, fields | options | arguments, "keyword of from_pretrained")
+    known = fields | options | arguments
+    check_names(rest, known, "keyword of from_pretrained", REFUSED_KEYS)
     generation = {name: value for name, value in rest.items() if name in options}
     config = {name: value for name, value in rest.items() if name in fields}
     if generates:
@@ -89,7 +103,7 @@ def split_keywords(dtype: Any, keywords: Mapping[str, Any], generates: bool) -> 
         shared = ("forced_eos_token_id", *TOKEN_IDS)
         generation |= {name: config[name] for name in shared if name in config}
     dtype = torch_dtype if dtype is None else dtype
-    return Keywords(hub, formats, dtype, ignore, config, generation)
+    return Keywords(hub, formats, dtype, ignore, config, given, generation)
 
 
 def _formats(use_safetensors):
@@ -98,6 +112,14 @@ def _formats(use_safetensors):
     if not isinstance(use_safetensors, bool):
         raise TypeError(f"use_safetensors={use_safetensors!r} must be a bool or None")
     return tuple(n for n in WEIGHTS_FORMATS if (n == "safetensors") == use_safetensors)
+
+
+def _generation_config(options, generates):
+    if options is None or (generates and isinstance(options, GenerationConfig)):
+        return options
+    if not generates:
+        raise TypeError("generation_config is given, but only models with an output generate")
+    raise TypeError(f"generation_config must be a GenerationConfig, got {options!r}")
 
 
 def dtype_policy(dtype: Any, stored: str | None) -> Any:

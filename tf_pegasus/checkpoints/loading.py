@@ -55,7 +55,10 @@ class Source(NamedTuple):
             ValueError: if there is none.
         """
         if self.directory is None:
-            raise ValueError("path=None: give config and state_dict, or the path of a model")
+            raise ValueError(
+                "pretrained_model_name_or_path=None: give config and state_dict, or the path of a "
+                "model"
+            )
         return self.directory
 
     def open(self) -> WeightFile:
@@ -79,7 +82,7 @@ def find_source(
     formats: Sequence[str] = WEIGHTS_FORMATS,
     state_dict: Mapping[str, Any] | None = None,
 ) -> Source:
-    """Resolves the `path` of `from_pretrained`.
+    """Resolves the first argument of `from_pretrained`.
 
     Args:
         path: a directory, the prefix of an authors' checkpoint, or a repository of the hub.
@@ -139,7 +142,9 @@ def load_pretrained(
         raise errors[0]
     _report_not_finite(file, not_finite, strict)
     if hasattr(model, "generate"):
-        options = _generation_config(source.directory, file.kind, config)
+        options = keywords.generation_config
+        if options is None:
+            options = _generation_config(source.directory, file.kind, config)
         model.generation_config = replace(options, **keywords.generation)
     return model, info
 

@@ -183,16 +183,28 @@ def with_suggestion(message: str, name: str, known: Iterable[str]) -> str:
     return f"{message}; did you mean {nearest[0]!r}?" if nearest else message
 
 
-def check_names(given: Iterable[str], known: Iterable[str], what: str) -> None:
+def check_names(
+    given: Iterable[str],
+    known: Iterable[str],
+    what: str,
+    instead: Mapping[str, str] | None = None,
+) -> None:
     """Checks that every name is known.
 
+    Args:
+        given, known: names.
+        what: what a name should be, such as `"generation option"`.
+        instead: dict from names of `transformers` that are not here to what to use.
+
     Raises:
-        TypeError: if a name is unknown; the message names the first one, `what` it should have
-            been (such as `"generation option"`), and the most similar known name.
+        TypeError: if a name is unknown; the message names the first one, and says what to use
+            instead, or the most similar known name.
     """
     known = set(known)
     unknown = sorted(set(given) - known)
     if unknown:
+        if instead and unknown[0] in instead:
+            raise TypeError(f"unknown {what} {unknown[0]!r}: {instead[unknown[0]]}")
         raise TypeError(
             with_suggestion(f"unknown {what} {unknown[0]!r}", unknown[0], sorted(known))
         )
@@ -312,11 +324,12 @@ class Options:
         write_json_atomically(directory / self.file_name, self.to_dict())
 
     @classmethod
-    def from_pretrained(cls, path: str | Path, **overrides: Any) -> Self:
+    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **overrides: Any) -> Self:
         """Reads the JSON file of a directory or of a repository of the hub, or the given file.
 
         Args:
-            path: path of a directory or file, or the name of a repository.
+            pretrained_model_name_or_path: path of a directory or file, or the name of a
+                repository.
             **overrides: options that override those in the file, and those of
                 `tf_pegasus.utils.hub.HubOptions`, such as `revision` and `subfolder`.
 
@@ -328,9 +341,10 @@ class Options:
             ImportError: if the hub is needed, and its library is not installed.
         """
         hub, overrides = HubOptions.split(overrides)
-        file = Path(path)
+        file = Path(pretrained_model_name_or_path)
         if not file.is_file():
-            file = local_directory(path, [cls.file_name], options=hub) / cls.file_name
+            directory = local_directory(pretrained_model_name_or_path, [cls.file_name], options=hub)
+            file = directory / cls.file_name
         return cls.from_file(file, read_json_object(file, MOST_BYTES), **overrides)
 
     @classmethod

@@ -4,6 +4,7 @@ import copy
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from tf_pegasus.config.base import (
@@ -18,6 +19,7 @@ from tf_pegasus.config.base import (
     token_sequences,
     with_suggestion,
 )
+from tf_pegasus.config.foreign_arguments import SAVING, check_foreign
 from tf_pegasus.config.foreign_keys import TRANSFORMERS_GENERATION_KEYS
 from tf_pegasus.config.generation_fields import (
     LARGEST,
@@ -27,7 +29,12 @@ from tf_pegasus.config.generation_fields import (
     decay,
     seconds,
 )
-from tf_pegasus.config.generation_foreign import INSTEAD, WITHOUT_EFFECT, refuse_foreign
+from tf_pegasus.config.generation_foreign import (
+    INSTEAD,
+    NOT_OPTIONS,
+    WITHOUT_EFFECT,
+    refuse_foreign,
+)
 
 GENERATION_CONFIG_FILE = "generation_config.json"
 LENGTH_PENALTY_TYPES = ("length", "gnmt")
@@ -251,7 +258,7 @@ class GenerationConfig(Options):
             ValueError: if a value is out of range, or an option is not supported.
         """
         refuse_foreign(options)
-        check_names(options, self.option_names(), "generation option")
+        check_names(options, self.option_names(), "generation option", NOT_OPTIONS)
         return replace(self, **{name: v for name, v in options.items() if v is not None})
 
     def update(self, **options: Any) -> dict[str, Any]:
@@ -276,17 +283,34 @@ class GenerationConfig(Options):
             object.__setattr__(self, name, getattr(changed, name))
         return unused
 
-    def save_pretrained(self, save_directory) -> None:
+    def save_pretrained(self, save_directory: str | Path, **keywords: Any) -> None:
         """Writes `generation_config.json`.
 
         Args:
             save_directory: path, created if missing.
+            **keywords: see `PegasusConfig.save_pretrained`.
 
         Raises:
-            ValueError: if the options do not fit together; the message names them.
+            ValueError: if the options do not fit together; the message names them. Or if a
+                keyword asks for something else.
+            TypeError: if a keyword is unknown.
         """
+        check_foreign(keywords, SAVING, "save_pretrained")
         self.validate()
         super().save_pretrained(save_directory)
+
+    # `transformers` has another name for this argument than in its other classes.
+    @classmethod
+    def from_pretrained(  # type: ignore[override]
+        cls, pretrained_model_name: str | Path, **overrides: Any
+    ) -> Self:
+        """Reads `generation_config.json`; see `Options.from_pretrained`.
+
+        Args:
+            pretrained_model_name: path of a directory or file, or the name of a repository.
+            **overrides: see `Options.from_pretrained`.
+        """
+        return super().from_pretrained(pretrained_model_name, **overrides)
 
     @classmethod
     def number_names(cls) -> tuple[str, ...]:

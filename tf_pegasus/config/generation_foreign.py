@@ -32,6 +32,19 @@ INSTEAD = {
 }
 # Keys of generation_config.json that do not change which outputs are generated.
 WITHOUT_EFFECT = tuple(name for name in TRANSFORMERS_GENERATION_KEYS if name not in INSTEAD)
+# Other arguments of `generate` in `transformers` that are no options.
+NOT_OPTIONS = dict.fromkeys(WITHOUT_EFFECT, "it would not change the outputs: leave it out") | {
+    "cache_position": "the cache counts its positions: leave it out",
+    "decoder_inputs_embeds": "use decoder_input_ids",
+    "decoder_position_ids": "positions are counted from the first token",
+    "labels": "they do not change the outputs: give generate the batch without them",
+    "low_memory": "it is for contrastive search only: leave it out",
+    "past_key_values": (
+        "caches are internal to a search: use decoder_input_ids for what is already known"
+    ),
+    "return_dict": "use return_dict_in_generate",
+    "training": "generation has no dropout",
+}
 
 
 def refuse_foreign(names: Iterable[str]) -> None:

@@ -18,6 +18,7 @@ from tf_pegasus.config.base import (
     token_id_or_ids,
     with_suggestion,
 )
+from tf_pegasus.config.foreign_arguments import SAVING, check_foreign
 from tf_pegasus.config.foreign_keys import REFUSED_KEYS, TRANSFORMERS_KEYS
 from tf_pegasus.config.generation import GenerationConfig
 from tf_pegasus.config.presets import preset_values
@@ -253,23 +254,35 @@ class PegasusConfig(Options):
             )
         return super().to_json_string(use_diff)
 
-    def save_pretrained(self, save_directory: str | Path) -> None:
+    def save_pretrained(self, save_directory: str | Path, **keywords: Any) -> None:
         """Writes `config.json` into a directory, created if missing, atomically.
 
+        Args:
+            save_directory: path.
+            **keywords: arguments of `transformers` with values that ask for nothing else, such
+                as `push_to_hub=False`.
+
         Raises:
-            ValueError: see `to_json_string`.
+            ValueError: see `to_json_string`; or if a keyword asks for something else.
+            TypeError: if a keyword is unknown.
         """
+        check_foreign(keywords, SAVING, "save_pretrained")
         self.to_json_string()
         super().save_pretrained(save_directory)
 
     @classmethod
     def from_pretrained(
-        cls, path: str | Path, *, return_unused_kwargs: bool = False, **overrides: Any
+        cls,
+        pretrained_model_name_or_path: str | Path,
+        *,
+        return_unused_kwargs: bool = False,
+        **overrides: Any,
     ) -> Any:
         """Reads `config.json`; see `Options.from_pretrained`.
 
         Args:
-            path: path of a directory or file, or the name of a repository of the hub.
+            pretrained_model_name_or_path: path of a directory or file, or the name of a
+                repository of the hub.
             return_unused_kwargs: bool, whether to return overrides that are no values of the
                 configuration, instead of raising TypeError.
             **overrides: see `Options.from_pretrained`.
@@ -279,8 +292,8 @@ class PegasusConfig(Options):
         """
         if return_unused_kwargs:
             overrides, unused = cls._split_unused(overrides, HubOptions.names())
-            return cls.from_pretrained(path, **overrides), unused
-        return super().from_pretrained(path, **overrides)
+            return cls.from_pretrained(pretrained_model_name_or_path, **overrides), unused
+        return super().from_pretrained(pretrained_model_name_or_path, **overrides)
 
     @classmethod
     def _split_unused(cls, overrides, others=()):

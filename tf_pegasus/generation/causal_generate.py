@@ -10,7 +10,7 @@ from tf_pegasus.config.generation import GenerationConfig
 from tf_pegasus.generation.generate import OF_SOURCE_IDS, as_mask
 from tf_pegasus.generation.generate_output import GenerateOutput
 from tf_pegasus.generation.hooks import Hooks
-from tf_pegasus.generation.search import SearchMixin, first_argument, seed_of
+from tf_pegasus.generation.search import SearchMixin, first_argument, second_argument, seed_of
 from tf_pegasus.layers.embeddings import check_ids
 from tf_pegasus.layers.unpack_inputs import TensorLike, as_ids, gather_inputs
 from tf_pegasus.utils.forks import check_not_forked
@@ -24,7 +24,7 @@ class CausalGenerationMixin(SearchMixin):
     def generate(
         self,
         input_ids: TensorLike | None = None,
-        attention_mask: TensorLike | None = None,
+        attention_mask: TensorLike | GenerationConfig | None = None,
         generation_config: GenerationConfig | None = None,
         engine: str = "auto",
         seed: int | tf.Tensor | None = None,
@@ -44,7 +44,7 @@ class CausalGenerationMixin(SearchMixin):
                 length is compiled by itself.
             attention_mask: int or bool `(batch, prompt_length)`, nonzero for the tokens to attend
                 to; by default nonzero for all ids but pad. Pad on the left, because outputs follow
-                the last column.
+                the last column. Or `generation_config`, as in `transformers`.
             generation_config, engine, seed, prefix_allowed_tokens_fn, logits_processor,
                 stopping_criteria, streamer: see
                 `TFPegasusForConditionalGeneration.generate`.
@@ -64,6 +64,7 @@ class CausalGenerationMixin(SearchMixin):
         """
         check_not_forked("generate")
         input_ids = first_argument(input_ids, inputs)
+        attention_mask, generation_config = second_argument(attention_mask, generation_config)
         self.check_engine(engine)
         hooks = Hooks.checked(prefix_allowed_tokens_fn, logits_processor, stopping_criteria)
         settings = self.settings(generation_config, options)

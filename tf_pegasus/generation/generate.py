@@ -9,7 +9,7 @@ import tensorflow as tf
 from tf_pegasus.config.generation import GenerationConfig
 from tf_pegasus.generation.generate_output import GenerateOutput
 from tf_pegasus.generation.hooks import Hooks
-from tf_pegasus.generation.search import SearchMixin, first_argument, seed_of
+from tf_pegasus.generation.search import SearchMixin, first_argument, second_argument, seed_of
 from tf_pegasus.layers.embeddings import check_ids
 from tf_pegasus.layers.outputs import as_encoder_output
 from tf_pegasus.layers.unpack_inputs import TensorLike, as_embeddings, as_ids, gather_inputs
@@ -28,7 +28,7 @@ class GenerationMixin(SearchMixin):
     def generate(
         self,
         input_ids: TensorLike | None = None,
-        attention_mask: TensorLike | None = None,
+        attention_mask: TensorLike | GenerationConfig | None = None,
         decoder_input_ids: TensorLike | None = None,
         generation_config: GenerationConfig | None = None,
         engine: str = "auto",
@@ -58,7 +58,8 @@ class GenerationMixin(SearchMixin):
                 `attention_mask`, as tokenizers return it. With `encoder_outputs` they are not
                 encoded, and only options that look at the source need them.
             attention_mask: int or bool `(batch, source_length)`; by default nonzero for all ids but
-                pad. A row without any token gets no output tokens.
+                pad. A row without any token gets no output tokens. A `GenerationConfig` in this
+                place, as in `transformers`, is `generation_config`.
             decoder_input_ids: int `(batch, prompt_length)`, the beginning of the outputs. Defaults
                 to the decoder's start token, which is also prepended if no row begins with it.
             generation_config: `GenerationConfig`; by default the model's.
@@ -110,6 +111,7 @@ class GenerationMixin(SearchMixin):
         """
         check_not_forked("generate")
         input_ids = first_argument(input_ids, inputs)
+        attention_mask, generation_config = second_argument(attention_mask, generation_config)
         self.check_engine(engine)
         hooks = Hooks.checked(prefix_allowed_tokens_fn, logits_processor, stopping_criteria)
         settings = self.settings(generation_config, options)

@@ -337,6 +337,24 @@ def first_argument(input_ids: Any, inputs: Any) -> Any:
     return inputs if input_ids is None else input_ids
 
 
+def second_argument(
+    attention_mask: Any, generation_config: GenerationConfig | None
+) -> tuple[Any, GenerationConfig | None]:
+    """Returns mask and options of `generate`; `transformers` has the options in second place.
+
+    Raises:
+        TypeError: if there are options in both places.
+    """
+    if not isinstance(attention_mask, GenerationConfig):
+        return attention_mask, generation_config
+    if generation_config is not None:
+        raise TypeError(
+            "the second argument of generate is attention_mask, got a GenerationConfig, and "
+            "generation_config is given, too: give only one"
+        )
+    return None, attention_mask
+
+
 def seed_of(seed: Any, options: GenerationConfig) -> tf.Tensor:
     """Returns the seed of `tf.random`'s stateless functions, int32 `(2,)`.
 

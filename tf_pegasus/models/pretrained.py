@@ -14,6 +14,7 @@ from tf_pegasus.checkpoints.formats import FORMATS, MAX_SHARD_SIZE
 from tf_pegasus.checkpoints.keywords import split_keywords
 from tf_pegasus.checkpoints.loading import find_source, load_pretrained
 from tf_pegasus.checkpoints.saving import write_weights
+from tf_pegasus.config.foreign_arguments import SAVING_MODELS, check_foreign
 from tf_pegasus.config.model import PegasusConfig
 from tf_pegasus.layers.freezing import (
     freeze_if_constructed_so,
@@ -284,6 +285,7 @@ class TFPegasusPreTrainedModel(EmbeddingsMixin, PrecisionMixin, LoraMixin, keras
         dtype: str | None = None,
         weights_format: str = "safetensors",
         max_shard_size: int | str = MAX_SHARD_SIZE,
+        **keywords: Any,
     ) -> None:
         """Writes configuration and weights with Hugging Face's names and layout.
 
@@ -301,11 +303,17 @@ class TFPegasusPreTrainedModel(EmbeddingsMixin, PrecisionMixin, LoraMixin, keras
                 `"original"` (the authors' `model.ckpt-0`).
             max_shard_size: int (bytes) or str such as `"5GB"`; larger safetensors and bin files
                 are split into shards with an index.
+            **keywords: arguments of `transformers` with values that ask for nothing else, such
+                as `safe_serialization=True` (see `tf_pegasus.config.foreign_arguments`).
 
         Raises:
-            ValueError: if the format or dtype is unknown, the weights do not fit into it, or the
-                model is quantized.
+            ValueError: if the format or dtype is unknown, the weights do not fit into it, the
+                model is quantized, or a keyword asks for something else; the message says what
+                to use.
+            TypeError: if a keyword is unknown; the message names it and the nearest known one.
         """
+        own = ("save_directory", "dtype", "weights_format", "max_shard_size")
+        check_foreign(keywords, SAVING_MODELS, "save_pretrained", own)
         if self.is_quantized:
             raise ValueError(
                 "a quantized model cannot be written in the published formats: save it before "
@@ -326,7 +334,7 @@ class TFPegasusPreTrainedModel(EmbeddingsMixin, PrecisionMixin, LoraMixin, keras
     @classmethod
     def from_pretrained(
         cls,
-        path: str | Path | None,
+        pretrained_model_name_or_path: str | Path | None,
         strict: bool | None = None,
         dtype: Any = None,
         config: PegasusConfig | dict[str, Any] | None = None,
@@ -344,10 +352,10 @@ class TFPegasusPreTrainedModel(EmbeddingsMixin, PrecisionMixin, LoraMixin, keras
         or a keyword gives such a value by name.
 
         Args:
-            path: path of a directory; or the prefix of a TF1 checkpoint, such as
-                `"dir/model.ckpt-1500000"`; otherwise the name of a repository on the Hugging
-                Face hub, such as `"google/pegasus-xsum"`. None if `config` and `state_dict` are
-                given.
+            pretrained_model_name_or_path: path of a directory; or the prefix of a TF1
+                checkpoint, such as `"dir/model.ckpt-1500000"`; otherwise the name of a
+                repository on the Hugging Face hub, such as `"google/pegasus-xsum"`. None if
+                `config` and `state_dict` are given.
             strict: bool, whether missing and unexpected weights raise or warn; by default
                 they raise for safetensors files and warn for others. NaN or infinite weights
                 raise if it is True, and warn by default.
@@ -357,13 +365,14 @@ class TFPegasusPreTrainedModel(EmbeddingsMixin, PrecisionMixin, LoraMixin, keras
             config: `PegasusConfig` or dict; by default the directory's `config.json`, or for
                 authors' checkpoints what can be derived from their weights.
             state_dict: dict from Hugging Face name to array (or PyTorch tensor), used instead of
-                the weights at `path`.
+                the weights in files.
             output_loading_info: bool, whether to also return the names that did not match.
             **keywords: configuration values and generation options to replace; and:
                 revision, token, cache_dir, force_download, proxies, local_files_only,
                 subfolder: see `tf_pegasus.utils.hub.HubOptions`;
                 use_safetensors: bool, True accepts only safetensors files, False none of them;
                 torch_dtype: `transformers`' name for `dtype`;
+                generation_config: `GenerationConfig`, instead of `generation_config.json`;
                 ignore_mismatched_sizes: bool, whether weights of another shape than the
                     configuration's start anew, with a warning;
                 from_pt, from_tf, from_flax, low_cpu_mem_usage, device_map, attn_implementation,
@@ -384,7 +393,7 @@ class TFPegasusPreTrainedModel(EmbeddingsMixin, PrecisionMixin, LoraMixin, keras
         """
         sorted_keywords = split_keywords(dtype, keywords, generates=hasattr(cls, "generate"))
         hub, formats = sorted_keywords.hub, sorted_keywords.formats
-        source = find_source(path, hub, formats, state_dict)
+        source = find_source(pretrained_model_name_or_path, hub, formats, state_dict)
         model, info = load_pretrained(cls, source, strict, config, sorted_keywords)
         directory = source.directory
         if directory is not None and has_tokenizer(directory):

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, ClassVar
 
+from tf_pegasus.config.foreign_arguments import SAVING_FAST_TOKENIZERS, check_foreign
 from tf_pegasus.tokenizers.row_layouts import OverflowRows, RowLayout
 from tf_pegasus.tokenizers.sentencepiece_tokenizer import PegasusTokenizer
 from tf_pegasus.tokenizers.special_tokens import SENTENCEPIECE_UNK
@@ -60,12 +61,18 @@ class PegasusTokenizerFast(PegasusTokenizer):
         """
         return _library_tokenizer(require("tokenizers", "fast"), self)
 
-    def save_pretrained(self, save_directory: str | Path) -> None:
+    def save_pretrained(self, save_directory: str | Path, **keywords: Any) -> None:
         """Writes the files of `PegasusTokenizer.save_pretrained` and `tokenizer.json`.
+
+        Args:
+            save_directory: path.
+            **keywords: see `PegasusTokenizer.save_pretrained`.
 
         Raises:
             ImportError: if `tokenizers` is not installed.
+            ValueError, TypeError: see `PegasusTokenizer.save_pretrained`.
         """
+        check_foreign(keywords, SAVING_FAST_TOKENIZERS, "save_pretrained")
         # First, so that nothing is written if the library is missing.
         text = self.backend_tokenizer.to_str(pretty=True)
         super().save_pretrained(save_directory)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import sentencepiece
 
+from tf_pegasus.config.foreign_arguments import SAVING_TOKENIZERS, check_foreign
 from tf_pegasus.tokenizers.added_token import AddedToken, is_special, spelling
 from tf_pegasus.tokenizers.alignment import RawPiece
 from tf_pegasus.tokenizers.new_vocabulary import NewVocabularyMixin
@@ -166,12 +167,22 @@ class PegasusTokenizer(NewVocabularyMixin, PegasusTokenizerBase):
         write_bytes_atomically(path, self.model_proto)
         return (str(path),)
 
-    def save_pretrained(self, save_directory: str | Path) -> None:
+    def save_pretrained(self, save_directory: str | Path, **keywords: Any) -> None:
         """Writes the tokenizer's files into a directory, which is created if missing.
 
         The files are `spiece.model`, `tokenizer_config.json`, `special_tokens_map.json` and, if
         tokens were added, `added_tokens.json`.
+
+        Args:
+            save_directory: path.
+            **keywords: arguments of `transformers` with values that ask for nothing else, such
+                as `filename_prefix=None` (see `tf_pegasus.config.foreign_arguments`).
+
+        Raises:
+            ValueError: if a keyword asks for something else; the message says what to use.
+            TypeError: if a keyword is unknown.
         """
+        check_foreign(keywords, SAVING_TOKENIZERS, "save_pretrained")
         directory = Path(save_directory)
         directory.mkdir(parents=True, exist_ok=True)
         self.save_vocabulary(directory)

@@ -68,13 +68,13 @@ class TokenizerFilesMixin(TokenTableMixin):
             (directory / ADDED_TOKENS_FILE).unlink(missing_ok=True)
 
     @classmethod
-    def from_pretrained(cls, path: str | Path, **keywords: Any) -> Self:
+    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **keywords: Any) -> Self:
         """Loads a tokenizer from a directory or a hub repository.
 
         Args:
-            path: path of a directory with `spiece.model` or `tokenizer.json` and, optionally,
-                `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json`; or
-                the name of a repository.
+            pretrained_model_name_or_path: path of a directory with `spiece.model` or
+                `tokenizer.json` and, optionally, `tokenizer_config.json`,
+                `special_tokens_map.json` and `added_tokens.json`; or the name of a repository.
             **keywords: arguments of the constructor, which override the values in the files; and
                 `HubOptions`, such as `revision` and `subfolder`.
 
@@ -87,7 +87,7 @@ class TokenizerFilesMixin(TokenTableMixin):
         own = (*TokenizerOptions.option_names(), "sp_model_kwargs")
         known = (*own, *HubOptions.names())
         check_names(overrides, known, f"keyword of {cls.__name__}.from_pretrained")
-        directory = local_directory(path, TOKENIZER_FILES, options=hub)
+        directory = local_directory(pretrained_model_name_or_path, TOKENIZER_FILES, options=hub)
         vocabulary = find_vocabulary(directory, cls.vocabulary_files)
         stored = _optional_json(directory / TOKENIZER_CONFIG_FILE)
         roles = _optional_json(directory / SPECIAL_TOKENS_FILE)
