@@ -162,9 +162,9 @@ def test_weights_in_memory(directory, model):
     assert np.all(loaded.model.encoder.layer_norm.beta == 1)
     with pytest.warns(UserWarning, match=r"state_dict does not match .*norm\.bias is missing"):
         load(directory, state_dict={n: a for n, a in arrays.items() if "norm.bias" not in n})
-    with pytest.raises(ValueError, match="path=None: give config and state_dict"):
+    with pytest.raises(ValueError, match="or_path=None: give config and state_dict"):
         load(None, state_dict=arrays)
-    with pytest.raises(ValueError, match="path=None: give config and state_dict"):
+    with pytest.raises(ValueError, match="or_path=None: give config and state_dict"):
         load(None, config=model.config)
     with pytest.raises(TypeError, match=r"state_dict=\[\] must be a dict"):
         load(None, config=model.config, state_dict=[])
