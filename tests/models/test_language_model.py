@@ -124,6 +124,15 @@ def test_losses_of_layers_are_added(batch):
     assert model.evaluate(batch, verbose=0) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("dtype", ["int64", "uint16"])
+def test_labels_of_any_integers(model, batch, dtype):
+    batch["labels"] = np.where(batch["labels"] < 0, 0, batch["labels"])
+    model.compile("adam", run_eagerly=True)
+    expected = model.evaluate(batch, verbose=0)
+    integers = {name: value.astype(dtype) for name, value in batch.items()}
+    assert model.evaluate(integers, verbose=0) == pytest.approx(expected)
+
+
 # Metrics
 
 
