@@ -1,10 +1,11 @@
 """Measures the memory and the speed of reading a training file.
 
-    python tools/data_memory.py [--rows 10000 1000000] [--steps N] [--model DIR]
+    python tools/data_memory.py [--rows 10000 1000000] [--steps N] [--model DIR] [--train]
 
 Writes JSONL files with as many rows, of 150 to 450 words and summaries of 40, into a temporary
 directory, and reads them as training does, each in a process of its own. Prints what each process
-has at its peak, how long the scan took, and the rows a second with tokenization.
+has at its peak, how long the scan took, and the rows a second with tokenization. With --train,
+the processes train a small model and its vocabulary for 20 steps instead.
 """
 
 import argparse
@@ -56,9 +57,23 @@ def read(path, model, steps):
     )
 
 
-def measured(path, model=None, steps=0):
-    """Returns what `read` prints in a process of its own."""
+def train_from(path, count):
+    """Trains for 20 steps on a file of `count` rows, and prints the peak of memory."""
+    from tf_pegasus.training.config import TrainingArguments
+    from tf_pegasus.training.train import train
+
+    validation, output = (str(Path(path).with_name(name)) for name in ("validation.jsonl", "run"))
+    write_rows(validation, 50)
+    small = {"vocab_size": 4000, "d_model": 64, "ffn_dim": 128, "layers": 1, "heads": 2}
+    steps = {"batch_size": 8, "epochs": 8 * 20 / count, "eval_steps": 20}
+    train(TrainingArguments(path, validation, output, **small, **steps))
+    print(json.dumps({"peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))
+
+
+def measured(path, model=None, steps=0, train=0):
+    """Returns what `read`, or `train_from` with a number of rows, prints in its own process."""
     command = [sys.executable, __file__, "--read", str(path), "--steps", str(steps)]
+    command += ["--train-from", str(train)] if train else []
     command += ["--model", str(model)] if model else []
     # The tree that this process uses, wherever it was started.
     paths = os.pathsep.join(filter(None, (str(Path(__file__).parent.parent), *sys.path)))
@@ -73,8 +88,13 @@ def main():
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 1_000_000])
     parser.add_argument("--steps", type=int, default=0, help="batches to read, 0 for an epoch")
     parser.add_argument("--model", help="directory of the tokenizer; by default the bundled one")
+    parser.add_argument("--train", action="store_true", help="train for 20 steps instead")
     parser.add_argument("--read", help=argparse.SUPPRESS)
+    parser.add_argument("--train-from", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.train_from:
+        train_from(arguments.read, arguments.train_from)
+        return
     if arguments.read:
         read(arguments.read, arguments.model, arguments.steps)
         return
@@ -82,7 +102,9 @@ def main():
         with tempfile.TemporaryDirectory() as directory:
             path = Path(directory) / "rows.jsonl"
             write_rows(path, count)
-            result = measured(path, arguments.model, arguments.steps)
+            result = measured(
+                path, arguments.model, arguments.steps, count if arguments.train else 0
+            )
             print(f"{path.stat().st_size / 2**20:,.0f} MiB: {result}", flush=True)
 
 

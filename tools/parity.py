@@ -53,8 +53,13 @@ def load_outputs(name):
 
 
 def difference(ours, theirs):
-    """Returns the largest absolute difference of two arrays of the same shape."""
+    """Returns the largest absolute difference of two arrays of the same shape.
+
+    A loss has the shape (1,) in `transformers`' TensorFlow classes and here, () elsewhere.
+    """
     ours, theirs = np.asarray(ours), np.asarray(theirs)
+    if ours.shape == (1,) and theirs.shape == ():
+        theirs = theirs[None]
     if ours.shape != theirs.shape:
         raise AssertionError(f"shape {ours.shape}, the reference has {theirs.shape}")
     return float(np.max(np.abs(ours - theirs), initial=0.0))

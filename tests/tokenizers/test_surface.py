@@ -172,9 +172,9 @@ def test_tokenizers_decode_arbitrary_ids_alike(three, rows):
 
 
 @pytest.mark.slow
-def test_tokenizers_agree_on_the_whole_demo_corpus():
+def test_tokenizers_agree_on_the_demo_corpus():
     try:
-        records = read_descriptions()
+        records = read_descriptions()[::8]
     except FileNotFoundError as error:
         pytest.skip(str(error))
     python, fast = PegasusTokenizer(VOCABULARY), PegasusTokenizerFast(VOCABULARY)

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -59,8 +60,16 @@ def test_train_saves_a_model_that_summarizes_and_resumes_after_a_kill(
 
 
 @pytest.mark.slow
-def test_fine_tuning_starts_from_the_models_weights(tuning, model_directory):
-    train(TrainingArguments(**{**tuning, "epochs": 1, "learning_rate": 1e-6}))
+def test_fine_tuning_starts_from_the_models_weights_and_options(tuning, model_directory, tmp_path):
+    shutil.copytree(model_directory, tmp_path / "model")
+    before = GenerationConfig.from_pretrained(model_directory)
+    before.updated(no_repeat_ngram_size=3).save_pretrained(tmp_path / "model")
+    tuning["model"] = str(tmp_path / "model")
+    changes = {"epochs": 1, "learning_rate": 1e-6, "num_beams": None, "length_penalty": 1.5}
+    train(TrainingArguments(**{**tuning, **changes}))
+    options = GenerationConfig.from_pretrained(tuning["output_dir"])
+    assert (options.num_beams, options.no_repeat_ngram_size) == (before.num_beams, 3)
+    assert (options.max_length, options.length_penalty) == (8, 1.5)
     before = TFPegasusForConditionalGeneration.from_pretrained(model_directory)
     after = TFPegasusForConditionalGeneration.from_pretrained(tuning["output_dir"])
     assert after.config.d_model == before.config.d_model

@@ -15,6 +15,11 @@ from tf_pegasus.data.rows import OnError, Rows
 from tf_pegasus.data.token_cache import TokenCache
 from tf_pegasus.tokenizers.sentencepiece_tokenizer import PegasusTokenizer
 
+_IDS = dict.fromkeys(
+    ("input_ids", "attention_mask", "labels"), tf.TensorSpec((None, None), tf.int32)
+)
+_TEXTS = (tf.TensorSpec((None,), tf.string),) * 2
+
 
 @dataclass(frozen=True)
 class DatasetStatistics:
@@ -158,12 +163,6 @@ def summarization_dataset(
         None if collator is None else collator.targets,
     )
     return dataset
-
-
-_IDS = dict.fromkeys(
-    ("input_ids", "attention_mask", "labels"), tf.TensorSpec((None, None), tf.int32)
-)
-_TEXTS = (tf.TensorSpec((None,), tf.string),) * 2
 
 
 def _rows(data, reading, temporary_directory):

@@ -3,10 +3,9 @@
 import inspect
 
 import keras
-import tensorflow as tf
 
 from tf_pegasus.layers.dense import PegasusDense
-from tf_pegasus.layers.unpack_inputs import check_no_strings, gather_inputs, pad_ragged
+from tf_pegasus.layers.unpack_inputs import as_ids, check_no_strings, gather_inputs, pad_ragged
 from tf_pegasus.models.losses import (
     masked_cross_entropy,
     replica_share,
@@ -193,7 +192,7 @@ class LanguageModelMixin:
         if inputs["labels"] is None:
             raise ValueError("labels are missing: pass them inside the inputs or as y")
         present = {name: value for name, value in inputs.items() if value is not None}
-        present["labels"] = tf.convert_to_tensor(present["labels"])
+        present["labels"] = as_ids("labels", present["labels"])
         return present, None, sample_weight
 
 

@@ -19,6 +19,7 @@ PRECISIONS = get_args(Precision)
 
 # The shape of a model that is trained from scratch.
 FROM_SCRATCH = {"vocab_size": 8000, "d_model": 256, "layers": 4, "heads": 4, "ffn_dim": 1024}
+GENERATION = {"num_beams": 8, "length_penalty": 0.8}
 # Adafactor's is relative to the size of a weight, so that random weights need larger ones.
 LEARNING_RATES = {"adafactor": 0.01, "adamw": 1e-3, "lion": 1e-4, "muon": 1e-3}
 FINE_TUNING_RATE = 1e-4
@@ -46,8 +47,10 @@ class TrainingArguments:
         layers: Layers of encoder and decoder each; from scratch 4.
         heads: Attention heads; from scratch 4.
         ffn_dim: Feed-forward width; from scratch 1024.
-        document_column: Name of the documents' column.
-        summary_column: Name of the summaries' column.
+        document_column: Name of the documents' column; by default document, in TFRecord files
+            inputs.
+        summary_column: Name of the summaries' column; by default summary, in TFRecord files
+            targets.
         max_samples: Only so many examples of the training file are used; all if absent.
         on_error: What to do at a row that is damaged or lacks a text; skipped ones are counted.
         max_source_length: Longest document in tokens, including end of sequence; longer ones are
@@ -75,8 +78,10 @@ class TrainingArguments:
         strategy: Train on one device, or on all local ones (mirrored), which divide each batch.
         dropout: Probability, from 0 to 1.
         label_smoothing: Share of the target spread over the vocabulary, from 0 to 1.
-        num_beams: Saved as the model's setting for generation.
-        length_penalty: Saved as the model's setting for generation.
+        num_beams: Saved as the model's setting for generation; by default that of the model to
+            fine-tune, from scratch 8.
+        length_penalty: Saved as the model's setting for generation; by default that of the model
+            to fine-tune, from scratch 0.8.
         precision: Keras dtype policy.
         weights_dtype: Dtype of the saved weights.
         seed: Seed of initialization, order and dropout.
@@ -95,8 +100,8 @@ class TrainingArguments:
     layers: int | None = None
     heads: int | None = None
     ffn_dim: int | None = None
-    document_column: str = "document"
-    summary_column: str = "summary"
+    document_column: str | None = None
+    summary_column: str | None = None
     max_samples: int | None = None
     on_error: OnError = "raise"
     max_source_length: int = 256
@@ -118,8 +123,8 @@ class TrainingArguments:
     strategy: Strategy = "none"
     dropout: float = 0.1
     label_smoothing: float = 0.1
-    num_beams: int = 8
-    length_penalty: float = 0.8
+    num_beams: int | None = None
+    length_penalty: float | None = None
     precision: Precision = "float32"
     weights_dtype: FileDtype = "float32"
     seed: int = 0
@@ -168,7 +173,7 @@ class TrainingArguments:
         self._set_defaults()
 
     def _set_defaults(self):
-        values = {} if self.model else dict(FROM_SCRATCH)
+        values = {} if self.model else {**FROM_SCRATCH, **GENERATION}
         rates = {} if self.model else LEARNING_RATES
         values["learning_rate"] = rates.get(self.optimizer, FINE_TUNING_RATE)
         for name, value in values.items():

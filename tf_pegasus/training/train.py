@@ -11,7 +11,6 @@ import keras
 import tensorflow as tf
 
 from tf_pegasus.bundled import model_location
-from tf_pegasus.config.generation import GenerationConfig
 from tf_pegasus.config.model import PegasusConfig
 from tf_pegasus.data.dataset import summarization_dataset
 from tf_pegasus.data.rows import Rows
@@ -21,6 +20,7 @@ from tf_pegasus.tokenizers.sentencepiece_tokenizer import PegasusTokenizer
 from tf_pegasus.tokenizers.tokenizer_files import VOCAB_FILE
 from tf_pegasus.tokenizers.vocabulary import train_vocabulary
 from tf_pegasus.training.callbacks import SaveBest
+from tf_pegasus.training.config import GENERATION
 from tf_pegasus.training.divergence import StopAtDivergence
 from tf_pegasus.training.interruption import Interruption
 from tf_pegasus.training.optimizers import create_optimizer
@@ -132,10 +132,10 @@ def _compiled_model(arguments, tokenizer, total_steps):
         model.optimizer.build(model.trainable_variables)
     # So that saving writes this tokenizer's files, not those of the model to fine-tune.
     model.tokenizer = tokenizer
-    model.generation_config = GenerationConfig.from_model_config(model.config).updated(
+    options = {name: getattr(arguments, name) for name in GENERATION}
+    model.generation_config = model.generation_config.updated(
         max_length=arguments.max_target_length,
-        num_beams=arguments.num_beams,
-        length_penalty=arguments.length_penalty,
+        **{name: value for name, value in options.items() if value is not None},
     )
     return model
 
