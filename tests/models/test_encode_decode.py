@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from helpers.tiny import EVERYTHING, tiny_config
 
 from tf_pegasus import (
@@ -50,3 +51,14 @@ def test_positions_of_the_source_can_be_given(config, source, target):
     np.testing.assert_array_equal(model.encode(ids, None, shifted).last_hidden_state, states)
     whole = model(ids, decoder_input_ids=target, position_ids=shifted)
     np.testing.assert_array_equal(whole.encoder_last_hidden_state, states)
+
+
+def test_dropout_is_asked_for_once(model, batch, target):
+    encoded = model.encode(batch["input_ids"])
+    for options in (
+        {"deterministic": True, "training": True},
+        dict.fromkeys(("deterministic", "training"), False),
+    ):
+        with pytest.raises(ValueError, match="contradict"):
+            model.decode(target, encoded, **options)
+    model.decode(target, encoded, deterministic=True, training=False)

@@ -193,3 +193,21 @@ def test_the_first_step_is_traced_once(batch):
     model.compile("adamw", steps_per_execution=1)
     model.fit(batch, epochs=2, verbose=0)
     assert len(traces) == 1
+
+
+def test_labels_outside_of_the_vocabulary(model, batch):
+    """XLA drops assertions."""
+    batch["labels"][0, 0] = 77
+    with pytest.raises(ValueError, match=r"labels holds ids outside \[0, 60\)"):
+        model(batch)
+    model.compile("sgd", jit_compile=True)
+    assert np.isnan(model.evaluate(batch, verbose=0))
+    model.compile("sgd", jit_compile=False)
+    # What fails first is the assertion or the look-up.
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        model.evaluate(batch, verbose=0)
+
+
+def test_weights_of_losses_need_a_loss(model):
+    with pytest.raises(ValueError, match=r"loss_weights=.* has no effect without a loss"):
+        model.compile("sgd", loss_weights=[2.0])

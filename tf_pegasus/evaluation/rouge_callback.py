@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from tf_pegasus.config.generation import GenerationConfig
 from tf_pegasus.evaluation.records import read_pairs
 from tf_pegasus.evaluation.rouge import METRICS, RougeScorer
 from tf_pegasus.evaluation.words import mean
@@ -67,6 +68,8 @@ class RougeCallback(keras.callbacks.Callback):
         self._documents, self._references = zip(*itertools.islice(pairs, max_samples), strict=True)
         self._tokenizer = tokenizer
         self._scorer = scorer or RougeScorer()
+        # Raises for what would fail only after the first epoch.
+        GenerationConfig(**options)
         self._options = {"batch_size": batch_size, "engine": engine, **options}
 
     def set_model(self, model):

@@ -12,7 +12,13 @@ from tf_pegasus.generation.hooks import Hooks
 from tf_pegasus.generation.search import SearchMixin, first_argument, second_argument, seed_of
 from tf_pegasus.layers.embeddings import check_ids
 from tf_pegasus.layers.outputs import as_encoder_output
-from tf_pegasus.layers.unpack_inputs import TensorLike, as_embeddings, as_ids, gather_inputs
+from tf_pegasus.layers.unpack_inputs import (
+    TensorLike,
+    as_embeddings,
+    as_ids,
+    check_no_strings,
+    gather_inputs,
+)
 from tf_pegasus.utils.forks import check_not_forked
 
 # Arguments of `generate` with tensors, which may also come as a dict in the first one.
@@ -111,6 +117,7 @@ class GenerationMixin(SearchMixin):
         """
         check_not_forked("generate")
         input_ids = first_argument(input_ids, inputs)
+        check_no_strings("input_ids", input_ids)
         attention_mask, generation_config = second_argument(attention_mask, generation_config)
         self.check_engine(engine)
         hooks = Hooks.checked(prefix_allowed_tokens_fn, logits_processor, stopping_criteria)

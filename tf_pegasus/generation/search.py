@@ -1,5 +1,6 @@
 """Runs a search in one of the engines, for all kinds of models."""
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
@@ -35,6 +36,7 @@ class SearchMixin:
 
     config: PegasusConfig
     generation_config: GenerationConfig
+    follow_config: Callable[[], None]
     programs: ProgramCache
     # The argument with the beginning of the outputs.
     prompt_name = "decoder_input_ids"
@@ -70,6 +72,7 @@ class SearchMixin:
             ValueError: if an option is out of range; the message names it.
             TypeError: if an option is unknown.
         """
+        self.follow_config()
         settings = self.generation_config if generation_config is None else generation_config
         if not isinstance(settings, GenerationConfig):
             raise TypeError(f"generation_config must be a GenerationConfig, got {settings!r}")

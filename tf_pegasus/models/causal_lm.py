@@ -9,7 +9,7 @@ from tf_pegasus.generation.causal_generate import CausalGenerationMixin
 from tf_pegasus.layers.decoder import TFPegasusDecoder
 from tf_pegasus.layers.outputs import TFCausalLMOutputWithCrossAttentions
 from tf_pegasus.layers.stack import output_head
-from tf_pegasus.layers.unpack_inputs import TensorLike, as_ids, unpack_inputs
+from tf_pegasus.layers.unpack_inputs import TensorLike, unpack_inputs
 from tf_pegasus.models.generating import GeneratingMixin
 from tf_pegasus.models.language_model import LanguageModelMixin
 from tf_pegasus.models.pretrained import TFPegasusPreTrainedModel
@@ -85,7 +85,7 @@ class TFPegasusForCausalLM(
             ValueError: see `TFPegasusDecoder.call`; also if labels are not ids.
         """
         if labels is not None:
-            labels = as_ids("labels", labels)
+            labels = self.checked_labels(labels)
         outputs = self.decoder(
             input_ids,
             attention_mask=attention_mask,

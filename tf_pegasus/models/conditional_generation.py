@@ -8,7 +8,7 @@ import tensorflow as tf
 from tf_pegasus.generation.generate import GenerationMixin
 from tf_pegasus.layers.outputs import TFCausalLMOutputWithCrossAttentions, TFSeq2SeqLMOutput
 from tf_pegasus.layers.stack import output_head
-from tf_pegasus.layers.unpack_inputs import TensorLike, as_ids, unpack_inputs
+from tf_pegasus.layers.unpack_inputs import TensorLike, unpack_inputs
 from tf_pegasus.models.backbone import TFPegasusModel
 from tf_pegasus.models.encode_decode import EncodeDecodeMixin
 from tf_pegasus.models.generating import GeneratingMixin
@@ -114,7 +114,7 @@ class TFPegasusForConditionalGeneration(
         """
         is_bare = decoder_input_ids is None and decoder_inputs_embeds is None
         if labels is not None:
-            labels = self.counted_labels(as_ids("labels", labels))
+            labels = self.counted_labels(self.checked_labels(labels))
             if is_bare:
                 decoder_input_ids = self.prepare_decoder_input_ids_from_labels(labels)
         elif is_bare:

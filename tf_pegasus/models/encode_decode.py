@@ -36,7 +36,8 @@ class EncodeDecodeMixin:
         decoder_attention_mask=None,
         decoder_position_ids=None,
         past_key_values=None,
-        deterministic=True,
+        deterministic=None,
+        training=None,
         **options,
     ):
         """Runs the decoder on an encoded source.
@@ -49,17 +50,22 @@ class EncodeDecodeMixin:
             decoder_position_ids: int `(batch, length)`; by default the positions that follow
                 those of the cache.
             past_key_values: the cache of an earlier call or of `init_cache`.
-            deterministic: bool, False applies dropout, as `training=True` does.
+            deterministic: bool, False applies dropout, as in Flax.
+            training: bool, True applies dropout, as in Keras; by default there is none.
             **options: `use_cache`, `output_attentions`, `output_hidden_states`,
-                `return_dict`, `training` and the head masks of `TFPegasusDecoder.call`.
+                `return_dict` and the head masks of `TFPegasusDecoder.call`.
 
         Returns:
             `TFBaseModelOutputWithPastAndCrossAttentions`, or with a language-model head
             `TFCausalLMOutputWithCrossAttentions`; a tuple if `return_dict` is False.
 
         Raises:
-            ValueError: see `TFPegasusDecoder.call`.
+            ValueError: see `TFPegasusDecoder.call`; also if `deterministic` and `training`
+                contradict each other.
         """
+        if None not in (deterministic, training) and bool(deterministic) == bool(training):
+            raise ValueError(f"deterministic={deterministic} and training={training} contradict")
+        has_dropout = training if deterministic is None else not deterministic
         return self.get_decoder()(
             decoder_input_ids,
             attention_mask=decoder_attention_mask,
@@ -67,7 +73,8 @@ class EncodeDecodeMixin:
             encoder_attention_mask=encoder_attention_mask,
             past_key_values=past_key_values,
             position_ids=decoder_position_ids,
-            **{"training": not deterministic, **options},
+            training=bool(has_dropout),
+            **options,
         )
 
 

@@ -3,8 +3,10 @@
 import inspect
 
 import keras
+import tensorflow as tf
 
 from tf_pegasus.layers.dense import PegasusDense
+from tf_pegasus.layers.embeddings import check_ids
 from tf_pegasus.layers.unpack_inputs import as_ids, check_no_strings, gather_inputs, pad_ragged
 from tf_pegasus.models.losses import (
     masked_cross_entropy,
@@ -52,6 +54,16 @@ class LanguageModelMixin:
         """Returns labels in which every token that is ignored is -100."""
         return labels
 
+    def checked_labels(self, labels):
+        """Returns labels as int32 `(batch, length)`.
+
+        Raises:
+            ValueError: if they are not ids of the vocabulary or -100.
+        """
+        labels = as_ids("labels", labels)
+        check_ids(tf.where(labels == IGNORED_LABEL, 0, labels), self.config.vocab_size, "labels")
+        return labels
+
     def _smoothing(self, training):
         return self.config.label_smoothing if training else 0.0
 
@@ -72,8 +84,11 @@ class LanguageModelMixin:
         count in Keras' losses and metrics, nor in what functions return for them.
 
         Raises:
-            ValueError: if a loss or metric takes probabilities, not logits.
+            ValueError: if a loss or metric takes probabilities, not logits, or there are
+                `loss_weights` without a loss.
         """
+        if loss is None and loss_weights is not None:
+            raise ValueError(f"loss_weights={loss_weights!r} has no effect without a loss")
         super().compile(
             optimizer,
             for_token_labels(loss),

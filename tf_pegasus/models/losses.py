@@ -25,7 +25,7 @@ def token_cross_entropy(labels, logits, label_smoothing=0.0):
 
     Args:
         labels: `(batch, length)` of integral numbers (Keras passes them as floats); -100 is
-            ignored.
+            ignored. The loss of a label outside of the vocabulary is NaN.
         logits: float `(batch, length, vocab_size)`.
         label_smoothing: float in [0, 1).
 
@@ -38,11 +38,14 @@ def token_cross_entropy(labels, logits, label_smoothing=0.0):
     logits = tf.cast(logits, tf.float32)
     log_normalizer = tf.reduce_logsumexp(logits, axis=-1)
     targets = tf.where(labels == IGNORED_LABEL, 0, labels)
+    # XLA drops assertions and clamps look-ups: a label that does not exist makes the loss NaN.
+    exists = (targets >= 0) & (targets < tf.shape(logits)[-1])
     target_logits = tf.gather(logits, targets, axis=-1, batch_dims=2)
     losses = log_normalizer - target_logits
     if label_smoothing:
         uniform_losses = log_normalizer - tf.reduce_mean(logits, axis=-1)
         losses += label_smoothing * (uniform_losses - losses)
+    losses = tf.where(exists, losses, float("nan"))
     return losses * counts, counts
 
 

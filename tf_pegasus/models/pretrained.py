@@ -326,6 +326,7 @@ class TFPegasusPreTrainedModel(EmbeddingsMixin, PrecisionMixin, LoraMixin, keras
         with files_together(save_directory, older) as temporary:
             self.config.save_pretrained(temporary)
             if hasattr(self, "generation_config"):
+                self.follow_config()
                 self.generation_config.save_pretrained(temporary)
             write_weights(self, temporary, dtype, weights_format, max_shard_size)
             if has_tokenizer:

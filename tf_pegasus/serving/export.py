@@ -142,6 +142,7 @@ def _settings(model, engine, adjustable, options):
     Raises:
         ValueError, TypeError: see `export_saved_model`.
     """
+    model.follow_config()
     settings = model.generation_config.updated(**options)
     if settings.max_new_tokens is not None:
         settings = settings.updated(max_length=1 + settings.max_new_tokens)

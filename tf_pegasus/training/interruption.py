@@ -34,7 +34,9 @@ class Interruption(contextlib.AbstractContextManager):
 
     def __enter__(self):
         if threading.current_thread() is threading.main_thread():
-            self._handlers = {number: signal.signal(number, self._ask) for number in SIGNALS}
+            # What is ignored, as of a job in the background, stays ignored.
+            asking = [n for n in SIGNALS if signal.getsignal(n) is not signal.SIG_IGN]
+            self._handlers = {number: signal.signal(number, self._ask) for number in asking}
         return self
 
     def __exit__(self, *exception):
