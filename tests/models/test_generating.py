@@ -30,3 +30,10 @@ def test_options_that_were_given_stay(model):
 def test_texts_in_a_list_are_refused(model):
     with pytest.raises(TypeError, match=r"input_ids must be ids, .* model.summarize"):
         model.generate(["a document", "another"])
+
+
+def test_options_of_another_type_are_refused(model, tmp_path):
+    model.generation_config = {"num_beams": 2}
+    with pytest.raises(TypeError, match="generation_config must be a GenerationConfig, got"):
+        model.save_pretrained(tmp_path / "model")
+    assert not (tmp_path / "model" / "config.json").exists()

@@ -1,5 +1,6 @@
 """Special tokens by their roles, compared with the reference implementation's."""
 
+import copy
 import json
 
 import pytest
@@ -138,3 +139,12 @@ def test_roles_that_are_assigned(vocab_file):
         _ = tokenizer.sep_token_id
     tokenizer.add_tokens("<s>")
     assert tokenizer.sep_token_id == len(tokenizer) - 1
+
+
+@pytest.mark.parametrize("name", ["padding_side", "truncation_side"])
+def test_sides_are_checked_on_assignment(tokenizer, name):
+    copied = copy.deepcopy(tokenizer)
+    setattr(copied, name, "left")
+    with pytest.raises(ValueError, match=f"{name}='middle' must be one of"):
+        setattr(copied, name, "middle")
+    assert getattr(copied, name) == "left"

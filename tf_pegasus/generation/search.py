@@ -1,5 +1,6 @@
 """Runs a search in one of the engines, for all kinds of models."""
 
+import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from tf_pegasus.config.generation import OUTPUT_FLAGS, TOKEN_IDS, GenerationConfig, ids_of
+from tf_pegasus.config.generation_effects import without_effect
 from tf_pegasus.config.model import PegasusConfig
 from tf_pegasus.generation.beam_search import beam_search
 from tf_pegasus.generation.decoding import Decoding, RuntimeOptions
@@ -68,6 +70,8 @@ class SearchMixin:
     ) -> GenerationConfig:
         """Returns the options of a call of `generate`, with token ids.
 
+        Warns of options of the call that change nothing.
+
         Raises:
             ValueError: if an option is out of range; the message names it.
             TypeError: if an option is unknown.
@@ -76,7 +80,13 @@ class SearchMixin:
         settings = self.generation_config if generation_config is None else generation_config
         if not isinstance(settings, GenerationConfig):
             raise TypeError(f"generation_config must be a GenerationConfig, got {settings!r}")
-        return self.with_token_ids(settings.updated(**options))
+        settings = self.with_token_ids(settings.updated(**options))
+        defaults = GenerationConfig().to_dict()
+        for name, reason in without_effect(options, settings.to_dict(), defaults):
+            warnings.warn(
+                f"{name}={options[name]!r} has no effect with {reason}", UserWarning, stacklevel=3
+            )
+        return settings
 
     def search(self, input_ids, attention_mask, options, runtime=None):
         """Runs the search without checks of the inputs, as `serving` does.

@@ -22,7 +22,14 @@ class GeneratingMixin:
         """Derives the options again if those of `config` were changed, as the reference does.
 
         Options that were given or changed by themselves stay.
+
+        Raises:
+            TypeError: if `generation_config` was replaced by something else.
         """
+        if not isinstance(self.generation_config, GenerationConfig):
+            raise TypeError(
+                f"generation_config must be a GenerationConfig, got {self.generation_config!r}"
+            )
         derived = GenerationConfig.from_model_config(self.config)
         if derived == self.derived_config:
             return

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tf_pegasus.tokenizers.options import TokenizerOptions
+from tf_pegasus.tokenizers.options import SIDES, TokenizerOptions
 from tf_pegasus.tokenizers.special_tokens import SpecialTokens
 
 # The roles that PEGASUS does not use: each is None unless it is given.
@@ -49,6 +49,8 @@ class NamedTokensMixin:
                 f"{name} cannot be changed to {value!r}: give it when the tokenizer is made, as in "
                 f"from_pretrained(path, {name}={value!r})"
             )
+        if name in ("padding_side", "truncation_side") and value not in SIDES:
+            raise ValueError(f"{name}={value!r} must be one of {SIDES}")
         super().__setattr__(name, value)
 
     @property
