@@ -95,6 +95,8 @@ def test_invalid_files(tmp_path, name, content, message):
         (example(document=b"x"), "record 1: field 'summary' is missing"),
         (example(document=b"\xff", summary=b"x"), r"record 1: not UTF-8 \(byte 0\)"),
     ],
+    # Of themselves they would differ between processes, as the order in a serialized map does.
+    ids=["no example", "a missing field", "not UTF-8"],
 )
 def test_invalid_records_of_tfrecord(tmp_path, content, message):
     with tf.io.TFRecordWriter(str(tmp_path / "a.tfrecord")) as writer:
