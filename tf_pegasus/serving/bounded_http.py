@@ -1,8 +1,8 @@
-"""HTTP connections on which everything ends by a deadline and within a number of bytes.
+"""HTTP connections with a deadline and a maximum size for a whole call.
 
-urllib3's own timeouts are of single steps, and each byte that comes starts them anew. Here each
-operation on a socket gets the time that is left of the whole call: name resolution, connecting,
-TLS, sending, headers and body alike.
+urllib3's timeouts apply to single operations and restart with each byte received. Here each
+operation on a socket (name resolution, connecting, TLS, sending, headers and body) gets the time
+that is left of the whole call.
 """
 
 import os
@@ -27,11 +27,11 @@ _allowance: ContextVar["Allowance"] = ContextVar("allowance")
 
 
 class Allowance:
-    """Time and bytes that one call may take.
+    """The time and bytes that one call may use.
 
     Args:
         seconds: float.
-        size: int, bytes that the server may send, headers and all.
+        size: int, bytes that the server may send, including headers.
     """
 
     def __init__(self, seconds, size):
@@ -39,10 +39,10 @@ class Allowance:
         self._size = self._left = size
 
     def seconds(self):
-        """The seconds that are left.
+        """Returns the seconds that are left.
 
         Raises:
-            TimeoutError: none are.
+            TimeoutError: if none are left.
         """
         left = self._deadline - time.monotonic()
         if left <= 0:
@@ -50,14 +50,14 @@ class Allowance:
         return min(left, _LONGEST)
 
     def is_over(self):
-        """Whether no time is left."""
+        """Returns whether no time is left."""
         return time.monotonic() >= self._deadline
 
     def take(self, count):
-        """Notes bytes that came.
+        """Counts received bytes.
 
         Raises:
-            ServingError: they are too many.
+            ServingError: if they exceed the size.
         """
         self._left -= count
         if self._left < 0:
@@ -65,7 +65,7 @@ class Allowance:
 
     @contextmanager
     def applied(self):
-        """Bounds what this thread does on connections inside."""
+        """Applies to all connections that this thread uses within the block."""
         token = _allowance.set(self)
         try:
             yield

@@ -1,7 +1,7 @@
-"""Noticing that a process was forked from one in which TensorFlow's threads were running.
+"""Detects that a process was forked after TensorFlow had started its threads.
 
-They are not there in the child, which then waits for them for ever. Processes that `spawn` or
-`forkserver` start have threads of their own.
+The child has none of these threads and would wait for them forever. Processes that `spawn` or
+`forkserver` start are not affected.
 """
 
 import os
@@ -11,7 +11,7 @@ _was_running_at_fork = False
 
 
 def watch_forks(is_running: Callable[[], bool]) -> None:
-    """Remembers in each process that is forked from now on whether `is_running()` then."""
+    """Registers a hook that records in each forked child whether `is_running()` at the fork."""
 
     def remember() -> None:
         global _was_running_at_fork
@@ -21,10 +21,10 @@ def watch_forks(is_running: Callable[[], bool]) -> None:
 
 
 def check_not_forked(name: str) -> None:
-    """Raises RuntimeError where TensorFlow would hang.
+    """Raises RuntimeError in a process in which TensorFlow would hang.
 
     Args:
-        name: str, the function that is called.
+        name: str, name of the called function, for the message.
     """
     if _was_running_at_fork:
         raise RuntimeError(

@@ -1,4 +1,4 @@
-"""Locks between processes, which end with the process that holds them, however that ends."""
+"""Locks between processes. A lock ends with the process that holds it, also if that is killed."""
 
 import contextlib
 import os
@@ -18,18 +18,18 @@ class LockedError(RuntimeError):
 
 @contextlib.contextmanager
 def locked(path: StrPath, what: str) -> Iterator[None]:
-    """Holds a lock within the block. Nobody waits for it.
+    """Holds a lock within the block; fails at once if it is taken.
 
     Args:
-        path: of the lock file, in an existing directory.
-        what: what is locked, for the message: "output_dir='run'".
+        path: path of the lock file, in an existing directory.
+        what: str, what is locked, for the message, such as `"output_dir='run'"`.
 
     Raises:
-        LockedError: another process, or another thread, has it; the message names the holder
-            where that is known.
+        LockedError: if another process or thread has the lock; the message names the holder if
+            it is known.
     """
     path = Path(path)
-    # No singleton: two threads exclude each other as well.
+    # A singleton would let two threads of this process in.
     lock = filelock.FileLock(path, is_singleton=False)
     try:
         lock.acquire(blocking=False)
@@ -43,7 +43,7 @@ def locked(path: StrPath, what: str) -> Iterator[None]:
         )
         yield
     finally:
-        # Before the release: whoever opened the file meanwhile sees that it has no name any more.
+        # Before the release, so that a process that has opened the file sees that it was removed.
         for file in (_holder_file(path), path):
             file.unlink(missing_ok=True)
         lock.release()
