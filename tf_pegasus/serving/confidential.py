@@ -1,4 +1,4 @@
-"""Headers and addresses that may hold secrets: checked early, and kept out of every message."""
+"""Checks headers and addresses that may hold secrets, and keeps these out of messages."""
 
 import re
 
@@ -25,8 +25,10 @@ class Redaction:
         )
 
     def __call__(self, text):
-        """`text` (str, or anything else that an answer held) for a message: short, on its own
-        lines, without control characters and secrets."""
+        """Returns `text` for a message: shortened, without control characters and secrets.
+
+        Anything but a str becomes "no details".
+        """
         if not isinstance(text, str):
             return "no details"
         for secret in self._secrets:
@@ -36,7 +38,7 @@ class Redaction:
 
 
 def without_credentials(address):
-    """An address as a message may show it: without user, password, query and fragment."""
+    """Returns an address for a message: without user, password, query and fragment."""
     return re.sub(r"[?#].*", "", re.sub(r"^(\w+:/*)?.*@", r"\1***@", address, flags=re.DOTALL))
 
 

@@ -1,4 +1,4 @@
-"""TF Serving's JSON: arrays to it, and arrays out of answers that may hold anything."""
+"""Converts arrays to TF Serving's JSON, and untrusted JSON answers to arrays."""
 
 import itertools
 import json
@@ -15,15 +15,19 @@ MAX_RANK = 8
 
 
 def checked_json(status, content, redacted):
-    """The object that an answer holds.
+    """Parses the body of an answer.
 
     Args:
-        status: int, of HTTP.
+        status: int, status code of HTTP.
         content: bytes.
-        redacted: a `Redaction`.
+        redacted: `Redaction`, applied to what messages quote.
+
+    Returns:
+        dict, the JSON object.
 
     Raises:
-        UnavailableError, TimeoutError, ValueError, ServingError: by the status.
+        UnavailableError, TimeoutError, ValueError, ServingError: depending on the status, or if
+            the body is not a JSON object.
     """
     answer = _parsed(content)
     is_object = isinstance(answer, dict)
@@ -42,7 +46,7 @@ def checked_json(status, content, redacted):
 
 
 def as_json(value):
-    """What JSON writes for an array."""
+    """Converts an array to nested lists for `json.dumps`."""
     value = np.asarray(value)
     if value.dtype == object:
         return [text.decode() for text in value]
@@ -50,11 +54,10 @@ def as_json(value):
 
 
 def as_array(value):
-    """The array that nested lists are; strings are objects that are bytes.
+    """Converts nested lists to an array; strings become bytes in an object array.
 
     Raises:
-        ValueError: their lengths differ, or the values are neither numbers, nor bools, nor
-            strings.
+        ValueError: if the lengths of lists differ, or a value is no number, bool or string.
     """
     shape, values = [], [value]
     # By hand: numpy pads strings to the longest, and takes numbers and strings together.

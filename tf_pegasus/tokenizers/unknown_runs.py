@@ -1,10 +1,10 @@
 """Tokenizing runs of unknown characters in linear time.
 
-sentencepiece joins consecutive unknown characters to one piece by copying what it has at each of
-them, which takes time in proportion to the run's square. With byte fallback it joins nothing. So
-texts are tokenized by a twin of the vocabulary that has byte fallback: the segmentation is the
-same to the last bit, since byte pieces take no part in it, and each run of bytes then becomes the
-one `<unk>` that it would have been.
+sentencepiece joins consecutive unknown characters into one piece by copying that piece at each of
+them, which takes time quadratic in the length of the run. With byte fallback it does not join
+them. Texts are therefore tokenized with a copy of the vocabulary that has byte fallback. Byte
+pieces take no part in the segmentation, which stays the same; each run of byte pieces is then
+replaced by one `<unk>`.
 """
 
 import itertools
@@ -19,11 +19,11 @@ _RESERVED = (_Kind.CONTROL, _Kind.UNKNOWN, _Kind.BYTE)
 
 
 class Twin(NamedTuple):
-    """A vocabulary's twin with byte fallback.
+    """A copy of a vocabulary with byte fallback.
 
     Fields:
-        model_proto: bytes of its sentencepiece model, whose further ids are bytes.
-        first_byte_id: int, the first of those; as many pieces as the vocabulary has.
+        model_proto: bytes, the serialized sentencepiece model; the byte pieces come last.
+        first_byte_id: int, id of the first byte piece, the number of pieces of the vocabulary.
         unk_id: int, the id of `<unk>`.
     """
 
@@ -32,13 +32,13 @@ class Twin(NamedTuple):
     unk_id: int
 
     def without_bytes(self, ids: list[int]) -> list[int]:
-        """The ids that the vocabulary itself would have given."""
+        """Returns the ids of the original vocabulary."""
         if not ids or max(ids) < self.first_byte_id:
             return ids
         return [index for index, _, _ in self.without_byte_spans([(i, 0, 0) for i in ids])]
 
     def without_byte_spans(self, spans: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
-        """The same of ids with the start and the end of what each stands for."""
+        """Does the same for tuples of an id, and the start and end of its text."""
         kept: list[tuple[int, int, int]] = []
         for is_byte, group in itertools.groupby(spans, lambda span: span[0] >= self.first_byte_id):
             run = list(group)
@@ -47,10 +47,10 @@ class Twin(NamedTuple):
 
 
 def byte_fallback_twin(model_proto: bytes) -> Twin | None:
-    """Makes the twin of a vocabulary.
+    """Returns the copy of a vocabulary with byte fallback.
 
-    None where that has byte fallback, and so needs none; or cannot have it, because pieces that
-    are no text are spelled like bytes.
+    Returns None if the vocabulary has byte fallback already, or cannot have it because its control
+    pieces are spelled like byte pieces.
     """
     model = sentencepiece_model_pb2.ModelProto.FromString(model_proto)
     kinds = [piece.type for piece in model.pieces]
