@@ -34,4 +34,4 @@ def test_generate_warns_of_them(model, batch):
     model.generation_config = GenerationConfig(temperature=0.5)
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
-        model.generate(batch["input_ids"], **options)
+        model.generate(batch["input_ids"], temperature=None, **options)

@@ -211,9 +211,8 @@ def test_sides_of_a_tokenizer(tmp_path):
         assert loaded(LONG, max_length=4).input_ids == encoding.input_ids[0][-4:]
         assert loaded.truncate(encoding.input_ids[0], 4) == encoding.input_ids[0][-4:]
         assert loaded.truncate(encoding.input_ids[0], 1) == [1]
-    tokenizer.padding_side = "top"
     with pytest.raises(ValueError, match="padding_side='top' must be one of"):
-        tokenizer(TWO, padding=True)
+        tokenizer.padding_side = "top"
     with pytest.raises(ValueError, match="truncation_side='top' must be one of"):
         PegasusTokenizer(VOCABULARY, truncation_side="top")
 

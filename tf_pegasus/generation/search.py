@@ -82,7 +82,8 @@ class SearchMixin:
             raise TypeError(f"generation_config must be a GenerationConfig, got {settings!r}")
         settings = self.with_token_ids(settings.updated(**options))
         defaults = GenerationConfig().to_dict()
-        for name, reason in without_effect(options, settings.to_dict(), defaults):
+        given = [name for name, value in options.items() if value is not None]
+        for name, reason in without_effect(given, settings.to_dict(), defaults):
             warnings.warn(
                 f"{name}={options[name]!r} has no effect with {reason}", UserWarning, stacklevel=3
             )
