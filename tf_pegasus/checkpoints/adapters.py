@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save
 
-from tf_pegasus.checkpoints.names import dense_layers
+from tf_pegasus.checkpoints.names import dense_layers, projection
 from tf_pegasus.checkpoints.readers.safetensors_file import SafetensorsFile
 from tf_pegasus.utils.files import (
     read_json_object,
@@ -40,11 +40,9 @@ def save_adapters(model: Any, directory: str | Path) -> None:
     if not layers:
         raise ValueError("the model has no adapters: call enable_lora() first")
     shapes = {(dense.lora_rank, dense.lora_alpha) for dense in layers.values()}
-    targets = {name.rpartition(".")[2] for name in layers}
+    targets = {projection(name) for name in layers}
     others = [
-        name
-        for name in dense_layers(model)
-        if name.rpartition(".")[2] in targets and name not in layers
+        name for name in dense_layers(model) if projection(name) in targets and name not in layers
     ]
     if len(shapes) > 1 or others:
         raise ValueError(

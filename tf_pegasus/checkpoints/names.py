@@ -93,6 +93,11 @@ def dense_layers(model: Any) -> dict[str, Any]:
     }
 
 
+def projection(name: str) -> str:
+    """Returns the last part of the name of a dense layer, such as "fc1"."""
+    return name.rpartition(".")[2]
+
+
 def _layer_dense(prefix, layer):
     for name in _attentions(layer):
         for projection in ("k_proj", "v_proj", "q_proj", "out_proj"):

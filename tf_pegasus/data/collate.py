@@ -7,6 +7,7 @@ import numpy as np
 
 from tf_pegasus.tokenizers.padding import IGNORED_LABEL, pad_rows
 from tf_pegasus.tokenizers.sentencepiece_tokenizer import PegasusTokenizer
+from tf_pegasus.tokenizers.truncation import check_max_lengths
 
 # Lengths are padded to a multiple of this number, which suits vector units and compilers.
 LENGTH_MULTIPLE = 8
@@ -63,12 +64,7 @@ class Collator:
         max_source_length: int | None,
         max_target_length: int | None,
     ):
-        for name, value in (
-            ("max_source_length", max_source_length),
-            ("max_target_length", max_target_length),
-        ):
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name}={value!r} must be an int of at least 1")
+        check_max_lengths(max_source_length, max_target_length)
         self._tokenizer = tokenizer
         self._max_source_length = max_source_length
         self._max_target_length = max_target_length

@@ -11,7 +11,8 @@ import tensorflow as tf
 
 from tf_pegasus.data.collate import Collator, Truncation
 from tf_pegasus.data.order import BatchOrder
-from tf_pegasus.data.rows import OnError, Rows
+from tf_pegasus.data.records import OnError
+from tf_pegasus.data.rows import Rows
 from tf_pegasus.data.token_cache import TokenCache
 from tf_pegasus.tokenizers.sentencepiece_tokenizer import PegasusTokenizer
 

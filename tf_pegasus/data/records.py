@@ -1,8 +1,11 @@
 """Records of a source, and the two texts in them."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, get_args
 
+# What to do at a row that is damaged or lacks a text.
+OnError = Literal["raise", "skip"]
+ON_ERROR = get_args(OnError)
 FIELDS = ("document", "summary")
 # A longer row is an error, so that a file without line breaks does not fill the memory.
 MAX_ROW_BYTES = 16 * 2**20

@@ -4,16 +4,14 @@ import warnings
 from array import array
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 
 from tf_pegasus.data.readers import open_sources, scan, with_texts
-from tf_pegasus.data.records import Source, check_columns
+from tf_pegasus.data.records import ON_ERROR, OnError, Source, check_columns
 from tf_pegasus.data.spool import Spool
 
-OnError = Literal["raise", "skip"]
-ON_ERROR = get_args(OnError)
 # Rows that are read together where all are needed.
 _ROWS_AT_ONCE = 256
 # Messages of skipped rows that are kept.

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tf_pegasus.checkpoints.adapters import adapted_layers, read_adapters, save_adapters
-from tf_pegasus.checkpoints.names import dense_layers
+from tf_pegasus.checkpoints.names import dense_layers, projection
 
 TARGETS = ("q_proj", "v_proj")
 
@@ -37,7 +37,7 @@ class LoraMixin:
         if alpha is not None and not alpha > 0:
             raise ValueError(f"alpha={alpha!r} must be positive")
         layers = dense_layers(self)
-        known = sorted({name.rpartition(".")[2] for name in layers})
+        known = sorted({projection(name) for name in layers})
         targets = [targets] if isinstance(targets, str) else list(targets)
         unknown = [name for name in targets if name not in known]
         if unknown or not targets:
@@ -45,7 +45,7 @@ class LoraMixin:
         if adapted_layers(self):
             raise ValueError("the model has adapters already")
         for name, dense in layers.items():
-            if name.rpartition(".")[2] in targets:
+            if projection(name) in targets:
                 dense.enable_lora(rank, lora_alpha=alpha)
         adapters = {
             id(variable)
@@ -90,10 +90,10 @@ class LoraMixin:
             raise ValueError(
                 f"{directory!r}: target_modules={targets!r} must be a list of names of layers"
             )
-        names = [str(target).rpartition(".")[2] for target in targets]
+        names = [projection(str(target)) for target in targets]
         expected = {}
         for name, dense in dense_layers(self).items():
-            if name.rpartition(".")[2] in names:
+            if projection(name) in names:
                 in_dim, out_dim = dense.kernel.shape
                 expected[f"{name}.lora_A"] = (config["r"], in_dim)
                 expected[f"{name}.lora_B"] = (out_dim, config["r"])

@@ -8,6 +8,7 @@ import tensorflow as tf
 from tf_pegasus.tokenizers.in_graph_tokenizer import TFPegasusTokenizer
 from tf_pegasus.tokenizers.padding import IGNORED_LABEL
 from tf_pegasus.tokenizers.sentencepiece_tokenizer import PegasusTokenizer
+from tf_pegasus.tokenizers.truncation import check_max_lengths
 
 
 @keras.saving.register_keras_serializable(package="tf_pegasus")
@@ -43,12 +44,7 @@ class PegasusPreprocessor:
                 "tokenizer must be a PegasusTokenizer or TFPegasusTokenizer, got "
                 f"{type(tokenizer).__name__}"
             )
-        for name, value in (
-            ("max_source_length", max_source_length),
-            ("max_target_length", max_target_length),
-        ):
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name}={value!r} must be an int of at least 1")
+        check_max_lengths(max_source_length, max_target_length)
         self.tokenizer = tokenizer
         self.max_source_length = max_source_length
         self.max_target_length = max_target_length

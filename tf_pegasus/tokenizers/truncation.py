@@ -1,7 +1,17 @@
-"""Truncates pairs of texts, and splits long ones into windows that overlap."""
+"""Truncates pairs of texts, and splits long ones into windows that overlap; checks of lengths."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
+
+
+def check_max_lengths(max_source_length: int | None, max_target_length: int | None) -> None:
+    """Raises ValueError unless both are ints of at least 1; the message names the one."""
+    for name, value in (
+        ("max_source_length", max_source_length),
+        ("max_target_length", max_target_length),
+    ):
+        if not isinstance(value, int) or value < 1:
+            raise ValueError(f"{name}={value!r} must be an int of at least 1")
 
 
 class Window(NamedTuple):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from tf_pegasus.checkpoints.formats import FILE_DTYPES, FileDtype
+from tf_pegasus.data.records import ON_ERROR, OnError
 
 Optimizer = Literal["adafactor", "adamw", "lion", "muon"]
 OPTIMIZERS = get_args(Optimizer)
@@ -11,8 +12,6 @@ Schedule = Literal["constant", "cosine", "inverse_sqrt"]
 SCHEDULES = get_args(Schedule)
 Strategy = Literal["none", "mirrored"]
 STRATEGIES = get_args(Strategy)
-OnError = Literal["raise", "skip"]
-ON_ERROR = get_args(OnError)
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 PRECISIONS = get_args(Precision)
 

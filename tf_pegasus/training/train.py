@@ -77,7 +77,7 @@ def _train(arguments, output, directory, interruption):
     tokenizer.save_pretrained(output)
 
     datasets = _datasets(arguments, tokenizer, rows, steps_done)
-    trained = sum(math.prod(variable.shape) for variable in model.trainable_variables)
+    trained = model.num_parameters(only_trainable=True)
     print(
         f"{model.count_params():,} parameters, {trained:,} of them trained; "
         f"{len(rows['training']):,} examples; {total_steps:,} "
