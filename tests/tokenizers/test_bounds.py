@@ -38,6 +38,13 @@ def test_very_many_added_tokens_are_refused(directory, key):
     assert str(directory) in str(raised.value)
 
 
+def test_very_long_added_tokens_are_refused(tokenizer, tmp_path):
+    many = PegasusTokenizer.from_pretrained(tokenizer_directory(tokenizer, tmp_path))
+    with pytest.raises(ValueError, match=r"of 600003 characters in all.*at most"):
+        many.add_tokens(["one", "x" * 600_000])
+    assert many.get_added_vocab() == {}
+
+
 def test_the_most_added_tokens_take_linear_time(tokenizer, tmp_path):
     tokens = [f"w{n}" for n in range(MOST_ADDED)]
     start = time.monotonic()

@@ -44,7 +44,7 @@ class SegmentationMixin(TokenTableMixin):
         split = []
         for text in texts:
             check_string(text)
-            split.append(self._segments(replace_breaks(text, self.newline_token).text))
+            split.append(self._search.split(replace_breaks(text, self.newline_token).text))
         # One call for all segments, so that the library uses all cores.
         found = iter(self._text_ids([s for row in split for s in row if s not in self._found]))
         rows: list[list[int]] = [[] for _ in texts]
@@ -57,7 +57,7 @@ class SegmentationMixin(TokenTableMixin):
     def _plain_pieces(self, texts: Sequence[Any]) -> list[list[Piece]]:
         """Returns the pieces of each text, with the ids of `_plain_ids`."""
         replaced = [replace_breaks(text, self.newline_token) for text in texts]
-        split = [self._segments(item.text) for item in replaced]
+        split = [self._search.split(item.text) for item in replaced]
         found = iter(self._text_pieces([s for row in split for s in row if s not in self._found]))
         rows = []
         for item, segments in zip(replaced, split, strict=True):
@@ -75,9 +75,6 @@ class SegmentationMixin(TokenTableMixin):
                 start = end
             rows.append([item.original(piece) for piece in pieces])
         return rows
-
-    def _segments(self, text):
-        return [text] if self._splitting is None else self._splitting.split(text)
 
 
 class Source:

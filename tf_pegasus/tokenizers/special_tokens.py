@@ -8,7 +8,7 @@ sentencepiece's `<unk>` (2) is offset + 2. Tokens that are added later follow th
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from tf_pegasus.tokenizers.options import TokenizerOptions
@@ -17,9 +17,10 @@ SENTENCEPIECE_PAD = 0
 SENTENCEPIECE_EOS = 1
 SENTENCEPIECE_UNK = 2
 
-# Each of them is part of a pattern that every text is searched for.
+# Every text is searched for them; the search needs about 300 bytes for each of their characters.
 MOST_RESERVED = 10_000
 MOST_ADDED = 10_000
+MOST_ADDED_CHARACTERS = 500_000
 
 
 class SpecialTokens(NamedTuple):
@@ -76,10 +77,16 @@ def check_spelling(spelling: str) -> None:
         raise ValueError(f"a token must be a non-empty string, got {spelling!r}")
 
 
-def check_added(count: int) -> None:
+def check_added(tokens: Sequence[str]) -> None:
     """Raises ValueError if there would be more added tokens than are supported."""
-    if count > MOST_ADDED:
-        raise ValueError(f"{count} added tokens: at most {MOST_ADDED} are supported")
+    if len(tokens) > MOST_ADDED:
+        raise ValueError(f"{len(tokens)} added tokens: at most {MOST_ADDED} are supported")
+    characters = sum(map(len, tokens))
+    if characters > MOST_ADDED_CHARACTERS:
+        raise ValueError(
+            f"added tokens of {characters} characters in all, of which the longest is "
+            f"{max(tokens, key=len)[:20]!r}…: at most {MOST_ADDED_CHARACTERS} are supported"
+        )
 
 
 def splitting_pattern(spellings: Iterable[str]) -> str | None:

@@ -1,6 +1,5 @@
 """The tokens of a tokenizer: pieces, reserved tokens, and added ones."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -12,8 +11,8 @@ from tf_pegasus.tokenizers.special_tokens import (
     check_added,
     check_spelling,
     found_in_text,
-    splitting_pattern,
 )
+from tf_pegasus.tokenizers.token_search import TokenSearch
 from tf_pegasus.tokenizers.tokenizer_json import StoredToken
 
 
@@ -128,7 +127,7 @@ class TokenTableMixin(NamedTokensMixin):
         for token in tokens:
             check_spelling(token)
         new = [token for token in dict.fromkeys(tokens) if token not in self._spelled]
-        check_added(len(self._added) + len(new))
+        check_added([*self._added, *new])
         for token in new:
             piece = self._piece_id(token)
             self._added[token] = len(self) if piece is None else piece
@@ -190,8 +189,7 @@ class TokenTableMixin(NamedTokensMixin):
         self._found = found_in_text(
             self.special_tokens, self._added, self._added_special, self.special_tokens_in_text
         )
-        pattern = splitting_pattern(self._found)
-        self._splitting = None if pattern is None else re.compile(pattern)
+        self._search = TokenSearch(self._found)
         self._special_ids = frozenset(self.all_special_ids)
 
     def convert_tokens_to_ids(self, tokens: Any) -> Any:
