@@ -44,6 +44,13 @@ def test_sides_may_be_given_or_stored(vocab_file, tmp_path):
         TFPegasusTokenizer.from_tokenizer(python, padding_side="up")
 
 
+def test_a_tokenizer_in_place_of_a_model_proto_is_refused(vocab_file):
+    with pytest.raises(
+        TypeError, match=r"got PegasusTokenizer: TFPegasusTokenizer\.from_tokenizer"
+    ):
+        TFPegasusTokenizer(PegasusTokenizer(vocab_file))
+
+
 def test_lists_of_texts(vocab_file):
     graph = TFPegasusTokenizer.from_tokenizer(PegasusTokenizer(vocab_file))
     expected = graph(tf.constant(["the fox", "a"]))["input_ids"]

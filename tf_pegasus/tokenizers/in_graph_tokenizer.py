@@ -47,6 +47,7 @@ class TFPegasusTokenizer(keras.layers.Layer):
             `clean_up_tokenization_spaces`); and arguments of `keras.layers.Layer`.
 
     Raises:
+        TypeError: `model_proto` is neither bytes nor str.
         ValueError: `model_proto` is no sentencepiece model, or an option is out of range.
 
     Example:
@@ -68,6 +69,11 @@ class TFPegasusTokenizer(keras.layers.Layer):
         options = TokenizerOptions(**{n: kwargs.pop(n) for n in _OPTIONS if n in kwargs})
         super().__init__(**kwargs)
         self.model_proto = _decoded(model_proto) if isinstance(model_proto, str) else model_proto
+        if not isinstance(self.model_proto, bytes):
+            raise TypeError(
+                "model_proto must be the bytes of a sentencepiece model, got "
+                f"{type(model_proto).__name__}: TFPegasusTokenizer.from_tokenizer takes a tokenizer"
+            )
         check_vocabulary(self.model_proto, "model_proto")
         self.token_config = {
             **{name: getattr(options, name) for name in _OPTIONS},
