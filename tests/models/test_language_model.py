@@ -211,3 +211,47 @@ def test_labels_outside_of_the_vocabulary(model, batch):
 def test_weights_of_losses_need_a_loss(model):
     with pytest.raises(ValueError, match=r"loss_weights=.* has no effect without a loss"):
         model.compile("sgd", loss_weights=[2.0])
+
+
+# Keras' ways to run a step
+
+
+def trained(batch, kind=TFPegasusForConditionalGeneration, **compiled):
+    """Returns the losses and the weights after two epochs of two steps."""
+    keras.utils.set_random_seed(0)
+    model = kind(tiny_config(dropout=0.0, encoder_layers=1, decoder_layers=1))
+    model.compile(keras.optimizers.SGD(0.1), **compiled)
+    rows = {name: np.concatenate([values, values[::-1]]) for name, values in batch.items()}
+    history = model.fit(rows, epochs=2, batch_size=3, shuffle=False, verbose=0).history
+    return history["loss"], model.get_weights()
+
+
+class OwnStep(TFPegasusForConditionalGeneration):
+    """Has the training step of Keras' guide."""
+
+    def train_step(self, data):
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        with tf.GradientTape() as tape:
+            y_pred = self(x, training=True)
+            loss = self.compute_loss(x, y, y_pred, sample_weight, training=True)
+        gradients = tape.gradient(loss, self.trainable_variables)
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
+        return {"loss": loss}
+
+
+WAYS = {
+    "eager": (TFPegasusForConditionalGeneration, {"run_eagerly": True}),
+    "XLA": (TFPegasusForConditionalGeneration, {"jit_compile": True}),
+    "two steps an execution": (TFPegasusForConditionalGeneration, {"steps_per_execution": 2}),
+    "own train_step": (OwnStep, {}),
+}
+
+
+def test_all_ways_to_run_a_step_give_the_same_weights(batch):
+    losses, weights = trained(batch, jit_compile=False)
+    for name, (kind, compiled) in WAYS.items():
+        found_losses, found = trained(batch, kind, **compiled)
+        if kind is not OwnStep:  # it reports the last step's
+            np.testing.assert_allclose(found_losses, losses, rtol=1e-5, err_msg=name)
+        for value, expected in zip(found, weights, strict=True):
+            np.testing.assert_allclose(value, expected, atol=1e-5, err_msg=name)
