@@ -68,6 +68,11 @@ def _unused(proto):
     proto.pieces[40].type = 5
 
 
+def _control_character(proto):
+    proto.trainer_spec.model_type = 2
+    next(piece for piece in proto.pieces if piece.piece == "e").type = 3
+
+
 def _denormalizer(proto):
     proto.denormalizer_spec.precompiled_charsmap = b"\xff" * 3000
 
@@ -86,6 +91,7 @@ HOSTILE = {
         "0 of its pieces are of the type BYTE",
     ),
     "unused": (_unused, "pieces of the type UNUSED are none that tensorflow-text's BPE can read"),
+    "control character": (_control_character, "'e', is a character, of the type CONTROL, which"),
     "no pieces": (lambda p: p.ClearField("pieces"), "0 of its pieces are of the type UNKNOWN"),
     "surface": (
         lambda p: setattr(p.trainer_spec, "unk_surface", "x" * 10**6),

@@ -126,8 +126,8 @@ def _check_pieces(model):
     if unknown != 1:
         raise ValueError(f"{unknown} of its pieces are of the type UNKNOWN, one must be")
     _check_bytes(texts, kinds, model.trainer_spec.byte_fallback)
-    if _Kind.UNUSED in kinds and model.trainer_spec.model_type == _BPE:
-        raise ValueError("pieces of the type UNUSED are none that tensorflow-text's BPE can read")
+    if model.trainer_spec.model_type == _BPE:
+        _check_bpe(texts, kinds)
     _check_prefixes(text for text, kind in zip(texts, kinds, strict=True) if kind == _USER_DEFINED)
     is_reserved = [kind in _RESERVED for kind in kinds]
     for spelled in (
@@ -137,6 +137,18 @@ def _check_pieces(model):
         if len(set(spelled)) < len(spelled):
             twice = next(text for text, count in Counter(spelled).items() if count > 1)
             raise ValueError(f"two of its pieces are {twice!r:.80}")
+
+
+def _check_bpe(texts, kinds):
+    """Raises where tensorflow-text fails at texts, because its sentencepiece is an older one."""
+    if _Kind.UNUSED in kinds:
+        raise ValueError("pieces of the type UNUSED are none that tensorflow-text's BPE can read")
+    for index, (text, kind) in enumerate(zip(texts, kinds, strict=True)):
+        if kind == _Kind.CONTROL and len(text) == 1:
+            raise ValueError(
+                f"pieces[{index}], {text!r}, is a character, of the type CONTROL, which "
+                "tensorflow-text's BPE cannot read in a text"
+            )
 
 
 def _check_prefixes(texts):
