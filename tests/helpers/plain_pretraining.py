@@ -142,6 +142,23 @@ def select(words, count, options, random):
     return independent(scorer, count, ratio, noise, random), task
 
 
+def window(sentences, most, random, length=len):
+    total = sum(map(length, sentences))
+    if total <= most:
+        return sentences
+    drawn = int(random.random() * (total - most + 1))
+    position, kept, size = 0, [], 0
+    for number, sentence in enumerate(sentences):
+        begins = position >= drawn or number == len(sentences) - 1
+        if begins and (not kept or size + length(sentence) <= most):
+            kept.append(sentence)
+            size += length(sentence)
+        elif kept:
+            break
+        position += length(sentence)
+    return kept
+
+
 def mask_words(ids, ratio, probabilities, begins_word, first, end, mask, random):
     """Returns inputs and labels; labels are 0 where the authors' are."""
     words, start = [], 0
@@ -182,6 +199,14 @@ def example(text, options, encode, begins_word, vocab_size, random):
         if len(words) > options["max_total_words"]:
             text = " ".join(words[: options["max_total_words"]])
     sentences = options["split"](text)
+    if options["long"] == "window":
+        sentences = window(sentences, 8 * options["max_source"], random)
+        room = options["max_source"] - 1
+        room -= (options["strategy"] == "hybrid") + bool(options["bucket"])
+        room -= options["task"] is not None
+        sentences = window(sentences, room, random, lambda sentence: len(encode(sentence)))
+    if len(sentences) < options["min_sentences"]:
+        return None
     words = [[w for w in options["words"](s) if w not in options["stops"]] for s in sentences]
     selected, task = select(words, len(sentences), options, random)
     ids = [encode(sentence) for sentence in sentences]

@@ -84,9 +84,11 @@ def draw_settings(random):
     choose("max_target_length", "max_target", 5, 40, 800)
     choose("min_target_length", "min_target", 1, 4)
     choose("max_total_words", "max_total_words", None, 10)
+    choose("long_documents", "long", "beginning", "window")
+    choose("min_sentences", "min_sentences", 0, 2)
     choose("length_bucket_size", "bucket", None, 1, 6)
     choose("task_id", "task", None, 0, 54)
-    return PretrainingSettings(min_sentences=0, **given), options
+    return PretrainingSettings(**given), options
 
 
 @pytest.fixture(scope="module")

@@ -12,11 +12,16 @@ from tf_pegasus.pretraining.sentences import sentence_splitter
 from tf_pegasus.pretraining.settings import (
     FIRST_LENGTH_ID,
     FIRST_TASK_ID,
+    HYBRID,
     LAST_LENGTH_ID,
+    WINDOW,
     PretrainingSettings,
 )
 from tf_pegasus.tokenizers.padding import IGNORED_LABEL
 from tf_pegasus.tokenizers.sentencepiece_tokenizer import PegasusTokenizer
+
+# Characters that are tokenized for each token of the input, where a document has more.
+_CHARACTERS_A_TOKEN = 8
 
 
 class Example(NamedTuple):
@@ -62,11 +67,15 @@ class ExampleMaker:
         self._select = GapSentenceSelector(settings)
         self._mask_words = WordMasker(tokenizer, settings) if settings.masked_word_ratio else None
         self._options = np.cumsum(settings.sentence_options)
+        self._has_window = settings.long_documents == WINDOW
+        is_hybrid = settings.strategy == HYBRID
+        # For the document, without the ids in front of it and eos.
+        self._room = settings.max_source_length - len(self._prefix(0)) - is_hybrid - 1
 
     def _check_reserved(self):
         settings, first = self._settings, self._tokenizer.unk_token_id
         needed = {
-            "strategy": settings.strategy == "hybrid" and FIRST_LENGTH_ID,
+            "strategy": settings.strategy == HYBRID and FIRST_LENGTH_ID,
             "length_bucket_size": settings.length_bucket_size is not None and LAST_LENGTH_ID + 1,
             "task_id": settings.task_id is not None and FIRST_TASK_ID + settings.task_id + 1,
         }
@@ -82,10 +91,11 @@ class ExampleMaker:
     ) -> list[Example | None]:
         """Makes an example of each document.
 
-        All random numbers of a document are drawn from its generator, in the order of
-        `GapSentenceSelector`, then for each selected sentence one `random()` for what becomes of
-        it, followed by one `random()` for what replaces it, if something does; then those of
-        `WordMasker`.
+        All random numbers of a document are drawn from its generator: with
+        `long_documents="window"`, one `random()` for a document with too many characters, and
+        another if too many tokens remain; those of `GapSentenceSelector`; for each selected
+        sentence one `random()` for what becomes of it, followed by one `random()` for what replaces
+        it, if something does; those of `WordMasker`.
 
         Args:
             texts: list of str.
@@ -95,20 +105,18 @@ class ExampleMaker:
             list of `Example`, or None for a document that `min_sentences` or `min_target_length`
             drops.
         """
-        split = (self._split(self._cut(text)) for text in texts)
-        least = self._settings.min_sentences
-        documents = [found if len(found) >= least else None for found in split]
+        documents = [
+            self._near(self._split(self._cut(text)), random)
+            for text, random in zip(texts, randoms, strict=True)
+        ]
         # Of all documents in one call, so that the tokenizer uses all cores.
-        sentences = [sentence for found in documents for sentence in found or ()]
+        sentences = [sentence for document in documents for sentence in document]
         ids = iter(self._tokenizer.encode_batch(sentences))
-        examples: list[Example | None] = []
-        for found, random in zip(documents, randoms, strict=True):
-            if found is None:
-                examples.append(None)
-                continue
+        return [
             # Without the eos that `encode_batch` adds.
-            examples.append(self._example(found, [next(ids)[:-1] for _ in found], random))
-        return examples
+            self._example(document, [next(ids)[:-1] for _ in document], random)
+            for document, random in zip(documents, randoms, strict=True)
+        ]
 
     def _cut(self, text):
         most = self._settings.max_total_words
@@ -117,8 +125,20 @@ class ExampleMaker:
         words = [word for word in text.split(" ") if word]
         return text if len(words) <= most else " ".join(words[:most])
 
+    def _near(self, sentences, random):
+        """Returns the sentences of a part of a document that is large enough to fill the input."""
+        if not self._has_window:
+            return sentences
+        most = _CHARACTERS_A_TOKEN * self._settings.max_source_length
+        return sentences[window([len(sentence) for sentence in sentences], most, random)]
+
     def _example(self, sentences, ids, random):
         settings, eos = self._settings, self._tokenizer.eos_token_id
+        if self._has_window:
+            part = window([len(row) for row in ids], self._room, random)
+            sentences, ids = sentences[part], ids[part]
+        if len(sentences) < settings.min_sentences:
+            return None
         selected, task = self._select(sentences, random)
         target = [index for number in selected for index in ids[number]] + [eos]
         if min(len(target), settings.max_target_length) < settings.min_target_length:
@@ -169,3 +189,23 @@ class ExampleMaker:
             bucket = FIRST_LENGTH_ID + target_length // settings.length_bucket_size
             ids.append(min(bucket, LAST_LENGTH_ID))
         return ids
+
+
+def window(lengths: Sequence[int], most: int, random: np.random.Generator) -> slice:
+    """Returns neighbours from a random place whose lengths add up to at most `most`.
+
+    It is all of them if they do, for which no number is drawn; and at least one.
+
+    Args:
+        lengths: list of int, of sentences.
+        most: int.
+        random: `np.random.Generator`.
+    """
+    ends = np.cumsum(lengths)
+    if not len(ends) or ends[-1] <= most:
+        return slice(None)
+    starts = ends - lengths
+    drawn = int(random.random() * (ends[-1] - most + 1))
+    first = min(int(np.searchsorted(starts, drawn)), len(ends) - 1)
+    last = int(np.searchsorted(ends, starts[first] + most, side="right"))
+    return slice(first, max(last, first + 1))

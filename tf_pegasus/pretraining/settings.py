@@ -28,6 +28,7 @@ COUNTINGS = ("standard", "deduplicate", "log")
 SPLITTERS = ("sentencex", "authors")
 WORDS = ("unicode", "ascii")
 REPLACEMENTS = ("other", "any")
+WINDOW, BEGINNING = LONG_DOCUMENTS = ("window", "beginning")
 NO_STOP_WORDS = "none"
 
 # Ids in front of the input: of the task that `hybrid` drew, of the target's length, of a corpus.
@@ -138,6 +139,10 @@ class PretrainingSettings(Options):
         min_sentences: int, a document with fewer sentences is dropped. Default 2: of one sentence,
             nothing is left to summarize.
         max_total_words: int, documents are cut behind so many words, split at spaces.
+        long_documents: what becomes of documents longer than the input: `"window"` (default),
+            neighbouring sentences that fit, from a place that is drawn each time; or
+            `"beginning"`, as in the authors' code: the input is cut after sentences of the whole
+            document were selected, so that of some in the target, nothing is in the input.
         length_bucket_size: int b, puts the id 20 + length of the target // b, at most 49, in front
             of the input.
         task_id: int, puts the id 50 + `task_id` in front of the input, before that.
@@ -177,6 +182,7 @@ class PretrainingSettings(Options):
     min_target_length: int = integer(1, least=1)
     min_sentences: int = integer(2, least=0)
     max_total_words: int | None = integer(None, least=1, optional=True)
+    long_documents: str = choice(WINDOW, LONG_DOCUMENTS)
     length_bucket_size: int | None = integer(None, least=1, optional=True)
     task_id: int | None = integer(None, least=0, most=_MOST_TASKS, optional=True)
 
@@ -278,5 +284,6 @@ PRESETS: dict[str, dict[str, Any]] = {
         "stop_words": "en",
         "masked_word_ratio": 0.0,
         "min_sentences": 0,
+        "long_documents": BEGINNING,
     },
 }
