@@ -40,6 +40,20 @@ def test_block_of_the_guide_to_fine_tuning_runs_by_itself(number, tmp_path, monk
         assert (tmp_path / "tuned" / "model.safetensors").is_file()
 
 
+PRETRAINING_BLOCKS = re.findall(
+    r"```python\n(.*?)```", (ROOT / "docs" / "pre-training.md").read_text(), re.DOTALL
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(len(PRETRAINING_BLOCKS)))
+def test_block_of_the_guide_to_pretraining_runs_by_itself(number, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    exec(compile(PRETRAINING_BLOCKS[number], "pre-training.md", "exec"), {})
+    if number == 0:
+        assert (tmp_path / "pre-trained" / "model.safetensors").is_file()
+
+
 def test_readme_has_examples():
     assert len(PYTHON_BLOCKS) >= 6
     for name in ("my-model", "served", "classifier.keras"):

@@ -17,6 +17,9 @@ from .layers.outputs import (
     TFCausalLMOutputWithCrossAttentions as TFCausalLMOutputWithCrossAttentions,
 )
 from .layers.outputs import (
+    TFPegasusForPreTrainingOutput as TFPegasusForPreTrainingOutput,
+)
+from .layers.outputs import (
     TFSeq2SeqLMOutput as TFSeq2SeqLMOutput,
 )
 from .layers.outputs import (
@@ -29,6 +32,7 @@ from .models.conditional_generation import (
 )
 from .models.metrics import Perplexity as Perplexity
 from .models.metrics import TokenAccuracy as TokenAccuracy
+from .models.pretraining import TFPegasusForPreTraining as TFPegasusForPreTraining
 from .serving.export import export_saved_model as export_saved_model
 from .summarization.summarize import Summary as Summary
 from .summarizer import Summarizer as Summarizer

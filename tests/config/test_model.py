@@ -72,6 +72,7 @@ def test_writes_every_field_with_sorted_keys(tmp_path):
         "is_decoder": False,
         "label_smoothing": 0.0,
         "layer_norm_epsilon": 1e-5,
+        "mlm_loss_weight": 1.0,
         "model_type": "pegasus",
         "num_beams": 2,
         "num_hidden_layers": 12,
@@ -93,9 +94,9 @@ def test_unknown_keywords_are_refused():
     with pytest.raises(TypeError, match="'colour'"):
         PegasusConfig(colour="blue")
     with pytest.raises(
-        TypeError, match="33 positional arguments were given, at most 32 are accepted"
+        TypeError, match="34 positional arguments were given, at most 33 are accepted"
     ):
-        PegasusConfig(*PUBLISHED_DEFAULTS.values(), *[None] * 10)
+        PegasusConfig(*PUBLISHED_DEFAULTS.values(), *[None] * 11)
     with pytest.raises(TypeError, match="vocab_size was given both by position and by name"):
         PegasusConfig(60, vocab_size=60)
 

@@ -77,7 +77,7 @@ def test_a_byte_order_mark(tmp_path, name):
         ("a.csv", b'document,summary\n"x\ny,z\n', "lines 2 to 3: not CSV: unexpected end"),
         ("a.csv", b"document,summary\nx,\xff\n", "line 2: not UTF-8"),
         ("a.csv", b"document,document\nx,y\n", "a.csv': two columns are named 'document'"),
-        ("a.txt", b"x", "unknown suffix '.txt'"),
+        ("a.doc", b"x", "unknown suffix '.doc'"),
         ("a.parquet", b"x" * 20, "a.parquet': damaged after row 0"),
         ("a.tfrecord", b"x" * 20, "a.tfrecord': record 1 is damaged"),
     ],

@@ -38,14 +38,18 @@ def integer(
 
 
 def number(
-    default: float,
+    default: float | None,
     *,
     least: float | None = None,
     above: float | None = None,
     most: float | None = None,
+    optional: bool = False,
 ) -> Any:
-    """Declares a finite float field; `least` and `most` are inclusive bounds, `above` is not."""
-    return _field(default, _check_number, least=least, above=above, most=most)
+    """Declares a finite float field; `least` and `most` are inclusive bounds, `above` is not.
+
+    It may be None if `optional`.
+    """
+    return _field(default, _check_number, least=least, above=above, most=most, optional=optional)
 
 
 def flag(default: bool) -> Any:
@@ -53,9 +57,9 @@ def flag(default: bool) -> Any:
     return _field(default, _check_flag)
 
 
-def choice(default: Any, choices: tuple) -> Any:
-    """Declares a field with one of `choices` as value."""
-    return _field(default, _check_choice, choices=choices)
+def choice(default: Any, choices: tuple, *, optional: bool = False) -> Any:
+    """Declares a field with one of `choices` as value; it may be None if `optional`."""
+    return _field(default, _check_choice, choices=choices, optional=optional)
 
 
 def text(default: str | None, *, optional: bool = False) -> Any:

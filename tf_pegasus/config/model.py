@@ -73,6 +73,8 @@ class PegasusConfig(Options):
         bos_token_id: int or None (default), an id that PEGASUS does not use.
         is_decoder: bool, whether this is the configuration of a decoder alone, as in
             `TFPegasusForCausalLM`. Default False.
+        mlm_loss_weight: float, default 1.0, weight of the loss of masked words in
+            `TFPegasusForPreTraining`. Unknown to `transformers`, which ignores it.
         extra: dict of custom keys, which are kept and written to `config.json`.
         **keywords: `hidden_size`, `num_attention_heads` and `num_hidden_layers`, aliases of
             `d_model`, `encoder_attention_heads` and `encoder_layers`; generation options,
@@ -121,6 +123,7 @@ class PegasusConfig(Options):
     tie_word_embeddings: bool = flag(True)
     bos_token_id: int | None = integer(None, least=0, optional=True)
     is_decoder: bool = flag(False)
+    mlm_loss_weight: float = number(1.0, least=0)
 
     model_type: ClassVar[str] = "pegasus"
     file_name: ClassVar[str] = CONFIG_FILE

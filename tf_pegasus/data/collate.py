@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -88,10 +89,22 @@ class Collator:
     def pad(self, rows: Sequence[tuple[np.ndarray, np.ndarray]]) -> dict[str, np.ndarray]:
         """Returns int32 arrays: `input_ids`, `attention_mask`, and `labels` padded with -100."""
         sources, targets = zip(*rows, strict=True)
-        input_ids = pad_rows(sources, self._tokenizer.pad_token_id, LENGTH_MULTIPLE)
-        lengths = np.array([len(source) for source in sources])[:, None]
-        return {
-            "input_ids": input_ids,
-            "attention_mask": (np.arange(input_ids.shape[1]) < lengths).astype("int32"),
-            "labels": pad_rows(targets, IGNORED_LABEL, LENGTH_MULTIPLE),
-        }
+        return padded_batch(sources, targets, self._tokenizer.pad_token_id)
+
+
+def padded_batch(
+    sources: Sequence[Any], targets: Sequence[Any], pad_token_id: int
+) -> dict[str, np.ndarray]:
+    """Returns int32 arrays: `input_ids`, `attention_mask`, and `labels` padded with -100."""
+    input_ids = pad_rows(sources, pad_token_id, LENGTH_MULTIPLE)
+    lengths = np.array([len(source) for source in sources])[:, None]
+    return {
+        "input_ids": input_ids,
+        "attention_mask": (np.arange(input_ids.shape[1]) < lengths).astype("int32"),
+        "labels": padded_labels(targets),
+    }
+
+
+def padded_labels(labels: Sequence[Any]) -> np.ndarray:
+    """Returns labels padded with -100, int32."""
+    return pad_rows(labels, IGNORED_LABEL, LENGTH_MULTIPLE)

@@ -1,18 +1,16 @@
 """Datasets of batches for training and validation."""
 
-import itertools
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from tf_pegasus.data.collate import Collator, Truncation
+from tf_pegasus.data.epochs import ordered_dataset
 from tf_pegasus.data.order import BatchOrder
 from tf_pegasus.data.records import OnError
-from tf_pegasus.data.rows import Rows
+from tf_pegasus.data.rows import Rows, as_rows
 from tf_pegasus.data.token_cache import TokenCache
 from tf_pegasus.tokenizers.sentencepiece_tokenizer import PegasusTokenizer
 
@@ -135,11 +133,8 @@ def summarization_dataset(
         "max_samples": max_samples,
         "split": split,
     }
-    rows = _rows(data, {**reading, "on_error": on_error}, temporary_directory)
+    rows = as_rows(Rows, data, {**reading, "on_error": on_error}, temporary_directory)
     order = BatchOrder(rows.sizes, batch_size, seed, shuffle, bucket, num_shards, shard_index)
-    for name, value in (("start_step", start_step), ("prefetch", prefetch)):
-        if not isinstance(value, int) or value < 0:
-            raise ValueError(f"{name}={value!r} must be an int of at least 0")
     collator = None
     if tokenizer is None:
         _check_without_tokenizer(max_source_length, max_target_length, cache)
@@ -147,14 +142,14 @@ def summarization_dataset(
     else:
         collator = Collator(tokenizer, max_source_length, max_target_length)
         batches = _ids(rows, collator, _cache(tokenizer, rows, temporary_directory, cache))
-    dataset = tf.data.Dataset.from_generator(
-        _epochs(order, batches, start_step, repeat),
-        output_signature=_TEXTS if collator is None else _IDS,
+    dataset = ordered_dataset(
+        order,
+        lambda epoch, indices: batches(indices),
+        _TEXTS if collator is None else _IDS,
+        start_step=start_step,
+        repeat=repeat,
+        prefetch=prefetch,
     )
-    cardinality = _cardinality(order.steps, start_step, repeat)
-    if cardinality is not None:
-        dataset = dataset.apply(tf.data.experimental.assert_cardinality(cardinality))
-    dataset = dataset.prefetch(prefetch)
     dataset.statistics = DatasetStatistics(
         len(rows),
         rows.skipped,
@@ -164,15 +159,6 @@ def summarization_dataset(
         None if collator is None else collator.targets,
     )
     return dataset
-
-
-def _rows(data, reading, temporary_directory):
-    if not isinstance(data, Rows):
-        return Rows(data, temporary_directory=temporary_directory, **reading)
-    given = [n for n, v in reading.items() if v is not None and (n, v) != ("on_error", "raise")]
-    if given:
-        raise ValueError(f"{given[0]} has no effect on Rows: give it to Rows")
-    return data
 
 
 def _check_without_tokenizer(max_source_length, max_target_length, cache):
@@ -222,27 +208,3 @@ def _ids(rows, collator, cache):
 
     get = encoded if cache is None else cached
     return lambda indices: collator.pad(get(indices))
-
-
-def _epochs(
-    order: BatchOrder, batch: Callable[[np.ndarray], Any], start_step: int, repeat: bool
-) -> Callable[[], Iterator[Any]]:
-    """Returns a generator function: of one epoch after the other, or of all of them."""
-    first, skipped = divmod(start_step, order.steps)
-    calls = itertools.count()
-
-    def generate():
-        epoch = first if repeat else first + next(calls)
-        for number in itertools.count(epoch) if repeat else (epoch,):
-            start = skipped if number == first else 0
-            for indices in order.epoch(number)[start:]:
-                yield batch(indices)
-
-    return generate
-
-
-def _cardinality(steps, start_step, repeat):
-    if repeat:
-        return tf.data.INFINITE_CARDINALITY
-    # The first iteration of a dataset that starts inside an epoch is shorter than the others.
-    return None if start_step % steps else steps

@@ -10,6 +10,7 @@ from typing import Any
 from tf_pegasus.data.compressed import COMPRESSED
 from tf_pegasus.data.in_memory import RecordSequence, RecordStream
 from tf_pegasus.data.records import FIELDS, Scanned, Source, text_of
+from tf_pegasus.data.text_file import TextFile, check_layout
 
 # Imported when a file needs them: the one of TFRecord imports TensorFlow, that of Parquet pyarrow.
 _READERS = {
@@ -19,12 +20,15 @@ _READERS = {
     ".parquet": ("parquet_file", "ParquetFile"),
     ".tfrecord": ("tfrecord_file", "TFRecordFile"),
     ".tfrecords": ("tfrecord_file", "TFRecordFile"),
+    ".txt": ("text_file", "TextFile"),
 }
 # Of the authors' files, such as train.tfrecord-00000-of-00010.
 _PART = re.compile(r"-\d+-of-\d+$")
 
 
-def open_sources(data: Any, split: str | None = None) -> list[Source]:
+def open_sources(
+    data: Any, split: str | None = None, text_layout: str | None = None
+) -> list[Source]:
     """Returns the sources of what a user gives.
 
     Args:
@@ -32,12 +36,26 @@ def open_sources(data: Any, split: str | None = None) -> list[Source]:
             from column to text, such as a list of dicts or a `datasets.Dataset`; a
             `tf.data.Dataset` of dicts of strings; or a `tfds.core.DatasetBuilder`.
         split: str, the split of a builder.
+        text_layout: what a document is in text files, see `TextFile`.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if a file has an unknown suffix, or `split` is missing or has no effect.
+        ValueError: if a file has an unknown suffix, or `split` is missing, or it or `text_layout`
+            has no effect.
         TypeError: if `data` is none of these.
     """
+    sources = _sources(data, split)
+    if text_layout is not None:
+        check_layout(text_layout)
+        texts = [source for source in sources if isinstance(source, TextFile)]
+        if not texts:
+            raise ValueError(f"text_layout={text_layout!r} has an effect on .txt files only")
+        for source in texts:
+            source.layout = text_layout
+    return sources
+
+
+def _sources(data, split):
     if hasattr(data, "as_dataset"):
         if split is None:
             raise ValueError(f"split is missing: give one of {', '.join(data.info.splits)}")

@@ -7,6 +7,8 @@ from typing import Any, ClassVar, Literal, NamedTuple, get_args
 OnError = Literal["raise", "skip"]
 ON_ERROR = get_args(OnError)
 FIELDS = ("document", "summary")
+# Where documents without summaries are.
+TEXT_COLUMN = "text"
 # A longer row is an error, so that a file without line breaks does not fill the memory.
 MAX_ROW_BYTES = 16 * 2**20
 

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from tf_pegasus.evaluation.words import ngrams
+from tf_pegasus.utils.words import ngrams
 
 NGRAM_SIZES = (1, 2, 3, 4)
 

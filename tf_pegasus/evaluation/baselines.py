@@ -4,7 +4,7 @@ import random
 import re
 from collections.abc import Callable
 
-from tf_pegasus.evaluation.words import ngrams, sentences, words
+from tf_pegasus.utils.words import ngrams, sentences, words
 
 # An oracle reads this many sentences, so that a long document does not take minutes.
 _ORACLE_SENTENCES = 200

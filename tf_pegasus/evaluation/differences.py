@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterable
 
-from tf_pegasus.evaluation.words import pieces
+from tf_pegasus.utils.words import pieces
 
 # Of a text that is compared; the time grows with its square.
 _MOST_PIECES = 2000

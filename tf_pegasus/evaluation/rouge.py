@@ -2,8 +2,8 @@
 
 from typing import Any, Literal, get_args
 
-from tf_pegasus.evaluation.words import mean, sentences, words
 from tf_pegasus.utils.extras import require
+from tf_pegasus.utils.words import mean, sentences, words
 
 METRICS = ("rouge1", "rouge2", "rougeL", "rougeLsum")
 RougeTokenizer = Literal["unicode", "rouge-score"]

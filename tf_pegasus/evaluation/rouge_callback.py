@@ -8,9 +8,9 @@ import keras
 from tf_pegasus.config.generation import GenerationConfig
 from tf_pegasus.evaluation.records import read_pairs
 from tf_pegasus.evaluation.rouge import METRICS, RougeScorer
-from tf_pegasus.evaluation.words import mean
 from tf_pegasus.summarization.summarize import summarize_texts
 from tf_pegasus.utils.compat import current_callback_list
+from tf_pegasus.utils.words import mean
 
 
 class RougeCallback(keras.callbacks.Callback):

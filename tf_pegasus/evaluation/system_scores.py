@@ -9,7 +9,7 @@ import numpy as np
 from tf_pegasus.evaluation.abstractiveness import abstractiveness
 from tf_pegasus.evaluation.faithfulness import unsupported
 from tf_pegasus.evaluation.rouge import METRICS, PARTS, aggregate, score_type
-from tf_pegasus.evaluation.words import words
+from tf_pegasus.utils.words import words
 
 KINDS = {"number": "unsupported_numbers", "name": "unsupported_names"}
 

@@ -138,6 +138,20 @@ class TFSeq2SeqLMOutput(ModelOutput):
     fields = ("loss", "logits", *TFSeq2SeqModelOutput.fields[1:])
 
 
+class TFPegasusForPreTrainingOutput(ModelOutput):
+    """Output of `TFPegasusForPreTraining`.
+
+    Fields:
+        loss: float32 `(1,)`, the sum of both losses, of those whose labels were passed.
+        logits: float32 `(batch, target_length, vocab_size)`, of the decoder.
+        mlm_logits: with `mlm_labels`: float32 `(masked, vocab_size)`, of the tokens whose labels
+            are not -100, row by row.
+        Other fields: see `TFSeq2SeqModelOutput`.
+    """
+
+    fields = ("loss", "logits", "mlm_logits", *TFSeq2SeqModelOutput.fields[1:])
+
+
 class TFCausalLMOutputWithCrossAttentions(ModelOutput):
     """Output of `TFPegasusForCausalLM`, and of `TFPegasusForConditionalGeneration.decode`.
 

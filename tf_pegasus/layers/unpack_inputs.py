@@ -49,6 +49,30 @@ def unpack_inputs(call: Callable) -> Any:
     return unpacked
 
 
+def extends(base: Callable, **annotations: Any) -> Callable[[Callable], Callable]:
+    """Gives a `call` the inputs of another one and some more, each of which may be None.
+
+    Args:
+        base: the other `call`, decorated with `unpack_inputs`.
+        **annotations: the types of the inputs that are added behind those of `base`.
+    """
+    *parameters, training = inspect.signature(base).parameters.values()
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    added = [
+        inspect.Parameter(name, kind, default=None, annotation=annotation)
+        for name, annotation in annotations.items()
+    ]
+
+    def decorate(call):
+        returned = inspect.signature(call).return_annotation
+        call.__signature__ = inspect.Signature(
+            [*parameters, *added, training], return_annotation=returned
+        )
+        return call
+
+    return decorate
+
+
 def gather_inputs(names: tuple[str, ...], first: Any, rest: Mapping[str, Any]) -> dict[str, Any]:
     """Collects the inputs of a call by name.
 
@@ -98,7 +122,7 @@ def pad_ragged(inputs: dict[str, Any]) -> None:
     for name, value in list(inputs.items()):
         if not isinstance(value, tf.RaggedTensor):
             continue
-        fill = -100 if name == "labels" else 0
+        fill = -100 if name in ("labels", "mlm_labels") else 0
         inputs[name] = value.to_tensor(tf.cast(fill, value.dtype))
         mask = masks.get(name)
         if mask in inputs and inputs[mask] is None:

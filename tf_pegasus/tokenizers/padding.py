@@ -38,6 +38,7 @@ PADDING_VALUES: dict[str, Any] = {
     "decoder_input_ids": 0,
     "decoder_attention_mask": 0,
     "labels": IGNORED_LABEL,
+    "mlm_labels": IGNORED_LABEL,
 }
 
 

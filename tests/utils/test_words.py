@@ -2,7 +2,7 @@ import pytest
 from helpers.texts import TEXTS
 from rouge_score.tokenizers import DefaultTokenizer
 
-from tf_pegasus.evaluation.words import ngrams, sentences, words
+from tf_pegasus.utils.words import ngrams, sentences, words
 
 
 def test_words_of_ascii_texts_are_those_of_rouge_score():
