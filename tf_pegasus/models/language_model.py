@@ -15,8 +15,9 @@ from tf_pegasus.models.losses import (
     token_weights,
 )
 from tf_pegasus.models.metrics import for_token_labels, metrics_for_token_labels
+from tf_pegasus.models.training_step import MicroBatch, must_reduce_first, train_in_parts
 from tf_pegasus.tokenizers.padding import IGNORED_LABEL
-from tf_pegasus.utils.compat import build_compiled, reducible_logs, set_mask
+from tf_pegasus.utils.compat import build_compiled, reducible_logs, set_mask, track_loss
 from tf_pegasus.utils.forks import check_not_forked
 
 
@@ -29,6 +30,8 @@ class LanguageModelMixin:
 
     # `PegasusDense.structure_changes` when the training step was last traced.
     traced_changes: int | None = None
+    # See `compile`.
+    micro_batches = 1
 
     def with_logits(self, output_class, outputs, labels, return_dict, training):
         """Builds the output with logits and loss from the output of the bare model.
@@ -76,6 +79,8 @@ class LanguageModelMixin:
         loss_weights=None,
         metrics=None,
         weighted_metrics=None,
+        *args,
+        micro_batches=1,
         **kwargs,
     ):
         """See `keras.Model.compile`; without `loss`, the model trains on its own.
@@ -83,20 +88,35 @@ class LanguageModelMixin:
         Losses and metrics get `(labels, logits)`. Tokens with the labels -100 and pad do not
         count in Keras' losses and metrics, nor in what functions return for them.
 
+        Args:
+            optimizer, loss, loss_weights, metrics, weighted_metrics, *args, **kwargs: see
+                `keras.Model.compile`.
+            micro_batches: int, parts of each batch of `fit` that are computed one after the other,
+                with one update for all of them: the memory of a part with the results of the
+                whole batch.
+
         Raises:
-            ValueError: if a loss or metric takes probabilities, not logits, or there are
-                `loss_weights` without a loss.
+            ValueError: if a loss or metric takes probabilities, not logits, there are
+                `loss_weights` without a loss, or `micro_batches` is not positive.
         """
         if loss is None and loss_weights is not None:
             raise ValueError(f"loss_weights={loss_weights!r} has no effect without a loss")
+        if not isinstance(micro_batches, int) or micro_batches < 1:
+            raise ValueError(f"micro_batches={micro_batches!r} must be an int of at least 1")
+        self.micro_batches = micro_batches
         super().compile(
             optimizer,
             for_token_labels(loss),
             loss_weights,
             metrics_for_token_labels(metrics),
             metrics_for_token_labels(weighted_metrics),
+            *args,
             **kwargs,
         )
+
+    def get_compile_config(self):
+        config = super().get_compile_config()
+        return {**config, "micro_batches": self.micro_batches} if config else config
 
     def compile_from_config(self, config):
         # Keras does not call a `compile` of one's own when it loads a model.
@@ -152,7 +172,14 @@ class LanguageModelMixin:
         return super().make_train_function(force)
 
     def train_step(self, data):
-        logs = super().train_step(self._with_labels_inside(data))
+        data = self._with_labels_inside(data)
+        if self.micro_batches == 1 and not must_reduce_first(self.optimizer):
+            logs = super().train_step(data)
+        else:
+            inputs, _, weights = data
+            loss, examples = train_in_parts(self, inputs, weights, self.micro_batches)
+            track_loss(self, loss, examples)
+            logs = self.get_metrics_result()
         return reducible_logs(self.distribute_strategy, logs)
 
     def test_step(self, data):
@@ -170,7 +197,8 @@ class LanguageModelMixin:
         losses, counts = token_cross_entropy(
             self.counted_labels(labels), logits, self._smoothing(training)
         )
-        loss = replica_share(losses if weights is None else losses * weights, counts)
+        losses = losses if weights is None else losses * weights
+        loss = replica_share(losses, counts, is_local=isinstance(x, MicroBatch))
         if self.losses:
             loss += super().compute_loss(x, None, None, None, training)
         return loss
@@ -190,7 +218,7 @@ class LanguageModelMixin:
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         # Keras calls the model here on the mean of the first batch's ids in all replicas. The model
         # is built; only what `compile` was given is not, and its shapes are known without data.
-        if self.distribute_strategy.num_replicas_in_sync > 1:
+        if self.distribute_strategy.num_replicas_in_sync > 1 or self.micro_batches > 1:
             labels = keras.KerasTensor((None, None), "int32")
             logits = keras.KerasTensor((None, None, self.config.vocab_size), "float32")
             with self.distribute_strategy.scope():

@@ -59,7 +59,7 @@ def masked_cross_entropy(labels, logits, label_smoothing=0.0):
     return tf.reduce_sum(losses) / tf.maximum(tf.reduce_sum(counts), 1.0)
 
 
-def replica_share(losses, counts):
+def replica_share(losses, counts, is_local=False):
     """Returns a replica's share of the mean over the tokens of all replicas.
 
     The shares add up to that mean, and so do their gradients, which `tf.distribute` sums. A mean
@@ -68,12 +68,16 @@ def replica_share(losses, counts):
     Args:
         losses: float32 `(batch, length)`.
         counts: float32 `(batch, length)`, 1 for the tokens that count.
+        is_local: bool, whether to return the replica's own mean, divided by their number.
 
     Returns:
         float32 scalar; without a strategy the mean itself.
     """
     tokens = tf.reduce_sum(counts)
     replica = tf.distribute.get_replica_context()
+    if is_local:
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        return tf.reduce_sum(losses) / (tf.maximum(tokens, 1.0) * replicas)
     if replica is not None and replica.num_replicas_in_sync > 1:
         tokens = replica.all_reduce(tf.distribute.ReduceOp.SUM, tokens)
     return tf.reduce_sum(losses) / tf.maximum(tokens, 1.0)

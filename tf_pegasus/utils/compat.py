@@ -186,6 +186,47 @@ def build_compiled(model: keras.Model, labels: Any, outputs: Any) -> None:
             compiled.build(labels, outputs)
 
 
+def track_loss(model: keras.Model, loss: tf.Tensor, examples: tf.Tensor) -> None:
+    """Updates the mean loss in the logs of `fit`, as Keras' own training step does.
+
+    Relies on `Trainer._loss_tracker`, seen in Keras 3.13 to 3.15.
+
+    Args:
+        model: compiled `keras.Model`.
+        loss: float scalar, a replica's share of the loss of a batch.
+        examples: int scalar, its number of examples.
+    """
+    replicas = model.distribute_strategy.num_replicas_in_sync
+    model._loss_tracker.update_state(loss * replicas, sample_weight=examples)
+
+
+def clips_gradients(optimizer: keras.optimizers.Optimizer) -> bool:
+    """Returns whether an optimizer clips gradients, or looks whether they are finite.
+
+    One that accumulates the gradients of several steps clips only their mean, and is left alone.
+    """
+    inner = getattr(optimizer, "inner_optimizer", None)
+    if inner is not None:
+        return not inner.gradient_accumulation_steps
+    limits = (optimizer.clipnorm, optimizer.global_clipnorm, optimizer.clipvalue)
+    return any(limits) and not optimizer.gradient_accumulation_steps
+
+
+def clipped_gradients(
+    optimizer: keras.optimizers.Optimizer, gradients: list[tf.Tensor]
+) -> list[tf.Tensor]:
+    """Returns gradients as the optimizer would clip them, and scaled as they were.
+
+    Relies on `Optimizer._clip_gradients`, seen in Keras 3.13 to 3.15.
+    """
+    inner = getattr(optimizer, "inner_optimizer", None)
+    if inner is None:
+        return optimizer._clip_gradients(gradients)
+    scale = optimizer.dynamic_scale
+    unscaled = inner._clip_gradients([gradient / scale for gradient in gradients])
+    return [gradient * scale for gradient in unscaled]
+
+
 def reducible_logs(strategy: tf.distribute.Strategy, logs: dict[str, Any]) -> dict[str, Any]:
     """Returns the logs of a step in a shape that Keras' `fit` can reduce.
 

@@ -1,0 +1,56 @@
+"""A batch in parts gives the losses, metrics and weights of the batch in one go."""
+
+import keras
+import numpy as np
+import pytest
+from helpers.tiny import tiny_config
+
+from tf_pegasus import TFPegasusForConditionalGeneration, TokenAccuracy
+
+
+def fit(parts, rows=7, **options):
+    """Two updates with targets of 1 to 6 tokens; returns the history and the weights."""
+    random = np.random.default_rng(0)
+    sources = random.integers(2, 60, (rows, 7)).astype("int32")
+    labels = random.integers(2, 60, (rows, 6)).astype("int32")
+    labels[np.arange(6) > np.arange(rows)[:, None] % 6] = -100
+    keras.utils.set_random_seed(0)
+    model = TFPegasusForConditionalGeneration(tiny_config(dropout=0.0, decoder_layers=1))
+    model.compile(
+        keras.optimizers.SGD(1.0, global_clipnorm=1.0),
+        weighted_metrics=[TokenAccuracy()],
+        micro_batches=parts,
+        **options,
+    )
+    weights = np.linspace(0.5, 2, rows)
+    history = model.fit(
+        {"input_ids": sources}, labels, rows, 2, 0, sample_weight=weights, shuffle=False
+    )
+    return history.history, model.get_weights()
+
+
+def check_same(found, expected):
+    for name, values in expected[0].items():
+        np.testing.assert_allclose(found[0][name], values, rtol=1e-5, err_msg=name)
+    for a, b in zip(found[1], expected[1], strict=True):
+        np.testing.assert_allclose(a, b, atol=2e-6)
+
+
+def test_parts_of_uneven_numbers_of_tokens():
+    check_same(fit(parts=4), fit(parts=1))
+
+
+@pytest.mark.slow
+def test_parts_with_a_loss_of_keras_and_xla():
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    found = fit(parts=4, rows=8, loss=loss, jit_compile=True)
+    check_same(found, fit(parts=1, rows=8))
+
+
+def test_a_saved_model_keeps_the_number_of_parts(tmp_path):
+    model = TFPegasusForConditionalGeneration(tiny_config(decoder_layers=1))
+    model.compile("sgd", micro_batches=3)
+    model.save(tmp_path / "model.keras")
+    assert keras.saving.load_model(tmp_path / "model.keras").micro_batches == 3
+    with pytest.raises(ValueError, match=r"micro_batches=0 must be an int of at least 1"):
+        model.compile("sgd", micro_batches=0)

@@ -1,0 +1,121 @@
+"""A training step over a batch in parts, on one device or on several."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from tf_pegasus.tokenizers.padding import IGNORED_LABEL
+from tf_pegasus.utils.compat import clipped_gradients, clips_gradients
+
+# Inputs with a value for each layer and head, not for each example.
+_NOT_DIVIDED = ("head_mask", "decoder_head_mask", "cross_attn_head_mask")
+
+
+class MicroBatch(dict):
+    """The inputs of a part of a batch, of which `compute_loss` returns the part's own mean.
+
+    The step weighs it with the part's share of the tokens. In its loop over the parts it cannot
+    ask other devices for theirs.
+    """
+
+
+def train_in_parts(
+    model: Any, inputs: Mapping[str, Any], sample_weight: Any, parts: int
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Computes the gradients of a batch part by part, and updates weights and metrics.
+
+    There is one update, and the memory of the activations is that of one part. The loss is the mean
+    over the tokens that count of all parts and devices, as in one go. (The mean of the parts'
+    means, which the `gradient_accumulation_steps` of Keras' optimizers give, would make tokens
+    count more that are in a part with few of them.)
+
+    Args:
+        model: compiled model with a `LanguageModelMixin`.
+        inputs: dict of tensors `(batch, …)`, `labels` among them.
+        sample_weight: `(batch,)`, `(batch, target_length)` or None.
+        parts: int, number of parts; there are fewer if the batch has fewer examples.
+
+    Returns:
+        float32 scalar, this device's share of the loss, and int32 scalar, its number of examples.
+    """
+    labels = inputs["labels"]
+    # A number if the shape is known, so that XLA compiles it.
+    rows = tf.shape(labels)[0] if labels.shape[0] is None else labels.shape[0]
+    size = -(-rows // parts)
+    is_even = isinstance(rows, int) and rows % size == 0
+    variables = model.trainable_variables
+    weight = _weight_of_a_token(model, labels)
+    has_gradient: list[bool] = []
+
+    def take(value, start):
+        count = size if is_even else tf.minimum(size, rows - start)
+        shape = tf.unstack(tf.shape(value))
+        return tf.slice(value, [start] + [0] * (len(shape) - 1), [count, *shape[1:]])
+
+    def train_part(start, loss, totals):
+        part = {n: v if n in _NOT_DIVIDED else take(v, start) for n, v in inputs.items()}
+        weights = None if sample_weight is None else take(sample_weight, start)
+        with tf.GradientTape() as tape:
+            outputs = model(part, training=True)
+            mean = model.compute_loss(MicroBatch(part), None, outputs, weights, training=True)
+            share = mean * weight * _tokens(model, part["labels"])
+            scaled = model.optimizer.scale_loss(share)
+        gradients = tape.gradient(scaled, variables)
+        model.compute_metrics(part, None, outputs, weights)
+        has_gradient[:] = [gradient is not None for gradient in gradients]
+        totals = [
+            total if gradient is None else total + tf.cast(gradient, total.dtype)
+            for total, gradient in zip(totals, gradients, strict=True)
+        ]
+        return start + size, loss + share, totals
+
+    zeros = [tf.zeros(variable.shape, variable.dtype) for variable in variables]
+    _, loss, totals = tf.while_loop(
+        lambda start, *_: start < rows,
+        train_part,
+        (tf.constant(0), tf.constant(0.0), zeros),
+        parallel_iterations=1,
+        maximum_iterations=parts,
+    )
+    gradients = [total if has else None for total, has in zip(totals, has_gradient, strict=True)]
+    _apply(model.optimizer, gradients, variables)
+    return loss, tf.convert_to_tensor(rows)
+
+
+def must_reduce_first(optimizer: Any) -> bool:
+    """Whether the optimizer would look at the gradients of single devices.
+
+    Keras' optimizers clip gradients, and check whether they are finite, before they add up those
+    of all devices.
+    """
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    return replicas > 1 and clips_gradients(optimizer)
+
+
+def _apply(optimizer, gradients, variables):
+    if must_reduce_first(optimizer):
+        replica = tf.distribute.get_replica_context()
+        present = [gradient for gradient in gradients if gradient is not None]
+        reduced = replica.all_reduce(tf.distribute.ReduceOp.SUM, present)
+        reduced = iter(clipped_gradients(optimizer, reduced))
+        # The optimizer adds up those of all devices again.
+        gradients = [
+            None if gradient is None else next(reduced) / replica.num_replicas_in_sync
+            for gradient in gradients
+        ]
+    optimizer.apply_gradients(zip(gradients, variables, strict=True))
+
+
+def _tokens(model, labels):
+    counted = model.counted_labels(labels) != IGNORED_LABEL
+    return tf.reduce_sum(tf.cast(counted, tf.float32))
+
+
+def _weight_of_a_token(model, labels):
+    """One over the tokens of all devices; times their number, by which losses are divided."""
+    tokens = _tokens(model, labels)
+    replica = tf.distribute.get_replica_context()
+    if replica.num_replicas_in_sync > 1:
+        tokens = replica.all_reduce(tf.distribute.ReduceOp.SUM, tokens)
+    return replica.num_replicas_in_sync / tf.maximum(tokens, 1.0)
