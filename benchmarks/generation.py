@@ -91,22 +91,22 @@ GROWTH = {
 BASE = {"batch": 1, "source": 256, "steps": 64}
 
 
-def write_model(shape, directory):
-    """Writes a checkpoint with seeded random weights."""
+def write_model(shape, directory, **changes):
+    """Writes a checkpoint with seeded random weights; `changes` replace values of the shape."""
     import keras
 
     from tf_pegasus import PegasusConfig, TFPegasusForConditionalGeneration
 
     keras.utils.set_random_seed(0)
-    settings = {**SHAPES[shape], **FOR_CTRANSLATE2, "forced_eos_token_id": None}
+    settings = {**SHAPES[shape], **FOR_CTRANSLATE2, "forced_eos_token_id": None, **changes}
     config = PegasusConfig.from_dict(settings)
     TFPegasusForConditionalGeneration(config).save_pretrained(directory)
 
 
-def run(python, engine, directory, **task):
-    """Runs one engine and returns the output of `generation_engines.py`; None if it failed."""
+def run(python, engine, directory, worker=WORKER, **task):
+    """Runs one engine in the script `worker` and returns its output; None if it failed."""
     task = {"engine": engine, "model": str(directory), "threads": os.cpu_count(), **task}
-    command = [python, str(WORKER), json.dumps(task)]
+    command = [python, str(worker), json.dumps(task)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         print(f"{engine} failed: {done.stderr.strip().splitlines()[-1:]}", file=sys.stderr)

@@ -77,7 +77,9 @@ class PegasusSharedEmbedding(keras.layers.Layer):
     def call(self, input_ids):
         """Maps int ids of any shape to float32 `(*shape, d_model)`."""
         check_ids(input_ids, self.vocab_size)
-        rows = tf.cast(tf.gather(self.embeddings.value, input_ids), tf.float32)
+        # The variable's own look-up would have TensorFlow copy the table at every other use.
+        table = tf.convert_to_tensor(self.embeddings)
+        rows = tf.cast(tf.gather(table, input_ids), tf.float32)
         if self.scale is None:
             return rows
         return rows / tf.gather(self.scale.value, input_ids)[..., None]

@@ -106,6 +106,9 @@ class TFPegasusForCausalLM(
             TFCausalLMOutputWithCrossAttentions, outputs, labels, return_dict, training
         )
 
+    def logits_bias(self):
+        """Returns None: nothing is added to the logits."""
+
     def logits(self, hidden_states):
         """Projects decoder states `(..., d_model)` to float32 `(..., vocab_size)`."""
         return self.get_output_embeddings().logits(hidden_states)

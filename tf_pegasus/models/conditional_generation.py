@@ -162,12 +162,14 @@ class TFPegasusForConditionalGeneration(
         config = self.config
         return shift_tokens_right(labels, config.pad_token_id, config.decoder_start_token_id)
 
+    def logits_bias(self):
+        """Returns what is added to the logits of each token: float32 `(vocab_size,)`."""
+        return tf.cast(self.final_logits_bias.value[0], tf.float32)
+
     def logits(self, hidden_states):
         """Projects decoder states `(..., d_model)` to float32 `(..., vocab_size)`."""
-        bias = tf.cast(self.final_logits_bias.value[0], tf.float32)
-        return self.get_output_embeddings().logits(hidden_states) + bias
+        return self.get_output_embeddings().logits(hidden_states) + self.logits_bias()
 
     def next_logits(self, hidden_states):
         """Returns `logits` for one position of every beam, `(batch, beams, d_model)`."""
-        bias = tf.cast(self.final_logits_bias.value[0], tf.float32)
-        return self.get_output_embeddings().next_logits(hidden_states, bias)
+        return self.get_output_embeddings().next_logits(hidden_states, self.logits_bias())

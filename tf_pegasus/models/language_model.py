@@ -10,11 +10,12 @@ from tf_pegasus.layers.embeddings import check_ids
 from tf_pegasus.layers.unpack_inputs import as_ids, check_no_strings, gather_inputs, pad_ragged
 from tf_pegasus.models.losses import (
     masked_cross_entropy,
-    replica_share,
     token_cross_entropy,
+    token_shares,
     token_weights,
 )
 from tf_pegasus.models.metrics import for_token_labels, metrics_for_token_labels
+from tf_pegasus.models.projected_loss import LOGITS_BYTES, projected_cross_entropy
 from tf_pegasus.models.training_step import MicroBatch, must_reduce_first, train_in_parts
 from tf_pegasus.tokenizers.padding import IGNORED_LABEL
 from tf_pegasus.utils.compat import build_compiled, reducible_logs, set_mask, track_loss
@@ -24,9 +25,15 @@ from tf_pegasus.utils.forks import check_not_forked
 class LanguageModelMixin:
     """Trains on the built-in loss.
 
-    For a model with `logits`, `counted_labels` and a `call` that is decorated with
+    For a model with `logits`, `logits_bias`, `counted_labels` and a `call` that is decorated with
     `unpack_inputs`.
+
+    The built-in loss needs no logits. Where nothing else does, that is, without metrics and in a
+    graph, they are computed in chunks of at most `logits_bytes`, see `projected_cross_entropy`.
     """
+
+    # The most bytes of logits at once, if only the built-in loss needs them.
+    logits_bytes: int = LOGITS_BYTES
 
     # `PegasusDense.structure_changes` when the training step was last traced.
     traced_changes: int | None = None
@@ -45,6 +52,8 @@ class LanguageModelMixin:
             training: bool, whether to smooth the labels.
         """
         logits = self.logits(outputs[0])
+        # For `compute_loss`; a graph then leaves out the logits if nothing else needs them.
+        logits.projected_states = outputs[0]
         loss = None
         if labels is not None:
             # Of the shape that the TensorFlow reference returns.
@@ -104,6 +113,7 @@ class LanguageModelMixin:
         if not isinstance(micro_batches, int) or micro_batches < 1:
             raise ValueError(f"micro_batches={micro_batches!r} must be an int of at least 1")
         self.micro_batches = micro_batches
+        self.has_metrics = bool(metrics or weighted_metrics)
         super().compile(
             optimizer,
             for_token_labels(loss),
@@ -194,14 +204,44 @@ class LanguageModelMixin:
         labels, logits, weights = self._scored(x, y_pred, sample_weight)
         if self.loss is not None:
             return super().compute_loss(x, x["labels"], logits, weights, training)
-        losses, counts = token_cross_entropy(
-            self.counted_labels(labels), logits, self._smoothing(training)
-        )
-        losses = losses if weights is None else losses * weights
-        loss = replica_share(losses, counts, is_local=isinstance(x, MicroBatch))
+        labels = self.counted_labels(labels)
+        counts = tf.cast(labels != IGNORED_LABEL, tf.float32)
+        shares = token_shares(counts, is_local=isinstance(x, MicroBatch))
+        if weights is not None:
+            shares *= weights
+        if self._needs_logits(logits):
+            losses, _ = token_cross_entropy(labels, logits, self._smoothing(training))
+            loss = tf.reduce_sum(losses * shares)
+        else:
+            loss = self._projected_loss(labels, logits.projected_states, shares, training)
         if self.losses:
             loss += super().compute_loss(x, None, None, None, training)
         return loss
+
+    def _needs_logits(self, logits):
+        """Returns whether the logits are computed in any case, or the loss cannot do without."""
+        return (
+            tf.executing_eagerly()
+            or not hasattr(logits, "projected_states")
+            or self.has_metrics
+            or self.get_output_embeddings().scale is not None  # an int8 table
+        )
+
+    def _projected_loss(self, labels, states, weights, training):
+        head = self.get_output_embeddings()
+        return projected_cross_entropy(
+            labels,
+            states,
+            tf.cast(tf.convert_to_tensor(head.embeddings), tf.float32),
+            self.logits_bias(),
+            weights,
+            self._smoothing(training),
+            self.logits_bytes,
+            # As for all other gradients of products. In float16 they could underflow: the factor
+            # of loss scaling comes only after them.
+            tf.bfloat16 if self.compute_dtype == "bfloat16" else tf.float32,
+            with_gradient=training,
+        )
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """Returns the compiled metrics of `(labels, logits)`."""

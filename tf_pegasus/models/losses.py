@@ -33,20 +33,53 @@ def token_cross_entropy(labels, logits, label_smoothing=0.0):
         float32 `(batch, length)`, which is 0 for ignored tokens, and float32 of the same shape, 1
         for the tokens that count and 0 for others.
     """
-    labels = tf.cast(labels, tf.int32)
-    counts = tf.cast(labels != IGNORED_LABEL, tf.float32)
-    logits = tf.cast(logits, tf.float32)
-    log_normalizer = tf.reduce_logsumexp(logits, axis=-1)
-    targets = tf.where(labels == IGNORED_LABEL, 0, labels)
-    # XLA drops assertions and clamps look-ups: a label that does not exist makes the loss NaN.
-    exists = (targets >= 0) & (targets < tf.shape(logits)[-1])
-    target_logits = tf.gather(logits, targets, axis=-1, batch_dims=2)
-    losses = log_normalizer - target_logits
-    if label_smoothing:
-        uniform_losses = log_normalizer - tf.reduce_mean(logits, axis=-1)
-        losses += label_smoothing * (uniform_losses - losses)
+    targets, counts, exists = targets_of(labels, tf.shape(logits)[-1])
+
+    @tf.custom_gradient
+    def cross_entropy(logits):
+        def gradient(upstream):
+            # TensorFlow's own would make five tensors of the size of the logits, not one.
+            error = error_of(tf.nn.softmax(logits), targets, label_smoothing)
+            return error * upstream[..., None]
+
+        log_normalizer = tf.reduce_logsumexp(logits, axis=-1)
+        losses = log_normalizer - tf.gather(logits, targets, axis=-1, batch_dims=2)
+        if label_smoothing:
+            uniform_losses = log_normalizer - tf.reduce_mean(logits, axis=-1)
+            losses += label_smoothing * (uniform_losses - losses)
+        return losses, gradient
+
+    losses = cross_entropy(tf.cast(logits, tf.float32))
     losses = tf.where(exists, losses, float("nan"))
     return losses * counts, counts
+
+
+def targets_of(labels, vocab_size):
+    """Returns int32 ids, float32 1 for tokens that count, and bool False for labels out of range.
+
+    The ids exist: 0 stands for ignored labels and for those out of range.
+    """
+    labels = tf.cast(labels, tf.int32)
+    is_ignored = labels == IGNORED_LABEL
+    # XLA drops assertions and clamps look-ups: a label that does not exist makes the loss NaN.
+    exists = is_ignored | ((labels >= 0) & (labels < vocab_size))
+    targets = tf.where(exists & ~is_ignored, labels, 0)
+    return targets, tf.cast(~is_ignored, tf.float32), exists
+
+
+def error_of(probabilities, targets, label_smoothing):
+    """Returns probabilities less the target distribution, `(..., vocab_size)`.
+
+    TensorFlow writes the result into the memory of `probabilities`.
+    """
+    shape = tf.shape(probabilities)
+    if label_smoothing:
+        probabilities -= label_smoothing / tf.cast(shape[-1], tf.float32)
+    rows = tf.reshape(probabilities, (-1, shape[-1]))
+    targets = tf.reshape(targets, [-1])
+    places = tf.stack([tf.range(tf.size(targets)), targets], axis=1)
+    mass = tf.fill(tf.shape(targets), 1.0 - label_smoothing)
+    return tf.reshape(tf.tensor_scatter_nd_sub(rows, places, mass), shape)
 
 
 def masked_cross_entropy(labels, logits, label_smoothing=0.0):
@@ -59,28 +92,28 @@ def masked_cross_entropy(labels, logits, label_smoothing=0.0):
     return tf.reduce_sum(losses) / tf.maximum(tf.reduce_sum(counts), 1.0)
 
 
-def replica_share(losses, counts, is_local=False):
-    """Returns a replica's share of the mean over the tokens of all replicas.
+def token_shares(counts, is_local=False):
+    """Returns the factor of each token's loss in the mean over the tokens of all replicas.
 
-    The shares add up to that mean, and so do their gradients, which `tf.distribute` sums. A mean
-    for each replica would depend on how a batch is divided.
+    The replicas' weighted sums add up to that mean, and so do their gradients, which
+    `tf.distribute` sums. A mean for each replica would depend on how a batch is divided.
 
     Args:
-        losses: float32 `(batch, length)`.
         counts: float32 `(batch, length)`, 1 for the tokens that count.
         is_local: bool, whether to return the replica's own mean, divided by their number.
 
     Returns:
-        float32 scalar; without a strategy the mean itself.
+        float32 `(batch, length)`; without a strategy the sum of losses with these factors is their
+        mean.
     """
     tokens = tf.reduce_sum(counts)
     replica = tf.distribute.get_replica_context()
     if is_local:
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        return tf.reduce_sum(losses) / (tf.maximum(tokens, 1.0) * replicas)
+        return counts / (tf.maximum(tokens, 1.0) * replicas)
     if replica is not None and replica.num_replicas_in_sync > 1:
         tokens = replica.all_reduce(tf.distribute.ReduceOp.SUM, tokens)
-    return tf.reduce_sum(losses) / tf.maximum(tokens, 1.0)
+    return counts / tf.maximum(tokens, 1.0)
 
 
 def token_weights(sample_weight, labels):

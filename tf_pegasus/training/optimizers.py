@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from tf_pegasus.training.adamw import AdamW
 from tf_pegasus.training.config import OPTIMIZERS, SCHEDULES
 
 # Gradients are clipped by default only where the reference recipes do; Adafactor clips updates.
@@ -48,7 +49,7 @@ def create_optimizer(
     if name == "adafactor":
         return keras.optimizers.Adafactor(rate, relative_step=False, **options)
     if name == "adamw":
-        return keras.optimizers.AdamW(rate, weight_decay=0.01, beta_2=0.98, epsilon=1e-9, **options)
+        return AdamW(rate, weight_decay=0.01, beta_2=0.98, epsilon=1e-9, **options)
     if name == "lion":
         return keras.optimizers.Lion(rate, weight_decay=0.1, **options)
     # Its updates do not suit tables of embeddings, for which it has AdamW.
