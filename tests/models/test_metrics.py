@@ -43,6 +43,17 @@ def test_perplexity_of_all_tokens(logits):
     np.testing.assert_allclose(metric.result(), np.exp(losses[0].mean()), rtol=1e-5)
 
 
+def test_batches_of_other_lengths_weigh_by_their_tokens(logits):
+    one, other = TokenAccuracy(), TokenAccuracy()
+    one.update_state(LABELS, logits)
+    one.update_state(LABELS[1:, :2], logits[1:, :2])
+    # Longer by padding alone.
+    other.update_state(LABELS, logits)
+    other.update_state(LABELS[1:], logits[1:])
+    assert float(one.result()) == pytest.approx(float(other.result()))
+    np.testing.assert_allclose(other.count, 7)
+
+
 @pytest.mark.parametrize("axis", [None, 1, "tokens"])
 def test_a_function_may_return_any_rank(logits, axis):
     def largest(labels, logits):

@@ -5,17 +5,24 @@ import numpy as np
 import pytest
 from helpers.tiny import tiny_config
 
-from tf_pegasus import TFPegasusForConditionalGeneration, TokenAccuracy
+from tf_pegasus import (
+    TFPegasusForConditionalGeneration,
+    TFPegasusForPreTraining,
+    TokenAccuracy,
+)
 
 
-def fit(parts, rows=7, **options):
+def fit(parts, rows=7, kind=TFPegasusForConditionalGeneration, **options):
     """Two updates with targets of 1 to 6 tokens; returns the history and the weights."""
     random = np.random.default_rng(0)
     sources = random.integers(2, 60, (rows, 7)).astype("int32")
     labels = random.integers(2, 60, (rows, 6)).astype("int32")
     labels[np.arange(6) > np.arange(rows)[:, None] % 6] = -100
     keras.utils.set_random_seed(0)
-    model = TFPegasusForConditionalGeneration(tiny_config(dropout=0.0, decoder_layers=1))
+    model = kind(tiny_config(dropout=0.0, decoder_layers=1))
+    inputs = {"input_ids": sources}
+    if kind is TFPegasusForPreTraining:
+        inputs["mlm_labels"] = np.where(sources > 40 - 5 * np.arange(rows)[:, None], sources, -100)
     model.compile(
         keras.optimizers.SGD(1.0, global_clipnorm=1.0),
         weighted_metrics=[TokenAccuracy()],
@@ -23,9 +30,7 @@ def fit(parts, rows=7, **options):
         **options,
     )
     weights = np.linspace(0.5, 2, rows)
-    history = model.fit(
-        {"input_ids": sources}, labels, rows, 2, 0, sample_weight=weights, shuffle=False
-    )
+    history = model.fit(inputs, labels, rows, 2, 0, sample_weight=weights, shuffle=False)
     return history.history, model.get_weights()
 
 
@@ -38,6 +43,10 @@ def check_same(found, expected):
 
 def test_parts_of_uneven_numbers_of_tokens():
     check_same(fit(parts=4), fit(parts=1))
+
+
+def test_parts_of_uneven_numbers_of_masked_words():
+    check_same(fit(4, kind=TFPegasusForPreTraining), fit(1, kind=TFPegasusForPreTraining))
 
 
 @pytest.mark.slow

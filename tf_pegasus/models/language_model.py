@@ -11,8 +11,8 @@ from tf_pegasus.layers.unpack_inputs import as_ids, check_no_strings, gather_inp
 from tf_pegasus.models.losses import (
     masked_cross_entropy,
     token_cross_entropy,
-    token_shares,
     token_weights,
+    tokens_of_all_replicas,
 )
 from tf_pegasus.models.metrics import for_token_labels, metrics_for_token_labels
 from tf_pegasus.models.projected_loss import LOGITS_BYTES, projected_cross_entropy
@@ -203,10 +203,10 @@ class LanguageModelMixin:
         """
         labels, logits, weights = self._scored(x, y_pred, sample_weight)
         if self.loss is not None:
-            return super().compute_loss(x, x["labels"], logits, weights, training)
+            loss = super().compute_loss(x, x["labels"], logits, weights, training)
+            return loss * self._weight_of_means(x)
         labels = self.counted_labels(labels)
-        counts = tf.cast(labels != IGNORED_LABEL, tf.float32)
-        shares = token_shares(counts, is_local=isinstance(x, MicroBatch))
+        shares = self.token_shares(x, "labels")
         if weights is not None:
             shares *= weights
         if self._needs_logits(logits):
@@ -215,8 +215,41 @@ class LanguageModelMixin:
         else:
             loss = self._projected_loss(labels, logits.projected_states, shares, training)
         if self.losses:
-            loss += super().compute_loss(x, None, None, None, training)
+            added = super().compute_loss(x, None, None, None, training)
+            loss += added * self._weight_of_means(x)
         return loss
+
+    def counted_tokens(self, inputs):
+        """Returns a dict from each name of labels to float32, 1 for the tokens that count."""
+        counted = self.counted_labels(inputs["labels"]) != IGNORED_LABEL
+        return {"labels": tf.cast(counted, tf.float32)}
+
+    def token_shares(self, inputs, name):
+        """Returns the factor of each token's loss in the mean over the tokens of all replicas.
+
+        The replicas' weighted sums add up to that mean, and so do their gradients, which
+        `tf.distribute` sums. A mean for each replica would depend on how a batch is divided.
+
+        Args:
+            inputs: dict of tensors, a `MicroBatch` if it is a part of a batch.
+            name: str, one of the names of `counted_tokens`.
+
+        Returns:
+            float32, of the shape of the labels; without a strategy the sum of losses with these
+            factors is their mean.
+        """
+        counts = self.counted_tokens(inputs)[name]
+        if isinstance(inputs, MicroBatch):
+            return counts / inputs.totals[name]
+        return counts / tokens_of_all_replicas(counts)
+
+    def _weight_of_means(self, inputs):
+        """Returns the factor of a loss that is a mean over the tokens of the inputs."""
+        if not isinstance(inputs, MicroBatch):
+            return 1.0
+        # Keras divides it by the number of replicas.
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        return replicas * tf.reduce_sum(self.token_shares(inputs, "labels"))
 
     def _needs_logits(self, logits):
         """Returns whether the logits are computed in any case, or the loss cannot do without."""

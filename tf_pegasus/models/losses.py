@@ -92,28 +92,20 @@ def masked_cross_entropy(labels, logits, label_smoothing=0.0):
     return tf.reduce_sum(losses) / tf.maximum(tf.reduce_sum(counts), 1.0)
 
 
-def token_shares(counts, is_local=False):
-    """Returns the factor of each token's loss in the mean over the tokens of all replicas.
-
-    The replicas' weighted sums add up to that mean, and so do their gradients, which
-    `tf.distribute` sums. A mean for each replica would depend on how a batch is divided.
+def tokens_of_all_replicas(counts):
+    """Returns the sum of `counts` on all replicas.
 
     Args:
-        counts: float32 `(batch, length)`, 1 for the tokens that count.
-        is_local: bool, whether to return the replica's own mean, divided by their number.
+        counts: float32 of any shape, 1 for the tokens that count.
 
     Returns:
-        float32 `(batch, length)`; without a strategy the sum of losses with these factors is their
-        mean.
+        float32 scalar, at least 1.
     """
     tokens = tf.reduce_sum(counts)
     replica = tf.distribute.get_replica_context()
-    if is_local:
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        return counts / (tf.maximum(tokens, 1.0) * replicas)
     if replica is not None and replica.num_replicas_in_sync > 1:
         tokens = replica.all_reduce(tf.distribute.ReduceOp.SUM, tokens)
-    return counts / tf.maximum(tokens, 1.0)
+    return tf.maximum(tokens, 1.0)
 
 
 def token_weights(sample_weight, labels):

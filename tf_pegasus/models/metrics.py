@@ -40,8 +40,10 @@ class _TokenMean(keras.metrics.Mean):
         raise NotImplementedError
 
     def update_state(self, y_true, y_pred, sample_weight=None):
+        values = self.token_values(y_true, y_pred)
         weights = _counted(y_true, y_pred, sample_weight)
-        super().update_state(self.token_values(y_true, y_pred), sample_weight=weights)
+        # Keras would divide the sums of an example by its length, padding included.
+        super().update_state(tf.reshape(values, [-1]), sample_weight=tf.reshape(weights, [-1]))
 
 
 @keras.saving.register_keras_serializable(package="tf_pegasus")

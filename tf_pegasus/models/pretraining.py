@@ -10,7 +10,6 @@ from tf_pegasus.layers.unpack_inputs import TensorLike, as_ids, extends, unpack_
 from tf_pegasus.models.conditional_generation import TFPegasusForConditionalGeneration
 from tf_pegasus.models.losses import (
     masked_cross_entropy,
-    replica_share,
     token_cross_entropy,
     token_weights,
 )
@@ -103,10 +102,22 @@ class TFPegasusForPreTraining(TFPegasusForConditionalGeneration):
         if "mlm_labels" not in x:
             return loss
         labels = as_ids("mlm_labels", x["mlm_labels"])
-        losses, counts = token_cross_entropy(_counted(labels)[None], y_pred[2][None])
+        losses, _ = token_cross_entropy(_counted(labels)[None], y_pred[2][None])
+        shares = self.token_shares(x, "mlm_labels")
         if sample_weight is not None:
-            losses *= _counted(labels, token_weights(sample_weight, labels))[None]
-        return loss + self.config.mlm_loss_weight * replica_share(losses, counts)
+            shares *= token_weights(sample_weight, labels)
+        mlm_loss = tf.reduce_sum(losses * _counted(labels, shares)[None])
+        return loss + self.config.mlm_loss_weight * mlm_loss
+
+    def counted_tokens(self, inputs):
+        counted = super().counted_tokens(inputs)
+        if "mlm_labels" in inputs:
+            is_masked = as_ids("mlm_labels", inputs["mlm_labels"]) != IGNORED_LABEL
+            counted["mlm_labels"] = tf.cast(is_masked, tf.float32)
+        return counted
+
+    def _needs_logits(self, logits):
+        return True  # for gsg_perplexity
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         labels, logits, _ = self._scored(x, y_pred, None)

@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf_pegasus.tokenizers.padding import IGNORED_LABEL
+from tf_pegasus.models.losses import tokens_of_all_replicas
 from tf_pegasus.utils.compat import clipped_gradients, clips_gradients
 
 # Inputs with a value for each layer and head, not for each example.
@@ -13,11 +13,17 @@ _NOT_DIVIDED = ("head_mask", "decoder_head_mask", "cross_attn_head_mask")
 
 
 class MicroBatch(dict):
-    """The inputs of a part of a batch, of which `compute_loss` returns the part's own mean.
+    """The inputs of a part of a batch, of which `compute_loss` returns the part's share.
 
-    The step weighs it with the part's share of the tokens. In its loop over the parts it cannot
-    ask other devices for theirs.
+    Args:
+        inputs: dict of tensors `(part, …)`.
+        totals: dict from a name of labels to a float32 scalar, the tokens of the whole batch on
+            all devices that count. In the loop over the parts they cannot be asked for.
     """
+
+    def __init__(self, inputs: Mapping[str, Any], totals: Mapping[str, tf.Tensor]):
+        super().__init__(inputs)
+        self.totals = totals
 
 
 def train_in_parts(
@@ -45,7 +51,10 @@ def train_in_parts(
     size = -(-rows // parts)
     is_even = isinstance(rows, int) and rows % size == 0
     variables = model.trainable_variables
-    weight = _weight_of_a_token(model, labels)
+    totals_of_labels = {
+        name: tokens_of_all_replicas(counted)
+        for name, counted in model.counted_tokens(inputs).items()
+    }
     has_gradient: list[bool] = []
 
     def take(value, start):
@@ -58,17 +67,20 @@ def train_in_parts(
         weights = None if sample_weight is None else take(sample_weight, start)
         with tf.GradientTape() as tape:
             outputs = model(part, training=True)
-            mean = model.compute_loss(MicroBatch(part), None, outputs, weights, training=True)
-            share = mean * weight * _tokens(model, part["labels"])
+            inputs_of_part = MicroBatch(part, totals_of_labels)
+            share = model.compute_loss(inputs_of_part, None, outputs, weights, training=True)
             scaled = model.optimizer.scale_loss(share)
         gradients = tape.gradient(scaled, variables)
-        model.compute_metrics(part, None, outputs, weights)
+        metrics = model.compute_metrics(part, None, outputs, weights)
+        # TensorFlow does not wait for what the last round of a loop writes into variables.
+        with tf.control_dependencies(tf.nest.flatten(metrics)):
+            end = start + size
         has_gradient[:] = [gradient is not None for gradient in gradients]
         totals = [
             total if gradient is None else total + tf.cast(gradient, total.dtype)
             for total, gradient in zip(totals, gradients, strict=True)
         ]
-        return start + size, loss + share, totals
+        return end, loss + share, totals
 
     zeros = [tf.zeros(variable.shape, variable.dtype) for variable in variables]
     _, loss, totals = tf.while_loop(
@@ -105,17 +117,3 @@ def _apply(optimizer, gradients, variables):
             for gradient in gradients
         ]
     optimizer.apply_gradients(zip(gradients, variables, strict=True))
-
-
-def _tokens(model, labels):
-    counted = model.counted_labels(labels) != IGNORED_LABEL
-    return tf.reduce_sum(tf.cast(counted, tf.float32))
-
-
-def _weight_of_a_token(model, labels):
-    """One over the tokens of all devices; times their number, by which losses are divided."""
-    tokens = _tokens(model, labels)
-    replica = tf.distribute.get_replica_context()
-    if replica.num_replicas_in_sync > 1:
-        tokens = replica.all_reduce(tf.distribute.ReduceOp.SUM, tokens)
-    return replica.num_replicas_in_sync / tf.maximum(tokens, 1.0)
