@@ -8,6 +8,7 @@ import tensorflow as tf
 from tf_pegasus.layers.dense import PegasusDense
 from tf_pegasus.layers.embeddings import check_ids
 from tf_pegasus.layers.unpack_inputs import as_ids, check_no_strings, gather_inputs, pad_ragged
+from tf_pegasus.models import training_step
 from tf_pegasus.models.losses import (
     masked_cross_entropy,
     replica_share,
@@ -15,9 +16,8 @@ from tf_pegasus.models.losses import (
     token_weights,
 )
 from tf_pegasus.models.metrics import for_token_labels, metrics_for_token_labels
-from tf_pegasus.models.training_step import MicroBatch, must_reduce_first, train_in_parts
 from tf_pegasus.tokenizers.padding import IGNORED_LABEL
-from tf_pegasus.utils.compat import build_compiled, reducible_logs, set_mask, track_loss
+from tf_pegasus.utils.compat import build_compiled, reducible_logs, set_mask
 from tf_pegasus.utils.forks import check_not_forked
 
 
@@ -172,19 +172,14 @@ class LanguageModelMixin:
         return super().make_train_function(force)
 
     def train_step(self, data):
-        data = self._with_labels_inside(data)
-        if self.micro_batches == 1 and not must_reduce_first(self.optimizer):
-            logs = super().train_step(data)
-        else:
-            inputs, _, weights = data
-            loss, examples = train_in_parts(self, inputs, weights, self.micro_batches)
-            track_loss(self, loss, examples)
-            logs = self.get_metrics_result()
-        return reducible_logs(self.distribute_strategy, logs)
+        inputs, weights = self._with_labels_inside(data)
+        training_step.train_step(self, inputs, weights, self.micro_batches)
+        return reducible_logs(self.distribute_strategy, self.get_metrics_result())
 
     def test_step(self, data):
-        logs = super().test_step(self._with_labels_inside(data))
-        return reducible_logs(self.distribute_strategy, logs)
+        inputs, weights = self._with_labels_inside(data)
+        training_step.test_step(self, inputs, weights)
+        return reducible_logs(self.distribute_strategy, self.get_metrics_result())
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Returns the compiled loss of `(labels, logits)`, or the built-in loss without one.
@@ -198,7 +193,7 @@ class LanguageModelMixin:
             self.counted_labels(labels), logits, self._smoothing(training)
         )
         losses = losses if weights is None else losses * weights
-        loss = replica_share(losses, counts, is_local=isinstance(x, MicroBatch))
+        loss = replica_share(losses, counts, is_local=isinstance(x, training_step.MicroBatch))
         if self.losses:
             loss += super().compute_loss(x, None, None, None, training)
         return loss
@@ -225,7 +220,7 @@ class LanguageModelMixin:
                 build_compiled(self, labels, logits)
 
     def _with_labels_inside(self, data):
-        """Moves `y` into the inputs, from which the decoder's inputs may be made."""
+        """Returns inputs with `y`, of which the decoder's inputs may be made, and the weights."""
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         names = type(self).call.input_names
         inputs = gather_inputs(names, x, {"labels": y})
@@ -236,7 +231,7 @@ class LanguageModelMixin:
             raise ValueError("labels are missing: pass them inside the inputs or as y")
         present = {name: value for name, value in inputs.items() if value is not None}
         present["labels"] = as_ids("labels", present["labels"])
-        return present, None, sample_weight
+        return present, sample_weight
 
 
 def check_no_class_weight(class_weight):

@@ -48,6 +48,7 @@ def train(arguments):
         ImportError: if ROUGE or TensorBoard is asked for, and its package is not installed.
         LockedError: if another training uses `output_dir`.
         DivergedError: if a loss becomes NaN or infinite.
+        WorkerLostError: if another worker ends.
         TrainingInterrupted: if SIGINT or SIGTERM came; the state is saved, at once.
     """
     # First of all: workers find each other before TensorFlow computes anything.
@@ -92,7 +93,8 @@ class _Training:
         self.model = self._compiled_model()
         self.rouge = self._rouge(rows["validation"])
 
-        with self.workers.checkpoint_directory(directory.checkpoint) as own_directory:
+        own_directory = self.workers.checkpoint_directory(directory.checkpoint)
+        with own_directory as own_directory, self.workers.watched():
             return self._fit(rows, own_directory)
 
     def _fit(self, rows, own_directory):

@@ -11,6 +11,10 @@ from typing import Any
 import tensorflow as tf
 
 
+class WorkerLostError(RuntimeError):
+    """Another worker ended or cannot be reached."""
+
+
 class Workers:
     """The strategy of a training, and which worker of it this process is.
 
@@ -99,6 +103,19 @@ class Workers:
         dataset = tf.data.Dataset.choose_from_datasets(datasets, turns)
         distributed = self._strategy.distribute_datasets_from_function(lambda _: dataset)
         return distributed, datasets[0].statistics
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Raises `WorkerLostError` for the errors of TensorFlow that say so in many lines."""
+        lost = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError)
+        try:
+            yield
+        except lost as error:
+            if self.count == 1:
+                raise
+            raise WorkerLostError(
+                "a worker was lost: start all of them again to resume after the last validation"
+            ) from error
 
     @contextlib.contextmanager
     def checkpoint_directory(self, directory: Path) -> Iterator[Path]:
