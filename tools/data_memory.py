@@ -72,7 +72,8 @@ def train_from(path, count):
     write_rows(validation, 50)
     small = {"vocab_size": 4000, "d_model": 64, "ffn_dim": 128, "layers": 1, "heads": 2}
     steps = {"batch_size": 8, "epochs": 8 * 20 / count, "eval_steps": 20}
-    train(TrainingArguments(path, validation, output, **small, **steps))
+    files = {"train_file": path, "validation_file": validation, "output_dir": output}
+    train(TrainingArguments.from_flags(**files, **small, **steps))
     print(json.dumps({"peak_bytes": peak_bytes()}))
 
 

@@ -1,21 +1,19 @@
-import dataclasses
 import re
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
-from typing import Literal
 
 import pytest
 import yaml
 from helpers.tiny import SENTENCES
 
 from tf_pegasus.cli.main import main
-from tf_pegasus.cli.train import build_dataclass_parser, build_parser
+from tf_pegasus.cli.train import build_parser
 from tf_pegasus.data.jsonl import write_jsonl
 from tf_pegasus.training import train as train_module
-from tf_pegasus.training.config import TrainingArguments
+from tf_pegasus.training.config import FLAGS, SECTIONS, TrainingArguments
 
+FILES = {"train_file": "a", "validation_file": "b", "output_dir": "c"}
 REQUIRED = ["--train-file", "a", "--validation-file", "b", "--output-dir", "c"]
 
 
@@ -29,28 +27,41 @@ def trained(monkeypatch):
 
 def test_flags_are_the_fields(trained):
     assert main(["train", *REQUIRED]) == 0
-    assert trained == [TrainingArguments("a", "b", "c")]
+    assert trained == [TrainingArguments.from_flags(**FILES)]
     flags = ["--epochs", "0.5", "--eval-steps", "7", "--optimizer", "adamw", "--model", "bundled"]
     assert main(["train", *REQUIRED, *flags]) == 0
-    assert trained[1] == TrainingArguments(
-        "a", "b", "c", epochs=0.5, eval_steps=7, optimizer="adamw", model="bundled"
+    assert trained[1] == TrainingArguments.from_flags(
+        **FILES, epochs=0.5, eval_steps=7, optimizer="adamw", model="bundled"
     )
 
 
 def test_every_field_is_described():
     text = " ".join(build_parser("tf-pegasus train").format_help().split())
-    for field in dataclasses.fields(TrainingArguments):
-        description = re.search(rf"^        {field.name}: (\S+)", TrainingArguments.__doc__, re.M)
+    for name, (section, field) in FLAGS.items():
+        documentation = SECTIONS[section].__doc__
+        description = re.search(rf"^        {field.name}: (\S+)", documentation, re.M)
         assert description, field.name
-        flag = "--" + field.name.replace("_", "-")
+        flag = "--" + name.replace("_", "-")
         assert re.search(rf"{flag} \S+ {re.escape(description[1])}", text), field.name
 
 
-def test_settings_file(trained, tmp_path):
-    settings = {"train_file": "a", "validation_file": "b", "output_dir": "c", "batch_size": 3}
-    (tmp_path / "run.yaml").write_text(yaml.safe_dump({**settings, "learning_rate": 1e-3}))
-    assert main(["train", "--config", str(tmp_path / "run.yaml"), "--batch-size", "5"]) == 0
-    assert trained == [TrainingArguments("a", "b", "c", batch_size=5, learning_rate=1e-3)]
+def test_printed_settings_can_be_given_back(trained, tmp_path, capsys):
+    flags = ["--model.name", "bundled", "--learning-rate=1e-3", "--run.batch_size=3"]
+    with pytest.raises(SystemExit) as stop:
+        main(["train", *REQUIRED, *flags, "--print_config"])
+    assert stop.value.code == 0
+    (tmp_path / "run.yaml").write_text(capsys.readouterr().out)
+    sections = yaml.safe_load((tmp_path / "run.yaml").read_text())
+    assert sections["data"]["train_file"] == "a"
+    assert sections["model"]["name"] == "bundled"
+    expected = {"model": "bundled", "learning_rate": 1e-3, "batch_size": 3}
+    for arguments in (["--config", str(tmp_path / "run.yaml")], [str(tmp_path / "run.yaml")]):
+        assert main(["train", *arguments]) == 0
+        assert trained.pop() == TrainingArguments.from_flags(**FILES, **expected)
+    # Flags go before the file, in any order.
+    assert main(["train", "--batch-size", "5", str(tmp_path / "run.yaml"), "--seed", "7"]) == 0
+    expected |= {"batch_size": 5, "seed": 7}
+    assert trained == [TrainingArguments.from_flags(**FILES, **expected)]
 
 
 @pytest.mark.parametrize(
@@ -59,8 +70,11 @@ def test_settings_file(trained, tmp_path):
         (["--epochs", "many"], "argument --epochs: 'many' must be a number"),
         (["--eval-steps", "1.5"], "argument --eval-steps: '1.5' must be an int"),
         (["--optimizer", "sgd"], "--optimizer: invalid choice: 'sgd' (choose from 'adafactor',"),
-        (["--epoch-count", "1"], "--epoch-count"),
-        (["--config", "none.yaml"], "--config: File does not exist: "),
+        (["--epoch-count", "1"], "--epoch-count: did you mean --epochs?"),
+        (["--run.batchsize=1"], "--run.batchsize: did you mean --batch-size?"),
+        (["--config", "none.yaml"], "none.yaml: No such file or directory"),
+        (["a.yaml", "b.yaml"], "unrecognized arguments: b.yaml"),
+        (["a.yaml", "--config", "b.yaml"], "give one file of settings, not FILE and --config"),
     ],
 )
 def test_usage_errors(usage_error, arguments, message):
@@ -71,9 +85,16 @@ def test_usage_errors(usage_error, arguments, message):
 
 def test_invalid_settings_in_a_file(usage_error, tmp_path):
     for content, message in (
-        ("epochz: 3", "Option 'epochz' is not accepted"),
-        ("epochs: many", "argument --epochs: many must be a number"),
-        ("optimizer: sgd", "argument --optimizer: sgd must be one of adafactor, adamw"),
+        ("run: {epochz: 3}", "unknown key run.epochz: did you mean run.epochs?"),
+        ("epochs: 3", "unknown key epochs: did you mean run.epochs?"),
+        ("lora_rank: 3", "unknown key lora_rank: did you mean lora.rank?"),
+        ("modell: {name: a}", "unknown key modell: did you mean model?"),
+        ("zzz: 3", "unknown key zzz, known are the sections data, model, "),
+        ("[]", "must have the sections data, model, "),
+        ("run: 3", "run must be a section, got 3"),
+        ("run: {", "is not valid YAML"),
+        ("run: {epochs: many}", "argument --epochs: many must be a number"),
+        ("optimizer: {name: sgd}", "argument --optimizer: sgd must be one of adafactor, adamw"),
     ):
         (tmp_path / "run.yaml").write_text(content)
         error = usage_error("train", *REQUIRED, "--config", tmp_path / "run.yaml")
@@ -83,31 +104,6 @@ def test_invalid_settings_in_a_file(usage_error, tmp_path):
 def test_values_out_of_range(run):
     code, _, err = run("train", *REQUIRED, "--batch-size", 0)
     assert (code, err) == (1, "tf-pegasus: error: batch_size=0 must be positive\n")
-
-
-def test_fields_of_any_type(capsys):
-    @dataclass
-    class Settings:
-        """Some.
-
-        Attributes:
-            name: A name.
-            flag: A flag.
-            size: A size.
-            kind: A kind.
-        """
-
-        name: str
-        flag: bool = False
-        size: int | None = None
-        kind: Literal["a", "b"] = "a"
-
-    parser = build_dataclass_parser("test", "Test.", Settings)
-    found = parser.parse_args(["--name", "x", "--flag", "true", "--size", "3", "--kind", "b"])
-    assert (found.name, found.flag, found.size, found.kind) == ("x", True, 3, "b")
-    with pytest.raises(SystemExit):
-        parser.parse_args(["--name", "x", "--flag", "perhaps"])
-    assert "--flag: 'perhaps' must be true or false" in capsys.readouterr().err
 
 
 @pytest.fixture

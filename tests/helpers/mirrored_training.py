@@ -17,4 +17,4 @@ if __name__ == "__main__":
     mirrored = tf.distribute.MirroredStrategy
     tf.distribute.MirroredStrategy = lambda: mirrored(["CPU:0", "CPU:1"])
     arguments = json.loads(Path(sys.argv[1]).read_text())
-    print(json.dumps(train(TrainingArguments(**arguments))))
+    print(json.dumps(train(TrainingArguments.from_flags(**arguments))))

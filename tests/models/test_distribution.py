@@ -1,8 +1,6 @@
 """Training with `tf.distribute` gives the losses and weights of one device."""
 
-import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import distributed_fit
+from helpers.cluster import cluster
 
 pytestmark = pytest.mark.slow
 
@@ -38,14 +37,6 @@ def start(tmp_path):
         process.wait()
 
 
-def free_ports(count):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
-
-
 def check_equal(output, expected):
     with np.load(output) as results:
         assert set(results.files) == set(expected)
@@ -60,14 +51,7 @@ def test_mirrored_replicas_train_as_one_device(alone, start):
 
 
 def test_two_workers_train_as_one(alone, start):
-    cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(2)]}
-    workers = [
-        start(
-            "multiworker",
-            TF_CONFIG=json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}}),
-        )
-        for index in range(2)
-    ]
+    workers = [start("multiworker", TF_CONFIG=config) for config in cluster(2)]
     for process, _ in workers:
         assert process.wait(120) == 0
     for _, output in workers:

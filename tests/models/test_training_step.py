@@ -63,3 +63,17 @@ def test_a_saved_model_keeps_the_number_of_parts(tmp_path):
     assert keras.saving.load_model(tmp_path / "model.keras").micro_batches == 3
     with pytest.raises(ValueError, match=r"micro_batches=0 must be an int of at least 1"):
         model.compile("sgd", micro_batches=0)
+
+
+def test_parts_with_a_loss_of_ones_own_are_refused():
+    class Own(TFPegasusForConditionalGeneration):
+        def compute_loss(self, x, y, y_pred, sample_weight):
+            return super().compute_loss(x, y, y_pred, sample_weight) * 2
+
+    model = Own(tiny_config(encoder_layers=1, decoder_layers=1))
+    with pytest.raises(ValueError, match=r"micro_batches=2 needs .* the compute_loss of Own"):
+        model.compile("sgd", micro_batches=2)
+    model.compile("sgd", run_eagerly=True)
+    ids = np.array([[5, 6, 1]])
+    plain = float(model({"input_ids": ids, "labels": ids}).loss[0])
+    assert model.evaluate({"input_ids": ids}, ids, verbose=0) == pytest.approx(2 * plain)

@@ -5,7 +5,16 @@ import sys
 import pytest
 
 from tf_pegasus.checkpoints.formats import FILE_DTYPES
-from tf_pegasus.training.config import OPTIMIZERS, PRECISIONS, SCHEDULES, TrainingArguments
+from tf_pegasus.training.config import (
+    FLAGS,
+    OPTIMIZERS,
+    PRECISIONS,
+    SCHEDULES,
+    SECTIONS,
+    TrainingArguments,
+)
+
+FILES = {"train_file": "train.jsonl", "validation_file": "validation.jsonl", "output_dir": "run"}
 
 
 @pytest.mark.parametrize(
@@ -24,13 +33,18 @@ from tf_pegasus.training.config import OPTIMIZERS, PRECISIONS, SCHEDULES, Traini
         ({"lora_alpha": 2.0}, "lora_alpha has no effect without lora_rank"),
         ({"lora_rank": 0}, "lora_rank=0 must be positive"),
         ({"gradient_accumulation_steps": 0}, "gradient_accumulation_steps=0 must be positive"),
-        ({"strategy": "tpu"}, "strategy='tpu' must be one of none, mirrored"),
+        ({"strategy": "tpu"}, "strategy='tpu' must be one of none, mirrored, multiworker"),
+        ({"ema_momentum": 1.0}, "ema_momentum=1.0 must be between 0 and 1"),
+        ({"average_last": 1}, "average_last=1 must be at least 2"),
+        ({"average_last": 3, "lora_rank": 2}, "average_last cannot be used with lora_rank"),
+        ({"metric": "rouge"}, "metric='rouge' must be one of val_loss, val_rouge1"),
+        ({"patience": 0}, "patience=0 must be positive"),
         ({"on_error": "warn"}, "on_error='warn' must be one of raise, skip"),
     ],
 )
 def test_invalid_values(change, message):
     with pytest.raises(ValueError, match=message):
-        TrainingArguments("train.jsonl", "validation.jsonl", "run", **change)
+        TrainingArguments.from_flags(**FILES, **change)
 
 
 def test_choices_are_those_of_the_types():
@@ -38,8 +52,9 @@ def test_choices_are_those_of_the_types():
     assert SCHEDULES == ("constant", "cosine", "inverse_sqrt")
     for name, choices in (("precision", PRECISIONS), ("weights_dtype", FILE_DTYPES)):
         for choice in choices:
-            settings = TrainingArguments("a", "b", "c", **{name: choice})
-            assert dataclasses.asdict(settings)[name] == choice
+            settings = TrainingArguments.from_flags(**FILES, **{name: choice})
+            section, field = FLAGS[name]
+            assert settings.to_sections()[section][field.name] == choice
 
 
 def test_import_does_not_import_tensorflow():
@@ -48,9 +63,26 @@ def test_import_does_not_import_tensorflow():
 
 
 def test_defaults_depend_on_the_model():
-    files = ("train.jsonl", "validation.jsonl", "run")
-    scratch, tuned = TrainingArguments(*files), TrainingArguments(*files, model="bundled")
-    assert (scratch.d_model, scratch.vocab_size, scratch.learning_rate) == (256, 8000, 0.01)
-    assert (tuned.d_model, tuned.vocab_size, tuned.learning_rate) == (None, None, 1e-4)
-    assert TrainingArguments(*files, optimizer="lion").learning_rate == 1e-4
-    assert TrainingArguments(*files, optimizer="adamw", learning_rate=2.0).learning_rate == 2.0
+    scratch = TrainingArguments.from_flags(**FILES)
+    tuned = TrainingArguments.from_flags(**FILES, model="bundled")
+    assert (scratch.model.d_model, scratch.model.vocab_size) == (256, 8000)
+    assert (tuned.model.d_model, tuned.model.vocab_size) == (None, None)
+    assert (scratch.optimizer.learning_rate, tuned.optimizer.learning_rate) == (0.01, 1e-4)
+    lion = TrainingArguments.from_flags(**FILES, optimizer="lion")
+    assert lion.optimizer.learning_rate == 1e-4
+    given = TrainingArguments.from_flags(**FILES, optimizer="adamw", learning_rate=2.0)
+    assert given.optimizer.learning_rate == 2.0
+    # The defaults of the sections are not changed with them.
+    assert TrainingArguments.from_flags(**FILES) == scratch
+    assert (
+        TrainingArguments.from_flags(**FILES, metric="val_rougeL").validation.rouge_samples == 100
+    )
+
+
+def test_sections_and_flags_are_two_names_of_a_setting():
+    settings = TrainingArguments.from_flags(**FILES, lora_rank=4, lora_targets="fc1", batch_size=3)
+    assert TrainingArguments.from_sections(settings.to_sections()) == settings
+    assert (settings.lora.rank, settings.lora.targets, settings.run.batch_size) == (4, "fc1", 3)
+    assert len(FLAGS) == sum(len(dataclasses.fields(section)) for section in SECTIONS.values())
+    with pytest.raises(TypeError, match="batch is no setting of a training"):
+        TrainingArguments.from_flags(**FILES, batch=3)

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tf_pegasus import TFPegasusForConditionalGeneration
-from tf_pegasus.training.callbacks import SaveBest
+from tf_pegasus.training.callbacks import KeepBest
 from tf_pegasus.training.config import TrainingArguments
 from tf_pegasus.training.divergence import DivergedError, StopAtDivergence
 from tf_pegasus.training.resume import Resume
@@ -64,7 +64,7 @@ def test_loss_scaling_may_leave_out_steps(callback):
 
 @pytest.mark.slow
 def test_the_best_model_so_far_stays(arguments, monkeypatch):
-    saved = SaveBest.on_epoch_end
+    saved = KeepBest.on_epoch_end
 
     def break_the_model(self, epoch, logs=None):
         saved(self, epoch, logs)
@@ -73,12 +73,12 @@ def test_the_best_model_so_far_stays(arguments, monkeypatch):
         )
 
     with monkeypatch.context() as patch:
-        patch.setattr(SaveBest, "on_epoch_end", break_the_model)
+        patch.setattr(KeepBest, "on_epoch_end", break_the_model)
         # Before anything of it is saved.
         patch.setattr(Resume, "on_epoch_end", lambda *_: None)
         with pytest.raises(DivergedError, match=r"became nan at step 4 \(interval 2\); .* is in '"):
-            train(TrainingArguments(**arguments))
+            train(TrainingArguments.from_flags(**arguments))
     model = TFPegasusForConditionalGeneration.from_pretrained(arguments["output_dir"])
     assert all(np.isfinite(weight).all() for weight in model.get_weights())
     # Nothing that resuming would go on from is spoilt either.
-    assert all(np.isfinite(train(TrainingArguments(**arguments))["val_loss"]))
+    assert all(np.isfinite(train(TrainingArguments.from_flags(**arguments))["val_loss"]))

@@ -24,11 +24,9 @@ def test_inverse_square_root_schedule():
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_optimizers_minimize(name):
     variable = keras.Variable(tf.fill((4, 4), 2.0), name="kernel")
-    optimizer = create_optimizer(name, 0.05, max_grad_norm=0.5, gradient_accumulation_steps=2)
+    optimizer = create_optimizer(name, 0.05, max_grad_norm=0.5)
     assert optimizer.global_clipnorm == 0.5
     optimizer.build([variable])
-    optimizer.apply([tf.ones((4, 4))])
-    assert np.all(np.array(variable) == 2.0)
     optimizer.apply([tf.ones((4, 4))])
     assert np.all(np.array(variable) < 2.0)
 

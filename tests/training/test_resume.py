@@ -120,7 +120,7 @@ def stopped(arguments, monkeypatch, callback):
     with monkeypatch.context() as patch:
         patch.setattr(TFPegasusForConditionalGeneration, "fit", fit_with_callback)
         with pytest.raises(TrainingInterrupted) as raised:
-            train(TrainingArguments(**arguments))
+            train(TrainingArguments.from_flags(**arguments))
     assert raised.value.signal == callback.number
     return str(raised.value)
 
@@ -129,14 +129,14 @@ def stopped(arguments, monkeypatch, callback):
 def test_signals_stop_at_once_and_change_nothing(arguments, tmp_path, monkeypatch, capsys):
     """Of a training with an interval of 3 steps, in the middle of one and in a validation."""
     whole = {**arguments, "output_dir": str(tmp_path / "whole")}
-    train(TrainingArguments(**whole))
+    train(TrainingArguments.from_flags(**whole))
     handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     message = stopped(arguments, monkeypatch, SignalAt(signal.SIGTERM, 5))
     assert message == "saved after step 5; repeat the command to resume"
     message = stopped(arguments, monkeypatch, SignalAt(signal.SIGINT, 1, validates=True))
     assert message == "saved after step 6; repeat the command to resume"
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
-    train(TrainingArguments(**arguments))
+    train(TrainingArguments.from_flags(**arguments))
     captured = capsys.readouterr()
     assert captured.err.count("saving after this step; another signal stops at once") == 2
     assert "resuming after 5" in captured.out

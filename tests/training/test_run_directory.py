@@ -3,7 +3,7 @@ import pytest
 from tf_pegasus.training.run_directory import RunDirectory
 from tf_pegasus.utils.locks import LockedError
 
-ARGUMENTS = {"batch_size": 2}
+ARGUMENTS = {"run": {"batch_size": 2}}
 
 
 def start(path, arguments=ARGUMENTS):
@@ -13,7 +13,8 @@ def start(path, arguments=ARGUMENTS):
 
 
 @pytest.mark.parametrize(
-    "left", [[], ["lock"], ["lock", "lock.holder"], ["lock", ".arguments.json.ab_c1234"]]
+    "left",
+    [[], ["lock"], ["lock", "lock.holder"], ["lock", ".config.yaml.ab_c1234", "command.txt"]],
 )
 def test_a_kill_before_the_arguments_were_written(tmp_path, left):
     state = tmp_path / "run" / "training"
@@ -21,9 +22,9 @@ def test_a_kill_before_the_arguments_were_written(tmp_path, left):
     for name in left:
         (state / name).write_text("")
     start(tmp_path / "run")
-    assert "arguments.json" in {path.name for path in state.iterdir()}
+    assert "config.yaml" in {path.name for path in state.iterdir()}
     with pytest.raises(ValueError, match="batch_size=2 there"):
-        start(tmp_path / "run", {"batch_size": 3})
+        start(tmp_path / "run", {"run": {"batch_size": 3}})
 
 
 @pytest.mark.parametrize("name", ["precious.txt", "training/precious.txt", "training/checkpoint"])
@@ -57,7 +58,7 @@ def test_leftovers_go_and_the_rest_stays(tmp_path):
         ".config.json.abcd1234",
         ".spiece.model.abcd1234",
         ".saving-abcd1234/model.safetensors",
-        "training/.arguments.json.abcd1234",
+        "training/.config.yaml.abcd1234",
         "training/checkpoint/ckpt-4.index",
         "training/checkpoint/ckpt-5.data-00000-of-00001.tempstate12",
         "training/checkpoint/ckpt-55.index",

@@ -20,6 +20,8 @@ class RougeCallback(keras.callbacks.Callback):
     the same `fit` can monitor them wherever they are in the list, since this one moves to its
     beginning; a `mode` that is "auto" becomes "max", because more ROUGE is better.
 
+    With `name`, they are `val_name_rouge1` and so on, for several samples in one `fit`.
+
     Args:
         records: files, or an iterable of dicts, see `tf_pegasus.data.readers.open_sources`.
         max_samples: int, number of records to summarize, the first ones; None takes all.
@@ -28,11 +30,16 @@ class RougeCallback(keras.callbacks.Callback):
         scorer: `RougeScorer`; by default `RougeScorer()`.
         batch_size: int, number of documents per batch.
         engine: str, see `generate`. `"xla"` is worth its time to compile for large samples.
+        name: str, tells several callbacks of one `fit` apart.
         **options: see `generate`, such as `num_beams=2`, which is much faster than 8; by default
             the model's settings.
 
+    Attributes:
+        examples: list of `(document, reference, summary)` of the last evaluation.
+
     Raises:
-        ValueError: if a record is invalid or there are none, or `max_samples` is not positive.
+        ValueError: if a record is invalid or there are none, or `max_samples` is not positive; in
+            `fit`, if another `RougeCallback` has the same name.
         ImportError: if the extra `evaluate` or `train` is not installed.
 
     Example:
@@ -59,6 +66,7 @@ class RougeCallback(keras.callbacks.Callback):
         scorer: RougeScorer | None = None,
         batch_size: int = 16,
         engine: str = "graph",
+        name: str | None = None,
         **options: Any,
     ):
         super().__init__()
@@ -66,6 +74,8 @@ class RougeCallback(keras.callbacks.Callback):
             raise ValueError(f"max_samples={max_samples!r} must be at least 1, or None")
         pairs = read_pairs(records, document_column, summary_column)
         self._documents, self._references = zip(*itertools.islice(pairs, max_samples), strict=True)
+        self._name = name
+        self.examples: list[tuple[str, str, str]] = []
         self._tokenizer = tokenizer
         self._scorer = scorer or RougeScorer()
         # Raises for what would fail only after the first epoch.
@@ -82,6 +92,10 @@ class RougeCallback(keras.callbacks.Callback):
         if callbacks is None:
             return
         others = [each for each in callbacks.callbacks if each is not self]
+        if any(isinstance(each, RougeCallback) and each.names == self.names for each in others):
+            raise ValueError(
+                f"two RougeCallbacks would both log {self.names[0]}: give them different names"
+            )
         # A new list, because Keras is in a loop over the old one.
         callbacks.callbacks = [self, *others]
         for each in others:
@@ -91,9 +105,16 @@ class RougeCallback(keras.callbacks.Callback):
     @property
     def names(self) -> list[str]:
         """list of str, the names in the logs."""
-        return [f"val_{metric}" for metric in METRICS]
+        prefix = "val_" if self._name is None else f"val_{self._name}_"
+        return [prefix + metric for metric in METRICS]
 
     def on_epoch_end(self, epoch, logs=None):
+        scores = self.evaluate()
+        if logs is not None:
+            logs.update(scores)
+
+    def evaluate(self) -> dict[str, float]:
+        """Summarizes the sample; returns the means by the names in the logs."""
         summaries = summarize_texts(
             self.model,
             self.model.checked_tokenizer(self._tokenizer),
@@ -102,10 +123,13 @@ class RougeCallback(keras.callbacks.Callback):
             window=None,
             **self._options,
         )
+        texts = [summary.text for summary in summaries]
+        self.examples = list(zip(self._documents, self._references, texts, strict=True))
         scores = [
-            self._scorer.score(summary.text, reference)
-            for summary, reference in zip(summaries, self._references, strict=True)
+            self._scorer.score(text, reference)
+            for text, reference in zip(texts, self._references, strict=True)
         ]
-        if logs is not None:
-            for name, metric in zip(self.names, METRICS, strict=True):
-                logs[name] = 100 * mean(score[metric].fmeasure for score in scores)
+        return {
+            name: 100 * mean(score[metric].fmeasure for score in scores)
+            for name, metric in zip(self.names, METRICS, strict=True)
+        }

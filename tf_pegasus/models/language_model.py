@@ -8,6 +8,7 @@ import tensorflow as tf
 from tf_pegasus.layers.dense import PegasusDense
 from tf_pegasus.layers.embeddings import check_ids
 from tf_pegasus.layers.unpack_inputs import as_ids, check_no_strings, gather_inputs, pad_ragged
+from tf_pegasus.models import training_step
 from tf_pegasus.models.losses import (
     masked_cross_entropy,
     token_cross_entropy,
@@ -16,9 +17,8 @@ from tf_pegasus.models.losses import (
 )
 from tf_pegasus.models.metrics import for_token_labels, metrics_for_token_labels
 from tf_pegasus.models.projected_loss import LOGITS_BYTES, projected_cross_entropy
-from tf_pegasus.models.training_step import MicroBatch, must_reduce_first, train_in_parts
 from tf_pegasus.tokenizers.padding import IGNORED_LABEL
-from tf_pegasus.utils.compat import build_compiled, reducible_logs, set_mask, track_loss
+from tf_pegasus.utils.compat import build_compiled, reducible_logs, set_mask
 from tf_pegasus.utils.forks import check_not_forked
 
 
@@ -106,12 +106,18 @@ class LanguageModelMixin:
 
         Raises:
             ValueError: if a loss or metric takes probabilities, not logits, there are
-                `loss_weights` without a loss, or `micro_batches` is not positive.
+                `loss_weights` without a loss, or `micro_batches` is not positive, or more than 1
+                where `compute_loss` is overridden.
         """
         if loss is None and loss_weights is not None:
             raise ValueError(f"loss_weights={loss_weights!r} has no effect without a loss")
         if not isinstance(micro_batches, int) or micro_batches < 1:
             raise ValueError(f"micro_batches={micro_batches!r} must be an int of at least 1")
+        if micro_batches > 1 and not self.compute_loss.__module__.startswith("tf_pegasus."):
+            raise ValueError(
+                f"micro_batches={micro_batches} needs the share of a part in the loss of its "
+                f"batch, which the compute_loss of {type(self).__name__} does not know: leave it 1"
+            )
         self.micro_batches = micro_batches
         self.has_metrics = bool(metrics or weighted_metrics)
         super().compile(
@@ -182,19 +188,14 @@ class LanguageModelMixin:
         return super().make_train_function(force)
 
     def train_step(self, data):
-        data = self._with_labels_inside(data)
-        if self.micro_batches == 1 and not must_reduce_first(self.optimizer):
-            logs = super().train_step(data)
-        else:
-            inputs, _, weights = data
-            loss, examples = train_in_parts(self, inputs, weights, self.micro_batches)
-            track_loss(self, loss, examples)
-            logs = self.get_metrics_result()
-        return reducible_logs(self.distribute_strategy, logs)
+        inputs, weights = self._with_labels_inside(data)
+        training_step.train_step(self, inputs, weights, self.micro_batches)
+        return reducible_logs(self.distribute_strategy, self.get_metrics_result())
 
     def test_step(self, data):
-        logs = super().test_step(self._with_labels_inside(data))
-        return reducible_logs(self.distribute_strategy, logs)
+        inputs, weights = self._with_labels_inside(data)
+        training_step.test_step(self, inputs, weights)
+        return reducible_logs(self.distribute_strategy, self.get_metrics_result())
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Returns the compiled loss of `(labels, logits)`, or the built-in loss without one.
@@ -231,7 +232,7 @@ class LanguageModelMixin:
         `tf.distribute` sums. A mean for each replica would depend on how a batch is divided.
 
         Args:
-            inputs: dict of tensors, a `MicroBatch` if it is a part of a batch.
+            inputs: dict of tensors, a `training_step.MicroBatch` if it is a part of a batch.
             name: str, one of the names of `counted_tokens`.
 
         Returns:
@@ -239,13 +240,13 @@ class LanguageModelMixin:
             factors is their mean.
         """
         counts = self.counted_tokens(inputs)[name]
-        if isinstance(inputs, MicroBatch):
+        if isinstance(inputs, training_step.MicroBatch):
             return counts / inputs.totals[name]
         return counts / tokens_of_all_replicas(counts)
 
     def _weight_of_means(self, inputs):
         """Returns the factor of a loss that is a mean over the tokens of the inputs."""
-        if not isinstance(inputs, MicroBatch):
+        if not isinstance(inputs, training_step.MicroBatch):
             return 1.0
         # Keras divides it by the number of replicas.
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
@@ -298,7 +299,7 @@ class LanguageModelMixin:
                 build_compiled(self, labels, logits)
 
     def _with_labels_inside(self, data):
-        """Moves `y` into the inputs, from which the decoder's inputs may be made."""
+        """Returns inputs with `y`, of which the decoder's inputs may be made, and the weights."""
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         names = type(self).call.input_names
         inputs = gather_inputs(names, x, {"labels": y})
@@ -309,7 +310,7 @@ class LanguageModelMixin:
             raise ValueError("labels are missing: pass them inside the inputs or as y")
         present = {name: value for name, value in inputs.items() if value is not None}
         present["labels"] = as_ids("labels", present["labels"])
-        return present, None, sample_weight
+        return present, sample_weight
 
 
 def check_no_class_weight(class_weight):

@@ -1,4 +1,4 @@
-"""A training step over a batch in parts, on one device or on several."""
+"""Training steps over a batch at once or in parts, on one device or on several."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from tf_pegasus.models.losses import tokens_of_all_replicas
-from tf_pegasus.utils.compat import clipped_gradients, clips_gradients
+from tf_pegasus.utils.compat import clipped_gradients, clips_gradients, loss_of, track_loss
 
 # Inputs with a value for each layer and head, not for each example.
 _NOT_DIVIDED = ("head_mask", "decoder_head_mask", "cross_attn_head_mask")
@@ -26,9 +26,43 @@ class MicroBatch(dict):
         self.totals = totals
 
 
+def train_step(model: Any, inputs: Mapping[str, Any], sample_weight: Any, parts: int) -> None:
+    """Updates weights and metrics from a batch, as `keras.Model.train_step` does.
+
+    The loss in the logs is the mean over the tokens of all batches; that of Keras would be the mean
+    of the batches' means, and depend on how examples are divided into batches.
+
+    Args:
+        model: compiled model with a `LanguageModelMixin`.
+        inputs: dict of tensors `(batch, …)`, `labels` among them.
+        sample_weight: `(batch,)`, `(batch, target_length)` or None.
+        parts: int, see `train_in_parts`.
+    """
+    if parts > 1 or _must_reduce_first(model.optimizer):
+        loss = train_in_parts(model, inputs, sample_weight, parts)
+    else:
+        with tf.GradientTape() as tape:
+            outputs = model(inputs, training=True)
+            loss = loss_of(model, inputs, outputs, sample_weight, training=True)
+            scaled = model.optimizer.scale_loss(loss)
+        variables = model.trainable_variables
+        gradients = tape.gradient(scaled, variables)
+        model.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        model.compute_metrics(inputs, None, outputs, sample_weight)
+    _track(model, loss, inputs)
+
+
+def test_step(model: Any, inputs: Mapping[str, Any], sample_weight: Any) -> None:
+    """Updates the metrics from a batch, as `keras.Model.test_step` does; see `train_step`."""
+    outputs = model(inputs, training=False)
+    loss = loss_of(model, inputs, outputs, sample_weight, training=False)
+    model.compute_metrics(inputs, None, outputs, sample_weight)
+    _track(model, loss, inputs)
+
+
 def train_in_parts(
     model: Any, inputs: Mapping[str, Any], sample_weight: Any, parts: int
-) -> tuple[tf.Tensor, tf.Tensor]:
+) -> tf.Tensor:
     """Computes the gradients of a batch part by part, and updates weights and metrics.
 
     There is one update, and the memory of the activations is that of one part. The loss is the mean
@@ -37,13 +71,11 @@ def train_in_parts(
     count more that are in a part with few of them.)
 
     Args:
-        model: compiled model with a `LanguageModelMixin`.
-        inputs: dict of tensors `(batch, …)`, `labels` among them.
-        sample_weight: `(batch,)`, `(batch, target_length)` or None.
+        model, inputs, sample_weight: see `train_step`.
         parts: int, number of parts; there are fewer if the batch has fewer examples.
 
     Returns:
-        float32 scalar, this device's share of the loss, and int32 scalar, its number of examples.
+        float32 scalar, this device's share of the loss.
     """
     labels = inputs["labels"]
     # A number if the shape is known, so that XLA compiles it.
@@ -92,10 +124,10 @@ def train_in_parts(
     )
     gradients = [total if has else None for total, has in zip(totals, has_gradient, strict=True)]
     _apply(model.optimizer, gradients, variables)
-    return loss, tf.convert_to_tensor(rows)
+    return loss
 
 
-def must_reduce_first(optimizer: Any) -> bool:
+def _must_reduce_first(optimizer: Any) -> bool:
     """Whether the optimizer would look at the gradients of single devices.
 
     Keras' optimizers clip gradients, and check whether they are finite, before they add up those
@@ -106,7 +138,7 @@ def must_reduce_first(optimizer: Any) -> bool:
 
 
 def _apply(optimizer, gradients, variables):
-    if must_reduce_first(optimizer):
+    if _must_reduce_first(optimizer):
         replica = tf.distribute.get_replica_context()
         present = [gradient for gradient in gradients if gradient is not None]
         reduced = replica.all_reduce(tf.distribute.ReduceOp.SUM, present)
@@ -117,3 +149,10 @@ def _apply(optimizer, gradients, variables):
             for gradient in gradients
         ]
     optimizer.apply_gradients(zip(gradients, variables, strict=True))
+
+
+def _track(model, loss, inputs):
+    """Updates the mean loss with this device's share of the loss of a batch."""
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    tokens = tokens_of_all_replicas(model.counted_tokens(inputs)["labels"])
+    track_loss(model, loss * replicas, tokens / replicas)

@@ -19,18 +19,20 @@ class StopAtDivergence(keras.callbacks.Callback):
 
     Args:
         interval: int, steps between validations.
-        best: `tf.Variable`, float32 scalar that holds the lowest validation loss so far.
+        best: `tf.Variable`, float32 scalar that holds the best metric so far, see `KeepBest`.
         directory: where the best model so far is.
+        metric: str, the metric's name in the logs.
     """
 
     # Steps are looked at in Keras' own threads; validation begins when all were.
     async_safe = True
 
-    def __init__(self, interval, best, directory):
+    def __init__(self, interval, best, directory, metric="val_loss"):
         super().__init__()
         self._interval = interval
         self._best = best
         self._directory = directory
+        self._metric = "validation loss" if metric == "val_loss" else metric
         self._mutex = threading.Lock()
         # (step, loss) of the last good step and the first bad one.
         self._good = self._bad = None
@@ -75,8 +77,8 @@ class StopAtDivergence(keras.callbacks.Callback):
             message += f"; the last good loss was {self._good[1]:.4g} at step {self._good[0]:,}"
         if math.isfinite(self._best):
             message += (
-                f"; the best model so far, with a validation loss of {float(self._best):.4g}, is "
-                f"in {str(self._directory)!r}"
+                f"; the best model so far, with a {self._metric} of {abs(float(self._best)):.4g}, "
+                f"is in {str(self._directory)!r}"
             )
         else:
             message += "; no model was saved"

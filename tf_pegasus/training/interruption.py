@@ -48,8 +48,8 @@ class Interruption(contextlib.AbstractContextManager):
         return self._number is not None
 
     def stop(self, message):
-        """Raises `TrainingInterrupted`."""
-        raise TrainingInterrupted(message, self._number)
+        """Raises `TrainingInterrupted`; it was SIGTERM if the signal came to another process."""
+        raise TrainingInterrupted(message, self._number or signal.SIGTERM)
 
     def _ask(self, number, frame):
         self._number = number

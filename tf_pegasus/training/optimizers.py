@@ -17,7 +17,6 @@ def create_optimizer(
     warmup_steps=0,
     total_steps=None,
     max_grad_norm=None,
-    gradient_accumulation_steps=1,
 ):
     """Builds a Keras optimizer.
 
@@ -29,7 +28,6 @@ def create_optimizer(
         warmup_steps: int, updates over which the rate rises from 0.
         total_steps: int, number of updates, required by `"cosine"`.
         max_grad_norm: float, longer gradients are scaled down; by default 1 for `"adamw"`.
-        gradient_accumulation_steps: int, batches whose gradients are averaged for an update.
 
     Raises:
         ValueError: if a name is unknown, or a number is out of range.
@@ -44,8 +42,6 @@ def create_optimizer(
         raise ValueError(f"warmup_steps={warmup_steps!r} must be at least 0")
     rate = _rate(learning_rate, schedule, warmup_steps, total_steps)
     options = {"global_clipnorm": _GRAD_NORMS.get(name) if max_grad_norm is None else max_grad_norm}
-    if gradient_accumulation_steps > 1:
-        options["gradient_accumulation_steps"] = gradient_accumulation_steps
     if name == "adafactor":
         return keras.optimizers.Adafactor(rate, relative_step=False, **options)
     if name == "adamw":

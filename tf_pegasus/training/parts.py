@@ -11,15 +11,15 @@ def choose_trained_parts(model, arguments):
     Raises:
         ValueError: if nothing would be trained, or `lora_targets` has an unknown name.
     """
-    if arguments.gradient_checkpointing:
+    if arguments.model.gradient_checkpointing:
         model.gradient_checkpointing_enable()
-    if arguments.lora_rank is not None:
-        targets = [name.strip() for name in arguments.lora_targets.split(",")]
-        model.enable_lora(arguments.lora_rank, targets, arguments.lora_alpha)
-    for part in arguments.frozen_parts:
+    if arguments.lora.rank is not None:
+        targets = [name.strip() for name in arguments.lora.targets.split(",")]
+        model.enable_lora(arguments.lora.rank, targets, arguments.lora.alpha)
+    for part in arguments.model.frozen_parts:
         freeze(model, part)
     if not model.trainable_variables:
-        raise ValueError(f"freeze={arguments.freeze!r} leaves nothing to train")
+        raise ValueError(f"freeze={arguments.model.freeze!r} leaves nothing to train")
 
 
 def freeze(model, part):

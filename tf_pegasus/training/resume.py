@@ -19,20 +19,33 @@ class Resume(keras.callbacks.Callback):
         directory: path of the directory of the checkpoint.
         interval: int, steps of an interval.
         interruption: `Interruption`, whose signals are looked at before every step.
+        average: `WeightAverage`, or None.
+        own_directory: path where this process saves, if that is not where it restores from.
+        is_asked: function of whether this process got a signal that returns whether any did.
 
     Attributes:
         intervals_done, steps_done: `tf.Variable`, int64 scalars: finished intervals, and steps of
             the next one.
-        best: `tf.Variable`, float32 scalar, for the lowest validation loss.
+        best, waited: `tf.Variable`, float32 and int64 scalars, see `KeepBest`.
     """
 
     async_safe = True
 
-    def __init__(self, model, directory, interval, interruption):
+    def __init__(
+        self,
+        model,
+        directory,
+        interval,
+        interruption,
+        average=None,
+        own_directory=None,
+        is_asked=bool,
+    ):
         super().__init__()
         self.intervals_done = tf.Variable(0, dtype=tf.int64)
         self.steps_done = tf.Variable(0, dtype=tf.int64)
         self.best = tf.Variable(float("inf"))
+        self.waited = tf.Variable(0, dtype=tf.int64)
         self._metrics = [v for metric in model.metrics for v in metric.variables]
         self._checkpoint = tf.train.Checkpoint(
             variables=[v.value for v in model.variables],
@@ -41,8 +54,15 @@ class Resume(keras.callbacks.Callback):
             intervals_done=self.intervals_done,
             steps_done=self.steps_done,
             best=self.best,
+            waited=self.waited,
+            average=[] if average is None else average.variables,
         )
-        self._manager = tf.train.CheckpointManager(self._checkpoint, directory, max_to_keep=1)
+        self._directory = directory
+        self._manager = tf.train.CheckpointManager(
+            self._checkpoint, own_directory or directory, max_to_keep=1
+        )
+        self._average = average
+        self._is_asked = is_asked
         self._interval = interval
         self._interruption = interruption
         self._restored_metrics = None
@@ -54,7 +74,7 @@ class Resume(keras.callbacks.Callback):
         Raises:
             ValueError: if the checkpoint belongs to another model, or is damaged.
         """
-        latest = self._manager.latest_checkpoint
+        latest = tf.train.latest_checkpoint(self._directory)
         if latest is None:
             return 0
         try:
@@ -108,10 +128,15 @@ class Resume(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.intervals_done.assign(epoch + 1)
         self.steps_done.assign(0)
+        self._save()
+
+    def _save(self):
+        if self._average is not None:
+            self._average.put_back()
         self._manager.save()
 
     def _stop_if_asked(self):
-        if self._interruption.is_requested and not self._steps_to_skip:
-            self._manager.save()
+        if not self._steps_to_skip and self._is_asked(self._interruption.is_requested):
+            self._save()
             steps = int(self.intervals_done) * self._interval + int(self.steps_done)
             self._interruption.stop(f"saved after step {steps:,}; repeat the command to resume")

@@ -8,20 +8,20 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from tf_pegasus.utils.files import (
-    read_json_object,
-    write_json_atomically,
-    write_text_atomically,
-)
+from tf_pegasus.training.config import FLAGS
+from tf_pegasus.training.config_file import dump, load
+from tf_pegasus.utils.files import write_text_atomically
 from tf_pegasus.utils.leftovers import RANDOM, remove_matching
 from tf_pegasus.utils.locks import is_lock_file, locked
 
-ARGUMENTS_FILE = "arguments.json"
+CONFIG_FILE = "config.yaml"
+COMMAND_FILE = "command.txt"
 LOG_FILE = "log.csv"
 LOCK_FILE = "lock"
 # Of files that appear whole or not at all, and of the directory that weights are written in.
 _MODEL_LEFTOVERS = (rf"\.[\w.-]+\.(json|model)\.{RANDOM}", rf"\.saving-{RANDOM}")
-_STATE_LEFTOVERS = (rf"\.({re.escape(ARGUMENTS_FILE)}|{re.escape(LOG_FILE)})\.{RANDOM}",)
+_STATE_FILES = "|".join(map(re.escape, (CONFIG_FILE, COMMAND_FILE, LOG_FILE)))
+_STATE_LEFTOVERS = (rf"\.({_STATE_FILES})\.{RANDOM}",)
 
 
 class RunDirectory(contextlib.ExitStack):
@@ -31,7 +31,11 @@ class RunDirectory(contextlib.ExitStack):
 
     Args:
         path: `Path`, the model's; the run's own files lie in `training` below it.
-        arguments: dict, what a resumed run must have in common with the one it resumes.
+        settings: dict of the run's settings by section and field. But for `output_dir`, a resumed
+            run must have them in common with the one that it resumes.
+        command: str, the content of the file with the command that repeats the run.
+        is_writer: bool, whether this process writes, rather than another one of the same run: then
+            nothing is checked, locked or written here.
 
     Attributes:
         state: `Path` of the run's own files.
@@ -43,17 +47,21 @@ class RunDirectory(contextlib.ExitStack):
         LockedError: another training works in it.
     """
 
-    def __init__(self, path, arguments):
+    def __init__(self, path, settings, command="", is_writer=True):
         super().__init__()
         self.path = path
         self.state = path / "training"
         self.checkpoint = self.state / "checkpoint"
         self.log = self.state / LOG_FILE
-        self._arguments = arguments
+        self._settings = settings
+        self._command = command
+        self._is_writer = is_writer
         self._is_locked = False
 
     def __enter__(self):
         super().__enter__()
+        if not self._is_writer:
+            return self
         try:
             if self.state.is_dir():
                 self._lock()
@@ -70,6 +78,8 @@ class RunDirectory(contextlib.ExitStack):
 
     def start(self):
         """Makes the directory a run's, and removes what a killed one left half-written."""
+        if not self._is_writer:
+            return
         self.state.mkdir(parents=True, exist_ok=True)
         self._lock()
         # Again: somebody may have been here since.
@@ -77,7 +87,8 @@ class RunDirectory(contextlib.ExitStack):
         remove_matching(self.path, _MODEL_LEFTOVERS)
         remove_matching(self.state, _STATE_LEFTOVERS)
         self._remove_old_checkpoints()
-        write_json_atomically(self.state / ARGUMENTS_FILE, self._arguments)
+        write_text_atomically(self.state / COMMAND_FILE, self._command)
+        write_text_atomically(self.state / CONFIG_FILE, dump(self._settings))
 
     def cut_log(self, intervals):
         """Takes the rows out of the table of losses that will be written again.
@@ -85,7 +96,7 @@ class RunDirectory(contextlib.ExitStack):
         Args:
             intervals: int, how many are done for good.
         """
-        if not self.log.is_file():
+        if not self._is_writer or not self.log.is_file():
             return
         # Without the last line if a kill left half of it.
         whole, _, _ = self.log.read_bytes().decode("utf-8", "replace").rpartition("\n")
@@ -137,16 +148,18 @@ class RunDirectory(contextlib.ExitStack):
 
     def _check(self):
         """Raises unless it is new, empty, or holds a run with these arguments."""
-        file = self.state / ARGUMENTS_FILE
+        file = self.state / CONFIG_FILE
         if file.is_file():
-            found, wanted = read_json_object(file), self._arguments
-            changed = [name for name in wanted if found.get(name) != wanted[name]]
-            if changed:
-                raise ValueError(
-                    f"output_dir={str(self.path)!r} holds a run with other arguments "
-                    f"({changed[0]}={found.get(changed[0])!r} there): repeat them to resume it, "
-                    "or give another directory"
-                )
+            found = load(file)
+            for name, (section, field) in FLAGS.items():
+                there = found.get(section, {}).get(field.name)
+                wanted = self._settings.get(section, {}).get(field.name)
+                if name != "output_dir" and there != wanted:
+                    raise ValueError(
+                        f"output_dir={str(self.path)!r} holds a run with other arguments "
+                        f"({name}={there!r} there): repeat them to resume it, or give another "
+                        "directory"
+                    )
         elif self.path.exists() and not self._is_just_made():
             raise ValueError(f"output_dir={str(self.path)!r} is not empty, and not a training run")
 
@@ -157,6 +170,7 @@ class RunDirectory(contextlib.ExitStack):
         names = [path.name for path in self.state.iterdir()] if self.state.is_dir() else []
         return all(
             is_lock_file(name, LOCK_FILE)
+            or name == COMMAND_FILE
             or any(re.fullmatch(pattern, name) for pattern in _STATE_LEFTOVERS)
             for name in names
         )

@@ -186,18 +186,22 @@ def build_compiled(model: keras.Model, labels: Any, outputs: Any) -> None:
             compiled.build(labels, outputs)
 
 
-def track_loss(model: keras.Model, loss: tf.Tensor, examples: tf.Tensor) -> None:
-    """Updates the mean loss in the logs of `fit`, as Keras' own training step does.
+def loss_of(
+    model: keras.Model, x: Any, y_pred: Any, sample_weight: Any, training: bool
+) -> tf.Tensor:
+    """Returns `model.compute_loss`, which may be overridden without the argument `training`.
+
+    Relies on `Trainer._compute_loss`, seen in Keras 3.13 to 3.15.
+    """
+    return model._compute_loss(x, None, y_pred, sample_weight, training=training)
+
+
+def track_loss(model: keras.Model, loss: tf.Tensor, weight: tf.Tensor) -> None:
+    """Updates the mean loss in the logs of `fit` with the loss of a batch.
 
     Relies on `Trainer._loss_tracker`, seen in Keras 3.13 to 3.15.
-
-    Args:
-        model: compiled `keras.Model`.
-        loss: float scalar, a replica's share of the loss of a batch.
-        examples: int scalar, its number of examples.
     """
-    replicas = model.distribute_strategy.num_replicas_in_sync
-    model._loss_tracker.update_state(loss * replicas, sample_weight=examples)
+    model._loss_tracker.update_state(loss, sample_weight=weight)
 
 
 def clips_gradients(optimizer: keras.optimizers.Optimizer) -> bool:
