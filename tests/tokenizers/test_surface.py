@@ -21,7 +21,8 @@ from tf_pegasus import (
     TFPegasusTokenizer,
 )
 from tf_pegasus.bundled import bundled_model
-from tf_pegasus.corpora.debian import read_descriptions
+from tf_pegasus.corpora.corpus import Reading
+from tf_pegasus.corpora.debian import DebianCorpus
 
 VOCABULARY = bundled_model() / "spiece.model"
 CLASSES = (PegasusTokenizer, PegasusTokenizerFast)
@@ -174,12 +175,12 @@ def test_tokenizers_decode_arbitrary_ids_alike(three, rows):
 @pytest.mark.slow
 def test_tokenizers_agree_on_the_demo_corpus():
     try:
-        records = read_descriptions()[::8]
+        records = list(DebianCorpus().texts(Reading()))[::8]
     except FileNotFoundError as error:
         pytest.skip(str(error))
     python, fast = PegasusTokenizer(VOCABULARY), PegasusTokenizerFast(VOCABULARY)
     graph = TFPegasusTokenizer.from_tokenizer(python)
-    texts = [text for record in records for text in (record["document"], record["summary"])]
+    texts = [text for record in records for text in (record.document, record.summary)]
     for start in range(0, len(texts), 4096):
         assert_three_agree(python, fast, graph, texts[start : start + 4096])
 

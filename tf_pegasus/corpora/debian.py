@@ -1,23 +1,66 @@
-"""The Debian demo corpus: package descriptions and their one-line synopses.
+"""Debian's package descriptions and their one-line synopses.
 
 Every Debian or Ubuntu machine has them in apt's lists after
 `apt-get -o Acquire::Languages=en update`: `*_i18n_Translation-en*` holds the descriptions,
 `*_Packages*` the source that each package is built from.
 """
 
-import hashlib
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from tf_pegasus.corpora.near_duplicates import DisjointSets, near_duplicate_pairs
+from tf_pegasus.corpora.corpus import Corpus, Reading, Text, option
 from tf_pegasus.data.compressed import open_text
-from tf_pegasus.data.jsonl import write_jsonl
-from tf_pegasus.utils.directories import new_directory_atomically
 
 APT_LISTS = "/var/lib/apt/lists"
-SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DebianCorpus(Corpus):
+    """Long descriptions of packages and their synopses, from apt's lists.
+
+    Args:
+        lists: path, directory with apt's lists.
+    """
+
+    max_per_family: int | None = option(50, "largest number of training documents of one family")
+    lists: str = option(APT_LISTS, "directory of apt's lists", "DIR")
+
+    name = "debian"
+    description = "Package descriptions and synopses, from apt's lists"
+    licence = (
+        "The descriptions are written by the packages' maintainers and distributed with Debian "
+        "under the packages' licences (/usr/share/doc/*/copyright)."
+    )
+    largest_held_out = 20
+    near_duplicates = "join"
+
+    def texts(self, reading: Reading) -> Iterator[Text]:
+        """Yields the descriptions, sorted by package; of several versions, the first one.
+
+        The family of a package is its source, without the numbers in its name.
+        """
+        files = sorted(Path(self.lists).glob("*_i18n_Translation-en*"))
+        if not files:
+            raise FileNotFoundError(
+                f"no *_i18n_Translation-en* in {self.lists!r}: on Debian or Ubuntu, run "
+                "apt-get -o Acquire::Languages=en update"
+            )
+        descriptions: dict[str, str] = {}
+        for path in files:
+            with open_text(path) as file:
+                for stanza in read_stanzas(file):
+                    name, text = stanza.get("Package"), stanza.get("Description-en")
+                    if name and text:
+                        descriptions.setdefault(name, text)
+            reading.sources[path.name] = "package descriptions"
+        sources = read_sources(self.lists)
+        for name in sorted(descriptions):
+            synopsis, _, long = descriptions[name].partition("\n")
+            # libfoo-5.1 and libfoo-5.2, foo-12-doc and foo-13-doc: versions of one source
+            family = re.sub(r"[\d.+~-]+", "", sources.get(name, name))
+            yield Text(name, family, unwrap(long), " ".join(synopsis.split()))
 
 
 def read_stanzas(file: Iterable[str]) -> Iterator[dict[str, str]]:
@@ -66,41 +109,6 @@ def unwrap(description: str) -> str:
     return "\n".join(lines)
 
 
-def read_descriptions(lists: str | Path = APT_LISTS) -> list[dict[str, str]]:
-    """Reads the descriptions of all packages.
-
-    Args:
-        lists: directory with apt's lists.
-
-    Returns:
-        list of dicts with `package`, `document` (unwrapped long description) and `summary`
-        (synopsis), sorted by package; of several versions of a package, the first one.
-
-    Raises:
-        FileNotFoundError: if there is no English translation index.
-    """
-    files = sorted(Path(lists).glob("*_i18n_Translation-en*"))
-    if not files:
-        raise FileNotFoundError(
-            f"no *_i18n_Translation-en* in {str(lists)!r}: on Debian or Ubuntu, run "
-            "apt-get -o Acquire::Languages=en update"
-        )
-    packages = {}
-    for path in files:
-        with open_text(path) as file:
-            for stanza in read_stanzas(file):
-                name, text = stanza.get("Package"), stanza.get("Description-en")
-                if not name or not text or name in packages:
-                    continue
-                synopsis, _, long = text.partition("\n")
-                packages[name] = {
-                    "package": name,
-                    "document": unwrap(long),
-                    "summary": " ".join(synopsis.split()),
-                }
-    return [packages[name] for name in sorted(packages)]
-
-
 def read_sources(lists: str | Path = APT_LISTS) -> dict[str, str]:
     """Returns a dict from package to source, for packages whose source has another name."""
     sources = {}
@@ -110,122 +118,3 @@ def read_sources(lists: str | Path = APT_LISTS) -> dict[str, str]:
                 if "Package" in stanza and "Source" in stanza:
                     sources[stanza["Package"]] = stanza["Source"].split(" ")[0]
     return sources
-
-
-def usable(record: dict[str, str], min_words: int = 8) -> bool:
-    """Returns whether a record has a text to summarize and a summary that is not a copy of it."""
-    document, summary = record["document"], record["summary"]
-    return len(document.split()) >= min_words and len(summary.split()) >= 2 and document != summary
-
-
-def group_into_families(records: Sequence[dict[str, str]], sources: dict[str, str]) -> list[int]:
-    """Numbers the families of records.
-
-    Records belong to the same family if they have the same source or nearly the same text,
-    transitively.
-
-    Args:
-        records: dicts with `package` and `document`.
-        sources: dict from package to source.
-
-    Returns:
-        list of int, equal for records of the same family.
-    """
-    families = DisjointSets(len(records))
-    first_of_source: dict[str, int] = {}
-    for index, record in enumerate(records):
-        source = sources.get(record["package"], record["package"])
-        # libfoo-5.1 and libfoo-5.2, foo-12-doc and foo-13-doc: versions of one source
-        stem = re.sub(r"[\d.+~-]+", "", source)
-        families.union(first_of_source.setdefault(stem, index), index)
-    for a, b in near_duplicate_pairs([record["document"] for record in records]):
-        families.union(a, b)
-    return [families.find(index) for index in range(len(records))]
-
-
-def split_by_family(
-    records: Iterable[dict[str, str]],
-    families: Iterable[int],
-    held_out: int = 2000,
-    largest: int = 20,
-) -> dict[str, list[dict[str, str]]]:
-    """Assigns whole families to train, validation and test, by a hash of their first name.
-
-    Families of more than `largest` records always go to train, because they would fill a test
-    split with one phrase.
-
-    Args:
-        records: dicts with `package`.
-        families: list of int, the family of each record.
-        held_out: int, target size of test; validation gets half as many records.
-        largest: int, size of the largest family that may be held out.
-
-    Returns:
-        dict from split name to list of records.
-        dict of split name to list of records.
-    """
-    members = defaultdict(list)
-    for record, family in zip(records, families, strict=True):
-        members[family].append(record)
-    groups = sorted(
-        members.values(),
-        key=lambda group: hashlib.sha256(group[0]["package"].encode()).digest(),
-    )
-    splits: dict[str, list[dict[str, str]]] = {name: [] for name in SPLITS}
-    for group in groups:
-        if len(group) > largest or len(splits["validation"]) >= held_out // 2:
-            splits["train"] += group
-        elif len(splits["test"]) < held_out:
-            splits["test"] += group
-        else:
-            splits["validation"] += group
-    return splits
-
-
-def write_corpus(
-    directory: str | Path,
-    lists: str | Path = APT_LISTS,
-    held_out: int = 2000,
-    max_per_family: int = 50,
-) -> dict[str, int]:
-    """Writes `train.jsonl`, `validation.jsonl` and `test.jsonl` into a new directory.
-
-    Args:
-        directory: path that does not exist yet, or is an empty directory.
-        lists: directory with apt's lists.
-        held_out: int, target size of test; validation gets half as many records.
-        max_per_family: int, largest number of records of one family to train on.
-
-    Returns:
-        dict with the numbers of records read, usable records, families, and records per split.
-
-    Raises:
-        FileExistsError: if `directory` is not empty.
-        FileNotFoundError: if there is no English translation index.
-    """
-    with new_directory_atomically(directory) as temporary:
-        everything = read_descriptions(lists)
-        records = list({(r["document"], r["summary"]): r for r in everything if usable(r)}.values())
-        families = group_into_families(records, read_sources(lists))
-        splits = split_by_family(records, families, held_out)
-        family_of = {r["package"]: f for r, f in zip(records, families, strict=True)}
-        splits["train"] = _thin_out(splits["train"], family_of, max_per_family)
-        for name, split in splits.items():
-            write_jsonl(temporary / f"{name}.jsonl", split)
-    return {
-        "read": len(everything),
-        "usable": len(records),
-        "families": len(set(families)),
-        **{name: len(split) for name, split in splits.items()},
-    }
-
-
-def _thin_out(records, family_of, most):
-    seen, kept = defaultdict(int), []
-    by_hash = sorted(records, key=lambda r: hashlib.sha256(r["package"].encode()).digest())
-    for record in by_hash:
-        family = family_of[record["package"]]
-        seen[family] += 1
-        if seen[family] <= most:
-            kept.append(record)
-    return sorted(kept, key=lambda r: r["package"])
