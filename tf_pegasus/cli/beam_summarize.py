@@ -1,7 +1,6 @@
 """`tf-pegasus beam-summarize`."""
 
-import logging
-
+from tf_pegasus.cli.beam import add_beam, beam_imports
 from tf_pegasus.cli.parser import command_parser
 
 DESCRIPTION = "Summarize files of any size with Apache Beam and an exported model."
@@ -27,34 +26,17 @@ def build_parser(prog):
         metavar="NAME",
         help="signature; see export --engine",
     )
-    parser.add_argument(
-        "--num-shards", type=int, default=1, metavar="N", help="number of output files"
-    )
-    parser.add_argument(
-        "beam_arguments",
-        nargs="*",
-        metavar="-- BEAM_ARGUMENT",
-        help="arguments of Beam, such as -- --runner FlinkRunner --flink_master HOST:PORT",
-    )
+    add_beam(parser)
     return parser
 
 
 def run(arguments):
     from tf_pegasus.utils.backend import load_backend
-    from tf_pegasus.utils.extras import require
 
     load_backend()
-    if not arguments.debug:
-        # Beam logs the traceback of each attempt; the error that ends the pipeline is enough.
-        logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
-    # Beam warns about optional libraries while it is imported.
-    logging.disable(logging.WARNING)
-    try:
-        require("apache_beam", "beam")
+    with beam_imports(arguments.debug):
         # Defines subclasses of Beam's classes, and Beam is optional.
         from tf_pegasus.serving.beam_summarize import summarize_files
-    finally:
-        logging.disable(logging.NOTSET)
 
     counts = summarize_files(
         arguments.input,

@@ -22,6 +22,7 @@ COMMANDS = (
     "export",
     "client",
     "beam-summarize",
+    "pretrain-data",
     "convert",
     "info",
     "corpus",

@@ -24,6 +24,12 @@ def open_binary(path: str | Path) -> BinaryIO:
     return _OPENERS.get(Path(path).suffix, open)(path, "rb")
 
 
+def decompressed(file: BinaryIO, path: str | Path) -> BinaryIO:
+    """Returns a file that is open, decompressed if the suffix of its path says so."""
+    opener = _OPENERS.get(Path(path).suffix)
+    return file if opener is None else opener(file, "rb")
+
+
 def open_text(path: str | Path) -> io.TextIOWrapper:
     """Opens a UTF-8 text file for reading; see `open_binary`."""
     return io.TextIOWrapper(open_binary(path), encoding="utf-8")

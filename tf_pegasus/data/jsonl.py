@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from tf_pegasus.data.compressed import COMPRESSED, open_binary
 from tf_pegasus.data.lines import numbered_lines
@@ -51,15 +51,20 @@ class JsonlFile(Source):
 
     def scan(self) -> Iterator[Scanned]:
         with open_binary(self.path) as file:
-            for position, number, line in numbered_lines(file):
-                if line.strip():
-                    yield Scanned(position, f"line {number}", _record(line))
+            yield from scan_jsonl(file)
 
     def read(self, positions: Iterable[int]) -> Iterator[Any]:
         with open(self.path, "rb") as file:
             for position in positions:
                 file.seek(position)
                 yield _record(file.readline(MAX_ROW_BYTES + 1))
+
+
+def scan_jsonl(file: BinaryIO) -> Iterator[Scanned]:
+    """Yields the records of an open file; see `JsonlFile`."""
+    for position, number, line in numbered_lines(file):
+        if line.strip():
+            yield Scanned(position, f"line {number}", _record(line))
 
 
 def _record(line):

@@ -94,9 +94,7 @@ def open_file(path: str | Path) -> Source:
         ValueError: if the suffix is unknown.
         ImportError: if the reader's library is not installed.
     """
-    path = Path(path)
-    plain = _PART.sub("", path.name.removesuffix(path.suffix if path.suffix in COMPRESSED else ""))
-    suffix = Path(plain).suffix
+    path, suffix = Path(path), format_suffix(path)
     if suffix not in _READERS:
         raise ValueError(
             f"{str(path)!r}: unknown suffix {suffix!r}, use {', '.join(_READERS)}, also compressed "
@@ -104,6 +102,14 @@ def open_file(path: str | Path) -> Source:
         )
     module, name = _READERS[suffix]
     return getattr(importlib.import_module(f"tf_pegasus.data.{module}"), name)(path)
+
+
+def format_suffix(path: str | Path) -> str:
+    """Returns the suffix of the format, before those of compression and of a part's number."""
+    name = Path(path).name
+    if Path(name).suffix in COMPRESSED:
+        name = Path(name).stem
+    return Path(_PART.sub("", name)).suffix
 
 
 def read_records(path: str | Path, fields: Sequence[str] = FIELDS) -> Iterator[dict[str, Any]]:

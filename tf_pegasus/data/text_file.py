@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from tf_pegasus.data.compressed import COMPRESSED, open_binary
 from tf_pegasus.data.lines import numbered_lines
@@ -33,36 +33,43 @@ class TextFile(Source):
 
     def scan(self) -> Iterator[Scanned]:
         with open_binary(self.path) as file:
-            for position, number, content in self._documents(numbered_lines(file)):
-                yield Scanned(position, f"line {number}", _record(content))
+            yield from scan_text(file, self.layout)
 
     def read(self, positions: Iterable[int]) -> Iterator[Any]:
         with open(self.path, "rb") as file:
             for position in positions:
                 file.seek(position)
                 lines = ((position, 0, line) for line in file)
-                _, _, content = next(self._documents(lines))
+                _, _, content = next(_documents(lines, self.layout))
                 yield _record(content)
 
-    def _documents(self, lines):
-        """Yields position, line number and content of each document."""
-        found, size = [], 0
-        for position, number, line in lines:
-            is_blank = not line.strip()
-            if found and self._ends(is_blank):
-                yield *found[0][:2], b"".join(line for *_, line in found)
-                found, size = [], 0
-            if found or not is_blank:
-                # Of a document that is too long, only as much as shows it.
-                if size <= MAX_ROW_BYTES:
-                    found.append((position, number, line))
-                size += len(line)
-        if found:
-            yield *found[0][:2], b"".join(line for *_, line in found)
 
-    def _ends(self, is_blank):
-        """Whether a document that has begun ends before a line."""
-        return self.layout == LINES or (self.layout == BLOCKS and is_blank)
+def scan_text(file: BinaryIO, layout: str) -> Iterator[Scanned]:
+    """Yields the documents of an open file; see `TextFile`."""
+    for position, number, content in _documents(numbered_lines(file), layout):
+        yield Scanned(position, f"line {number}", _record(content))
+
+
+def _documents(lines, layout):
+    """Yields position, line number and content of each document."""
+    found, size = [], 0
+    for position, number, line in lines:
+        is_blank = not line.strip()
+        if found and (layout == LINES or (layout == BLOCKS and is_blank)):
+            yield _joined(found)
+            found, size = [], 0
+        if found or not is_blank:
+            # Of a document that is too long, only as much as shows it.
+            if size <= MAX_ROW_BYTES:
+                found.append((position, number, line))
+            size += len(line)
+    if found:
+        yield _joined(found)
+
+
+def _joined(lines):
+    position, number, _ = lines[0]
+    return position, number, b"".join(line for *_, line in lines)
 
 
 def _record(content):

@@ -3,17 +3,21 @@
 Importing this module imports Beam (extra `beam`), so import it only where it is used.
 """
 
-import json
 import math
-import os
 from collections.abc import Iterable
 
 import apache_beam as beam
-from apache_beam.io.filesystems import FileSystems
-from apache_beam.metrics import Metrics
 from apache_beam.ml.inference.base import ModelHandler, RunInference
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
+from tf_pegasus.data.beam_files import (
+    as_json_line,
+    check_shards,
+    counter,
+    counts,
+    from_root,
+    matching_files,
+)
 from tf_pegasus.data.jsonl import json_object
 from tf_pegasus.serving.manifest import MANIFEST_FILE, version_directory
 from tf_pegasus.serving.served_model import ServedModel
@@ -76,7 +80,7 @@ class ParseRecord(beam.DoFn):
     """Parses lines to records; sends invalid lines to the output `rejected`, with the reason."""
 
     def __init__(self):
-        self._rejected = Metrics.counter("tf_pegasus", "rejected")
+        self._rejected = counter("rejected")
 
     def process(self, line):
         try:
@@ -124,12 +128,10 @@ def summarize_files(
         ValueError: if an argument is out of range.
         RuntimeError: if the pipeline fails.
     """
-    if not isinstance(num_shards, int) or num_shards < 1:
-        raise ValueError(f"num_shards={num_shards!r} must be an int of at least 1")
-    input_pattern, output_prefix = _from_root(input_pattern), _from_root(output_prefix)
-    if not FileSystems.match([input_pattern])[0].metadata_list:
-        raise FileNotFoundError(f"no file matches {input_pattern!r}")
-    _check_shards(output_prefix, num_shards)
+    input_pattern, output_prefix = from_root(input_pattern), from_root(output_prefix)
+    for prefix in (output_prefix, output_prefix + REJECTED):
+        check_shards(prefix, SUFFIX, num_shards)
+    matching_files(input_pattern)
     options = PipelineOptions(list(arguments))
     if options.view_as(StandardOptions).runner in _LOCAL_RUNNERS:
         _check_model(model, signature)
@@ -158,17 +160,13 @@ def summarize_files(
     ):
         _ = (
             rows
-            | f"to JSON: {name}" >> beam.Map(_as_line)
+            | f"to JSON: {name}" >> beam.Map(as_json_line)
             | f"write: {name}"
             >> beam.io.WriteToText(prefix, file_name_suffix=SUFFIX, num_shards=num_shards)
         )
     result = pipeline.run()
     result.wait_until_finish()
-    counters = result.metrics().query()["counters"]
-    return {
-        name: sum(c.result for c in counters if c.key.metric.name == name)
-        for name in ("summarized", "rejected")
-    }
+    return counts(result, ("summarized", "rejected"))
 
 
 def _check_model(model, signature):
@@ -184,27 +182,8 @@ def _check_model(model, signature):
         raise ValueError(f"signature={signature!r} must be one of {', '.join(signatures)}")
 
 
-def _from_root(path):
-    """Returns a local path as an absolute path: Beam matches no pattern without a directory."""
-    path = os.fspath(path)
-    # Not normalized, because a prefix may end in a slash.
-    return path if FileSystems.get_scheme(path) else os.path.join(os.getcwd(), path)
-
-
-def _check_shards(prefix, num_shards):
-    """Raises FileExistsError if there are output files of a run with a different `num_shards`."""
-    for start in (prefix, prefix + REJECTED):
-        pattern = f"{start}-?????-of-?????{SUFFIX}"
-        for found in FileSystems.match([pattern])[0].metadata_list:
-            if not found.path.endswith(f"-of-{num_shards:05d}{SUFFIX}"):
-                raise FileExistsError(
-                    f"{found.path!r} is from a run with a different num_shards than {num_shards}: "
-                    "remove its files, otherwise its summaries would be duplicated"
-                )
-
-
 def _counted(record):
-    Metrics.counter("tf_pegasus", "summarized").inc()
+    counter("summarized").inc()
     return record
 
 
@@ -212,15 +191,9 @@ def _failures(failure):
     """Yields the rejection of each record of a failed batch."""
     batch, error = failure
     for record in batch:
-        Metrics.counter("tf_pegasus", "rejected").inc()
-        yield _rejection(_as_line(record).encode(), error)
+        counter("rejected").inc()
+        yield _rejection(as_json_line(record).encode(), error)
 
 
 def _rejection(line, error):
     return {"line": line.decode("utf-8", "replace"), "error": str(error)}
-
-
-def _as_line(record):
-    # Escapes lone surrogates, which UTF-8 cannot encode.
-    text = json.dumps(record, ensure_ascii=False)
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
