@@ -271,11 +271,16 @@ class LanguageModelMixin:
             weights,
             self._smoothing(training),
             self.logits_bytes,
-            # As for all other gradients of products. In float16 they could underflow: the factor
-            # of loss scaling comes only after them.
-            tf.bfloat16 if self.compute_dtype == "bfloat16" else tf.float32,
+            self.gradient_dtype,
             with_gradient=training,
         )
+
+    @property
+    def gradient_dtype(self):
+        """The dtype of the products in the gradient of the built-in loss."""
+        # As for all other gradients of products. In float16 they could underflow: the factor
+        # of loss scaling comes only after them.
+        return tf.bfloat16 if self.compute_dtype == "bfloat16" else tf.float32
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """Returns the compiled metrics of `(labels, logits)`."""

@@ -13,7 +13,7 @@ from tf_pegasus.models.losses import (
     token_cross_entropy,
     token_weights,
 )
-from tf_pegasus.models.metrics import Perplexity, TokenAccuracy
+from tf_pegasus.models.projected_loss import projected_cross_entropy, projected_predictions
 from tf_pegasus.tokenizers.padding import IGNORED_LABEL
 
 
@@ -29,8 +29,10 @@ class TFPegasusForPreTraining(TFPegasusForConditionalGeneration):
     There are no other weights than those of `TFPegasusForConditionalGeneration`, so that
     `from_pretrained` of every class loads what `save_pretrained` of any other has written.
 
-    `fit` and `evaluate` report the metrics `gsg_perplexity` and, with `mlm_labels`, `mlm_accuracy`,
-    over the tokens whose labels are not -100; `sample_weight` weighs examples, in both losses.
+    `fit` and `evaluate` report two metrics, over the tokens whose labels are not -100:
+    `gsg_perplexity`, the exponential of the decoder's loss (with its weights and label smoothing;
+    `Perplexity` in `compile` has neither, but needs all logits), and, with `mlm_labels`,
+    `mlm_accuracy`. `sample_weight` weighs examples, in both losses.
 
     Args:
         config: `PegasusConfig`, or a dict of its values.
@@ -47,8 +49,8 @@ class TFPegasusForPreTraining(TFPegasusForConditionalGeneration):
 
     def __init__(self, config, parts=None, **kwargs):
         super().__init__(config, parts, **kwargs)
-        self.gsg_perplexity = Perplexity("gsg_perplexity")
-        self.mlm_accuracy = TokenAccuracy("mlm_accuracy")
+        self.gsg_perplexity = _ExponentialOfMean("gsg_perplexity")
+        self.mlm_accuracy = keras.metrics.Mean("mlm_accuracy")
 
     @unpack_inputs
     @extends(TFPegasusForConditionalGeneration.call, mlm_labels=TensorLike | None)
@@ -74,9 +76,11 @@ class TFPegasusForPreTraining(TFPegasusForConditionalGeneration):
         if mlm_labels is not None:
             states = outputs.encoder_last_hidden_state
             mlm_labels = self._checked_mlm_labels(mlm_labels, states)
-            # Only of what is masked: all logits of the source would be most of the step's memory.
-            mlm_logits = self.mlm_logits(tf.boolean_mask(states, mlm_labels != IGNORED_LABEL))
-            mlm_loss = masked_cross_entropy(_counted(mlm_labels)[None], mlm_logits[None])
+            mlm_labels, masked_states = _masked(mlm_labels, states)
+            mlm_logits = self.mlm_logits(masked_states)
+            # For `compute_loss`; a graph then leaves out the logits.
+            mlm_logits.projected_states = states
+            mlm_loss = masked_cross_entropy(mlm_labels[None], mlm_logits[None])
             mlm_loss = self.config.mlm_loss_weight * mlm_loss[None]
             loss = mlm_loss if loss is None else loss + mlm_loss
         outputs = TFPegasusForPreTrainingOutput(outputs, loss=loss, mlm_logits=mlm_logits)
@@ -99,15 +103,33 @@ class TFPegasusForPreTraining(TFPegasusForConditionalGeneration):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         loss = super().compute_loss(x, y, y_pred, sample_weight, training)
+        counts = self.counted_tokens(x)["labels"]
+        mean = tf.math.divide_no_nan(loss, tf.reduce_sum(self.token_shares(x, "labels")))
+        self.gsg_perplexity.update_state(mean, sample_weight=tf.reduce_sum(counts))
         if "mlm_labels" not in x:
             return loss
+        return loss + self._mlm_loss(x, y_pred[2], sample_weight, training)
+
+    def _mlm_loss(self, x, mlm_logits, sample_weight, training):
         labels = as_ids("mlm_labels", x["mlm_labels"])
-        losses, _ = token_cross_entropy(_counted(labels)[None], y_pred[2][None])
-        shares = self.token_shares(x, "mlm_labels")
+        weights = self.config.mlm_loss_weight * self.token_shares(x, "mlm_labels")
         if sample_weight is not None:
-            shares *= token_weights(sample_weight, labels)
-        mlm_loss = tf.reduce_sum(losses * _counted(labels, shares)[None])
-        return loss + self.config.mlm_loss_weight * mlm_loss
+            weights *= token_weights(sample_weight, labels)
+        table = self.get_input_embeddings()
+        if table.scale is not None:  # int8
+            labels, weights = _masked(labels, weights)
+            return tf.reduce_sum(token_cross_entropy(labels[None], mlm_logits[None])[0] * weights)
+        labels, states, weights = self._compact(labels, mlm_logits.projected_states, weights)
+        return projected_cross_entropy(
+            labels,
+            states,
+            tf.cast(tf.convert_to_tensor(table.embeddings), tf.float32),
+            None,
+            weights,
+            logits_bytes=self.logits_bytes,
+            gradient_dtype=self.gradient_dtype,
+            with_gradient=training,
+        )
 
     def counted_tokens(self, inputs):
         counted = super().counted_tokens(inputs)
@@ -116,18 +138,33 @@ class TFPegasusForPreTraining(TFPegasusForConditionalGeneration):
             counted["mlm_labels"] = tf.cast(is_masked, tf.float32)
         return counted
 
-    def _needs_logits(self, logits):
-        return True  # for gsg_perplexity
-
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        labels, logits, _ = self._scored(x, y_pred, None)
-        self.gsg_perplexity.update_state(labels, logits)
         if "mlm_labels" in x:
             labels = as_ids("mlm_labels", x["mlm_labels"])
-            self.mlm_accuracy.update_state(_counted(labels)[None], y_pred[2][None])
+            labels, states = self._compact(labels, y_pred[2].projected_states)
+            found = projected_predictions(self.mlm_logits, states, self.logits_bytes)
+            self._update_accuracy(found == labels, labels != IGNORED_LABEL)
         return super().compute_metrics(x, y, y_pred, sample_weight)
 
+    def _update_accuracy(self, is_right, is_counted):
+        # Keras would divide the sums of an example by its length, padding included.
+        flat = (tf.reshape(values, [-1]) for values in (is_right, is_counted))
+        self.mlm_accuracy.update_state(*flat)
 
-def _counted(labels, values=None):
-    """Returns those of the values, by default the labels themselves, whose labels count."""
-    return tf.boolean_mask(labels if values is None else values, labels != IGNORED_LABEL)
+    def _compact(self, labels, *values):
+        """Returns labels and values of masked tokens only, `(1, masked, …)`; under XLA of all."""
+        if self.jit_compile:
+            # It would compute as many as there could be in any case, but not in chunks.
+            return labels, *values
+        return tuple(found[None] for found in _masked(labels, *values))
+
+
+class _ExponentialOfMean(keras.metrics.Mean):
+    def result(self):
+        return tf.exp(super().result())
+
+
+def _masked(labels, *values):
+    """Returns labels that are not -100, `(masked,)`, and the values at their places."""
+    where = labels != IGNORED_LABEL
+    return tuple(tf.boolean_mask(value, where) for value in (labels, *values))

@@ -119,6 +119,30 @@ def projected_cross_entropy(
     return cross_entropy(states, table)
 
 
+def projected_predictions(logits, states, logits_bytes=LOGITS_BYTES):
+    """Returns the ids with the largest logits, without the logits of all tokens at once.
+
+    Args:
+        logits: function from states `(rows, d_model)` to logits `(rows, vocab_size)`.
+        states: float `(batch, length, d_model)`.
+        logits_bytes: int, the most bytes of logits at once, but at least one token's.
+
+    Returns:
+        int32 `(batch, length)`.
+    """
+    rows = tf.reshape(tf.stop_gradient(states), (-1, states.shape[-1]))
+    vocab_size = logits(rows[:0]).shape[-1]
+    (chunks,), _ = _chunks([rows], max(1, logits_bytes // (4 * vocab_size)))
+    found = tf.map_fn(
+        lambda chunk: tf.argmax(logits(chunk), axis=-1, output_type=tf.int32),
+        chunks,
+        fn_output_signature=tf.int32,
+        parallel_iterations=1,
+    )
+    shape = tf.shape(states)[:2]
+    return tf.reshape(tf.reshape(found, [-1])[: tf.reduce_prod(shape)], shape)
+
+
 def _chunks(tensors, most_rows):
     """Divides the rows of tensors into chunks of nearly equal size, at most `most_rows`.
 
@@ -130,9 +154,11 @@ def _chunks(tensors, most_rows):
     if count is None:
         count = tf.shape(tensors[0])[0]
         number = tf.maximum(1, -(-count // most_rows))
+        # Without rows, one of zeros.
+        size = tf.maximum(1, -(-count // number))
     else:
         number = max(1, -(-count // most_rows))
-    size = -(-count // number)
+        size = max(1, -(-count // number))
     chunks = []
     for tensor in tensors:
         inner = tensor.shape[1:]
