@@ -163,7 +163,7 @@ class FrozenDense:
             outputs = tf.matmul(tf.cast(rows, self.kernel.dtype), self.kernel)
             outputs = tf.cast(outputs, self.dtype)
         if self.bias is not None:
-            outputs += tf.cast(self.bias, outputs.dtype)
+            outputs = tf.nn.bias_add(outputs, tf.cast(self.bias, outputs.dtype))
         if outputs.dtype != self.dtype:
             outputs = tf.cast(outputs, self.dtype)
         return saturate(outputs)

@@ -8,14 +8,13 @@ import tensorflow as tf
 from tf_pegasus.layers.attention import AttentionProjections, PegasusAttention
 from tf_pegasus.layers.feed_forward import FeedForwardProjections, PegasusFeedForward
 from tf_pegasus.layers.kv_cache import CrossAttentionMemory
+from tf_pegasus.layers.layer_norm import PegasusLayerNorm
 from tf_pegasus.utils.compat import name_scope
 
 
 def layer_norm(config, name):
     """Returns a layer normalization over `d_model`, in float32 under any dtype policy."""
-    norm = keras.layers.LayerNormalization(
-        epsilon=config.layer_norm_epsilon, dtype="float32", name=name
-    )
+    norm = PegasusLayerNorm(epsilon=config.layer_norm_epsilon, dtype="float32", name=name)
     norm.build((None, None, config.d_model))
     return norm
 
@@ -145,7 +144,7 @@ class PegasusLayer(keras.layers.Layer):
         """
         frozen = frozen or FrozenLayer()
         attended, attentions, cache = self.self_attn(
-            self.self_attn_layer_norm(hidden_states),
+            self.self_attn_layer_norm(hidden_states, training=training),
             cache,
             head_mask=head_mask,
             frozen=frozen.self_attn,
@@ -155,7 +154,7 @@ class PegasusLayer(keras.layers.Layer):
         cross_attentions = None
         if memory is not None:
             attended, cross_attentions, memory = self.encoder_attn(
-                self.encoder_attn_layer_norm(hidden_states),
+                self.encoder_attn_layer_norm(hidden_states, training=training),
                 memory,
                 head_mask=cross_attn_head_mask,
                 frozen=frozen.encoder_attn,
@@ -163,7 +162,9 @@ class PegasusLayer(keras.layers.Layer):
             )
             hidden_states += self.dropout(attended, training=training)
         fed = self.feed_forward(
-            self.final_layer_norm(hidden_states), frozen=frozen.feed_forward, training=training
+            self.final_layer_norm(hidden_states, training=training),
+            frozen=frozen.feed_forward,
+            training=training,
         )
         hidden_states += self.dropout(fed, training=training)
         return LayerOutput(hidden_states, attentions, cross_attentions, cache, memory)

@@ -141,7 +141,7 @@ class PegasusStack(keras.layers.Layer):
                 after = outputs[-1].hidden_states
             hidden_states = self.layerdrop(hidden_states, after, training=training)
             states.append(hidden_states)
-        states[-1] = self.layer_norm(hidden_states)
+        states[-1] = self.layer_norm(hidden_states, training=training)
         return tuple(states), outputs
 
     def head_masks(self, name, mask):

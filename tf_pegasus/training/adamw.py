@@ -24,30 +24,33 @@ class AdamW(GlobalNormClippingMixin, keras.optimizers.AdamW):
         if self.amsgrad:
             super()._apply_weight_decay(variables)
 
+    def apply(self, grads, trainable_variables=None):
+        # Once for all variables.
+        step = tf.cast(self.iterations + 1, tf.float32)
+        self._powers = tf.pow(self.beta_1, step), tf.pow(self.beta_2, step)
+        super().apply(grads, trainable_variables)
+
     def update_step(self, gradient, variable, learning_rate):
         if self.amsgrad:
             super().update_step(gradient, variable, learning_rate)
             return
-        gradient = tf.cast(tf.convert_to_tensor(gradient), variable.dtype)
-        learning_rate = tf.cast(learning_rate, variable.dtype)
-        step = tf.cast(self.iterations + 1, variable.dtype)
-        beta_1, beta_2 = (tf.cast(beta, variable.dtype) for beta in (self.beta_1, self.beta_2))
+        dtype = variable.dtype
+        gradient = tf.cast(tf.convert_to_tensor(gradient), dtype)
+        learning_rate = tf.cast(learning_rate, dtype)
         index = self._get_variable_index(variable)
-        momentum, velocity = self._momentums[index], self._velocities[index]
         with tf.control_dependencies([gradient]):
             if self._use_weight_decay(variable):
-                keep = 1 - tf.cast(self.weight_decay, variable.dtype) * learning_rate
-                variable.assign(variable * keep)
+                variable.assign(variable * (1 - self.weight_decay * learning_rate))
             tf.raw_ops.ResourceApplyAdam(
                 var=handle(variable),
-                m=handle(momentum),
-                v=handle(velocity),
-                beta1_power=tf.pow(beta_1, step),
-                beta2_power=tf.pow(beta_2, step),
+                m=handle(self._momentums[index]),
+                v=handle(self._velocities[index]),
+                beta1_power=tf.cast(self._powers[0], dtype),
+                beta2_power=tf.cast(self._powers[1], dtype),
                 lr=learning_rate,
-                beta1=beta_1,
-                beta2=beta_2,
-                epsilon=tf.cast(self.epsilon, variable.dtype),
+                beta1=tf.cast(self.beta_1, dtype),
+                beta2=tf.cast(self.beta_2, dtype),
+                epsilon=tf.cast(self.epsilon, dtype),
                 grad=gradient,
             )
 

@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from tf_pegasus.training.adafactor import Adafactor
 from tf_pegasus.training.adamw import AdamW
 from tf_pegasus.training.config import OPTIMIZERS, SCHEDULES
 
@@ -43,7 +44,7 @@ def create_optimizer(
     rate = _rate(learning_rate, schedule, warmup_steps, total_steps)
     options = {"global_clipnorm": _GRAD_NORMS.get(name) if max_grad_norm is None else max_grad_norm}
     if name == "adafactor":
-        return keras.optimizers.Adafactor(rate, relative_step=False, **options)
+        return Adafactor(rate, relative_step=False, **options)
     if name == "adamw":
         return AdamW(rate, weight_decay=0.01, beta_2=0.98, epsilon=1e-9, **options)
     if name == "lion":
