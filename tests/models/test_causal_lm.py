@@ -4,6 +4,7 @@ import pytest
 
 from tf_pegasus import (
     TFPegasusForCausalLM,
+    TFPegasusForConditionalGeneration,
 )
 
 
@@ -11,6 +12,8 @@ def test_causal_lm_trains_with_keras_metrics(config, batch):
     model = TFPegasusForCausalLM(config)
     assert model.config.is_encoder_decoder is False
     assert config.is_encoder_decoder is True
+    again = TFPegasusForConditionalGeneration(model.config)
+    assert (again.config.is_encoder_decoder, model.config.is_encoder_decoder) == (True, False)
     ids = batch["input_ids"]
     model.compile(keras.optimizers.Adam(1e-2), metrics=[keras.metrics.SparseCategoricalAccuracy()])
     history = model.fit({"input_ids": ids}, ids, epochs=5, verbose=0).history

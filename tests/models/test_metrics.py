@@ -5,7 +5,7 @@ import tensorflow as tf
 from helpers.tiny import tiny_config
 
 from tf_pegasus import Perplexity, TFPegasusForConditionalGeneration, TokenAccuracy
-from tf_pegasus.models.metrics import FunctionMetric
+from tf_pegasus.models.metrics import FunctionMetric, for_token_labels
 
 LABELS = np.array([[5, 6, 7], [8, 1, -100]], "int32")
 
@@ -83,3 +83,30 @@ def test_metrics_are_saved_with_the_model(batch, tmp_path):
     after = again.evaluate(batch, verbose=0, return_dict=True)
     assert set(after) == {"loss", "token_accuracy", "shortfall", "perplexity"}
     assert after == pytest.approx(before, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "mse",
+        "binary_crossentropy",
+        keras.losses.KLDivergence(),
+        keras.losses.categorical_crossentropy,
+        keras.metrics.MeanSquaredError(),
+        {"logits": "mae"},
+    ],
+)
+def test_losses_for_targets_that_are_no_ids(loss):
+    with pytest.raises(ValueError, match=r"labels are ids, .* leave the loss out for"):
+        for_token_labels(loss)
+
+
+def test_losses_for_ids():
+    names = [
+        "accuracy",
+        "sparse_categorical_accuracy",
+        keras.metrics.SparseTopKCategoricalAccuracy(),
+    ]
+    own = [lambda labels, logits: 0.0, keras.losses.SparseCategoricalCrossentropy(from_logits=True)]
+    for each in (None, *names, *own):
+        assert for_token_labels(each) is each

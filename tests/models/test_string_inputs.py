@@ -129,6 +129,8 @@ def test_ids_are_taken_as_before(recorder):
     [
         ("a text", ["a"], {}, TypeError, "x must be a list of texts, got one str"),
         (["a text"], [[1, 2]], {}, TypeError, "y must be texts, because x is texts"),
+        (["a", None], ["b", "c"], {}, TypeError, r"x\[1\] must be a text, got None"),
+        (["a", "b"], ["c"], {}, ValueError, "as many of each: x has 2, y has 1"),
         (pairs(RECORDS).unbatch(), None, {}, ValueError, "single texts: batch it"),
         (
             *(SENTENCES, SUMMARIES, {"validation_split": 0.99}),
@@ -139,6 +141,12 @@ def test_ids_are_taken_as_before(recorder):
 def test_invalid_strings(recorder, x, y, options, error, message):
     with pytest.raises(error, match=message):
         recorder.fit(x, y, **options)
+
+
+def test_what_is_no_preprocessor(recorder):
+    recorder.preprocessor = recorder.preprocessor.tokenizer
+    with pytest.raises(TypeError, match=r"must be a PegasusPreprocessor, such as Pega"):
+        recorder.fit(SENTENCES, SUMMARIES)
 
 
 def test_a_preprocessor_of_another_model():

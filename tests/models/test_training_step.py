@@ -77,3 +77,14 @@ def test_parts_with_a_loss_of_ones_own_are_refused():
     ids = np.array([[5, 6, 1]])
     plain = float(model({"input_ids": ids, "labels": ids}).loss[0])
     assert model.evaluate({"input_ids": ids}, ids, verbose=0) == pytest.approx(2 * plain)
+
+
+def test_labels_as_y_in_a_dict(model, batch):
+    labels = batch.pop("labels")
+    model.compile("sgd", run_eagerly=True)
+    losses = [model.test_on_batch(batch, y) for y in (labels, {"labels": labels})]
+    assert losses[0] == losses[1]
+    with pytest.raises(
+        ValueError, match=r"y has \['targets'\], expected ids or a dict with 'labels'"
+    ):
+        model.test_on_batch(batch, {"targets": labels})

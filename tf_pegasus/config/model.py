@@ -46,7 +46,8 @@ class PegasusConfig(Options):
         encoder_layerdrop, decoder_layerdrop: float in [0, 1], probability of skipping a
             layer in training.
         use_cache: bool, whether generation keeps keys and values. Default True.
-        is_encoder_decoder: bool. Default True.
+        is_encoder_decoder: bool, for programs that read the configuration. Default True; each model
+            sets it to what it is.
         activation_function: str, one of `ACTIVATIONS`; or a function that Keras can name:
             one of `keras.activations`, or one that is registered by
             `keras.saving.register_keras_serializable`. Models replace it by its name, such as

@@ -186,7 +186,8 @@ def check_no_strings(name: str, value: Any) -> None:
     if is_text(value):
         raise TypeError(
             f"{name} must be ids, got strings: tokenize them first, as in "
-            "tokenizer(texts, padding=True, return_tensors='np'), or call model.summarize(texts)"
+            "tokenizer(texts, padding=True, return_tensors='np'), or call model.summarize(texts); "
+            "fit and predict take strings if model.preprocessor is set"
         )
 
 

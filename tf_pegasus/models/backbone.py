@@ -36,6 +36,7 @@ class TFPegasusModel(EncodeDecodeMixin, TFPegasusPreTrainedModel):
 
     def __init__(self, config, parts=None, **kwargs):
         super().__init__(config, **kwargs)
+        self.config.is_encoder_decoder = True
         with name_scope(self):
             given = dict(parts or {})
             tables = [stack.embed_tokens for stack in given.values()]

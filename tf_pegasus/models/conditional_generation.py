@@ -58,6 +58,7 @@ class TFPegasusForConditionalGeneration(
 
     def __init__(self, config, parts=None, **kwargs):
         super().__init__(config, **kwargs)
+        self.config.is_encoder_decoder = True
         with name_scope(self):
             self.model = (parts or {}).get("model") or TFPegasusModel(
                 self.config, dtype=self.dtype_policy, name="model"

@@ -306,6 +306,10 @@ class LanguageModelMixin:
     def _with_labels_inside(self, data):
         """Returns inputs with `y`, of which the decoder's inputs may be made, and the weights."""
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        if hasattr(y, "keys"):
+            if set(y) != {"labels"}:
+                raise ValueError(f"y has {sorted(y)}, expected ids or a dict with 'labels' alone")
+            y = y["labels"]
         names = type(self).call.input_names
         inputs = gather_inputs(names, x, {"labels": y})
         pad_ragged(inputs)

@@ -4,6 +4,8 @@
 heed it; what they need beyond that is added here.
 """
 
+import inspect
+
 import keras
 import tensorflow as tf
 
@@ -12,6 +14,12 @@ from tf_pegasus.tokenizers.padding import IGNORED_LABEL
 from tf_pegasus.utils.compat import ignore_class, mask_of
 
 _PROBABILITY_NAMES = ("sparse_categorical_crossentropy", "crossentropy", "ce")
+# Of Keras, but for those that call a function of the user.
+_LOSSES = {
+    name
+    for name, value in vars(keras.losses).items()
+    if isinstance(value, type) and value not in (keras.losses.Loss,)
+}
 _CROSS_ENTROPIES = (
     keras.losses.SparseCategoricalCrossentropy,
     keras.metrics.SparseCategoricalCrossentropy,
@@ -129,7 +137,8 @@ def for_token_labels(losses_or_metrics):
     """Returns losses or metrics as `compile` takes them, which ignore the labels -100.
 
     Raises:
-        ValueError: if one takes probabilities: the outputs are logits.
+        ValueError: if one takes probabilities: the outputs are logits; or if it is one of Keras
+            that compares numbers or probabilities with numbers or probabilities, not with ids.
     """
     return keras.tree.map_structure(_for_token_labels, losses_or_metrics)
 
@@ -144,6 +153,20 @@ def metrics_for_token_labels(metrics):
     return keras.tree.map_structure(as_metric, for_token_labels(metrics))
 
 
+def _takes_no_ids(loss):
+    """Whether it is a loss of Keras, or a metric named like one, for targets that are no ids."""
+    if isinstance(loss, str):
+        try:
+            loss = keras.losses.get(loss)
+        except ValueError:
+            # A metric's name, or one that Keras will refuse.
+            return False
+    named = loss if isinstance(loss, type) or inspect.isfunction(loss) else type(loss)
+    if not named.__module__.startswith("keras.") or "sparse" in named.__name__.lower():
+        return False
+    return inspect.isfunction(named) or named.__name__ in _LOSSES
+
+
 def _for_token_labels(loss):
     is_cross_entropy = isinstance(loss, _CROSS_ENTROPIES)
     if (
@@ -155,6 +178,12 @@ def _for_token_labels(loss):
             f"{loss!r} takes probabilities, but the outputs are logits: use "
             "keras.losses.SparseCategoricalCrossentropy(from_logits=True), or for a metric "
             "keras.metrics.SparseCategoricalCrossentropy(from_logits=True)"
+        )
+    if _takes_no_ids(loss):
+        raise ValueError(
+            f"{loss!r} compares arrays of one shape, but labels are ids, (batch, length), and "
+            "outputs are logits, (batch, length, vocab_size): leave the loss out for the built-in "
+            "one, or use keras.losses.SparseCategoricalCrossentropy(from_logits=True)"
         )
     if is_cross_entropy:
         ignore_class(loss, IGNORED_LABEL)

@@ -142,8 +142,15 @@ class StringInputsMixin:
 
         Raises:
             ValueError: if it makes ids or lengths that the model does not take.
+            TypeError: if it is something else.
         """
         preprocessor, config = self.preprocessor, self.config
+        needed = ("max_source_length", "max_target_length", "tokenizer")
+        if not all(hasattr(preprocessor, name) for name in needed):
+            raise TypeError(
+                f"model.preprocessor={preprocessor!r} must be a PegasusPreprocessor, such as "
+                "PegasusPreprocessor(model.tokenizer, 512, 128)"
+            )
         for name in ("max_source_length", "max_target_length"):
             if getattr(preprocessor, name) > config.max_position_embeddings:
                 raise ValueError(
@@ -175,7 +182,7 @@ def _batches(x, y, sample_weight, batch_size, shuffle=False):
 
     Raises:
         ValueError: if a dataset is not batched.
-        TypeError: if `x` is one text, or only one of `x` and `y` is texts.
+        TypeError: if `x` is one text, or not all of `x` and `y` are texts.
     """
     if isinstance(x, tf.data.Dataset):
         for spec in tf.nest.flatten(x.element_spec):
@@ -195,10 +202,27 @@ def _tensors(x, y, sample_weight):
     documents, summaries = documents_and_summaries(x, y)
     if summaries is not None and not is_text(summaries):
         raise TypeError("y must be texts, because x is texts")
+    _check_texts("x", documents)
+    _check_texts("y", summaries)
+    lengths = {
+        name: len(part)
+        for name, part in (("x", documents), ("y", summaries), ("sample_weight", sample_weight))
+        if part is not None
+    }
+    if len(set(lengths.values())) > 1:
+        counts = ", ".join(f"{name} has {length}" for name, length in lengths.items())
+        raise ValueError(f"there must be as many of each: {counts}")
     return [
         None if part is None else tf.convert_to_tensor(part)
         for part in (documents, summaries, sample_weight)
     ]
+
+
+def _check_texts(name, texts):
+    if not isinstance(texts, tf.Tensor) and texts is not None:
+        for number, text in enumerate(texts):
+            if not isinstance(text, (str, bytes)):
+                raise TypeError(f"{name}[{number}] must be a text, got {text!r}")
 
 
 def _split_off_validation(given):

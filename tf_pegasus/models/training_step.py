@@ -1,5 +1,6 @@
 """Training steps over a batch at once or in parts, on one device or on several."""
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,7 +39,7 @@ def train_step(model: Any, inputs: Mapping[str, Any], sample_weight: Any, parts:
         sample_weight: `(batch,)`, `(batch, target_length)` or None.
         parts: int, see `train_in_parts`.
     """
-    if parts > 1 or _must_reduce_first(model.optimizer):
+    if parts > 1:
         loss = train_in_parts(model, inputs, sample_weight, parts)
     else:
         with tf.GradientTape() as tape:
@@ -46,8 +47,7 @@ def train_step(model: Any, inputs: Mapping[str, Any], sample_weight: Any, parts:
             loss = loss_of(model, inputs, outputs, sample_weight, training=True)
             scaled = model.optimizer.scale_loss(loss)
         variables = model.trainable_variables
-        gradients = tape.gradient(scaled, variables)
-        model.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        _apply(model.optimizer, tape.gradient(scaled, variables), variables)
         model.compute_metrics(inputs, None, outputs, sample_weight)
     _track(model, loss, inputs)
 
@@ -76,7 +76,12 @@ def train_in_parts(
 
     Returns:
         float32 scalar, this device's share of the loss.
+
+    Raises:
+        ValueError: if there are `mlm_labels`, whose loss is the mean over other tokens.
     """
+    if "mlm_labels" in inputs:
+        raise ValueError(f"micro_batches={parts} cannot be used with mlm_labels: leave it out")
     labels = inputs["labels"]
     # A number if the shape is known, so that XLA compiles it.
     rows = tf.shape(labels)[0] if labels.shape[0] is None else labels.shape[0]
@@ -127,20 +132,17 @@ def train_in_parts(
     return loss
 
 
-def _must_reduce_first(optimizer: Any) -> bool:
-    """Whether the optimizer would look at the gradients of single devices.
-
-    Keras' optimizers clip gradients, and check whether they are finite, before they add up those
-    of all devices.
-    """
-    replicas = tf.distribute.get_strategy().num_replicas_in_sync
-    return replicas > 1 and clips_gradients(optimizer)
-
-
 def _apply(optimizer, gradients, variables):
-    if _must_reduce_first(optimizer):
-        replica = tf.distribute.get_replica_context()
-        present = [gradient for gradient in gradients if gradient is not None]
+    """Updates the weights with the gradients, clipped after those of all devices are added up.
+
+    Keras' optimizers clip the gradients of each device, and check whether they are finite, before.
+    """
+    if not variables:
+        warnings.warn("the model has no trainable weights", stacklevel=2)
+        return
+    replica = tf.distribute.get_replica_context()
+    if replica.num_replicas_in_sync > 1 and clips_gradients(optimizer):
+        present = [tf.convert_to_tensor(each) for each in gradients if each is not None]
         reduced = replica.all_reduce(tf.distribute.ReduceOp.SUM, present)
         reduced = iter(clipped_gradients(optimizer, reduced))
         # The optimizer adds up those of all devices again.
