@@ -76,12 +76,7 @@ def train_in_parts(
 
     Returns:
         float32 scalar, this device's share of the loss.
-
-    Raises:
-        ValueError: if there are `mlm_labels`, whose loss is the mean over other tokens.
     """
-    if "mlm_labels" in inputs:
-        raise ValueError(f"micro_batches={parts} cannot be used with mlm_labels: leave it out")
     labels = inputs["labels"]
     # A number if the shape is known, so that XLA compiles it.
     rows = tf.shape(labels)[0] if labels.shape[0] is None else labels.shape[0]
