@@ -152,9 +152,10 @@ def _command(arguments):
     return [sys.executable, "-m", "tf_pegasus", *map(str, arguments)]
 
 
-def check_training(directory, count, seed, epochs=4):
+def check_training(directory, count, seed, epochs=None):
     """Kills one training `count` times, with a second process at every fourth time."""
-    command = _training(directory, epochs)
+    # Long enough for all of the kills.
+    command = _training(directory, epochs or max(4, count))
     killer = Killer(seed)
     killer.run((*command, directory / "whole"))
     for number in range(count):
@@ -175,7 +176,7 @@ def check_full_disks(directory, count, seed):
     _mount("", disk, 2**30)
     try:
         for _ in range(count):
-            killer.fill_disk((*command, disk / "run"), 2 * size)
+            killer.fill_disk((*command, disk / "run"), size)
         killer.run((*command, disk / "run"))
         _check_same(disk / "run", directory / "whole")
     finally:

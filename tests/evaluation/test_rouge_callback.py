@@ -133,3 +133,12 @@ def test_a_model_without_tokenizer_fails_before_it_is_trained():
     model = TFPegasusForConditionalGeneration(tiny_config())
     with pytest.raises(ValueError, match="the model has no tokenizer"):
         RougeCallback(RECORDS).set_model(model)
+
+
+def test_two_callbacks_need_different_names(fit, monkeypatch):
+    monkeypatch.setattr(RougeCallback, "on_epoch_end", lambda self, epoch, logs: None)
+    with pytest.raises(ValueError, match="both log val_rouge1: give them different names"):
+        fit([RougeCallback(RECORDS), RougeCallback(RECORDS)], epochs=1)
+    named = RougeCallback(RECORDS, name="news")
+    assert named.names == [name.replace("val_", "val_news_") for name in NAMES]
+    fit([RougeCallback(RECORDS), named], epochs=1)
