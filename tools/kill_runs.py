@@ -155,7 +155,7 @@ def _command(arguments):
 def check_training(directory, count, seed, epochs=None):
     """Kills one training `count` times, with a second process at every fourth time."""
     # Long enough for all of the kills.
-    command = _training(directory, epochs or max(4, count))
+    command = _training(directory, epochs or 4 + 2 * count)
     killer = Killer(seed)
     killer.run((*command, directory / "whole"))
     for number in range(count):
