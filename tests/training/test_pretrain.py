@@ -1,4 +1,6 @@
-import numpy as np
+import csv
+from pathlib import Path
+
 import pytest
 import yaml
 from helpers.tiny import SENTENCES
@@ -23,7 +25,7 @@ def arguments(tmp_path, vocab_file):
         "validation_file": str(tmp_path / "validation.txt"),
         "output_dir": str(tmp_path / "run"),
         "vocab_file": str(vocab_file),
-        "max_source_length": 64,
+        "max_source_length": 160,
         "max_target_length": 32,
         "batch_size": 16,
         "epochs": 4,
@@ -33,16 +35,9 @@ def arguments(tmp_path, vocab_file):
 
 
 @pytest.mark.slow
-def test_pretraining_resumes_and_validates_on_the_same_examples(arguments, tmp_path, monkeypatch):
-    arguments["learning_rate"] = 1e-9
-    whole = pretrain(PretrainingArguments.from_flags(**arguments))
-    assert len(whole["val_loss"]) == 2
-    assert set(whole) >= {"gsg_perplexity", "mlm_accuracy", "val_gsg_perplexity"}
-    # Nothing was learnt, and nothing else changes.
-    assert whole["val_loss"][0] == pytest.approx(whole["val_loss"][1], rel=1e-4)
-    assert whole["loss"][0] != pytest.approx(whole["loss"][1], rel=1e-4)
-    trained = TFPegasusForConditionalGeneration.from_pretrained(arguments["output_dir"])
-    assert trained.tokenizer is not None
+def test_a_killed_pretraining_resumes_and_validates_on_the_same_examples(arguments, monkeypatch):
+    # So that nothing but the masks can change a loss.
+    arguments |= {"learning_rate": 1e-9, "dropout": 0.0}
 
     class Killed(BaseException):
         pass
@@ -51,16 +46,21 @@ def test_pretraining_resumes_and_validates_on_the_same_examples(arguments, tmp_p
         if epoch == 1:
             raise Killed
 
-    second = {**arguments, "output_dir": str(tmp_path / "second")}
     with monkeypatch.context() as patch:
         patch.setattr("tf_pegasus.training.callbacks.KeepBest.on_epoch_begin", kill, raising=False)
         with pytest.raises(Killed):
-            pretrain(PretrainingArguments.from_flags(**second))
-    resumed = pretrain(PretrainingArguments.from_flags(**second))
-    for name, values in resumed.items():
-        np.testing.assert_array_equal(values, whole[name][1:], err_msg=name)
+            pretrain(PretrainingArguments.from_flags(**arguments))
+    resumed = pretrain(PretrainingArguments.from_flags(**arguments))
+    with open(Path(arguments["output_dir"]) / "training" / "log.csv", newline="") as file:
+        first, second = ({n: float(v) for n, v in row.items()} for row in csv.DictReader(file))
+    assert set(first) > {"gsg_perplexity", "mlm_accuracy", "val_gsg_perplexity"}
+    assert [second["loss"]] == pytest.approx(resumed["loss"])
+    assert second["val_loss"] == pytest.approx(first["val_loss"], rel=1e-5)
+    assert second["loss"] != pytest.approx(first["loss"], rel=1e-5)
+    trained = TFPegasusForConditionalGeneration.from_pretrained(arguments["output_dir"])
+    assert trained.tokenizer is not None
     with pytest.raises(ValueError, match=r"other arguments \(masked_word_ratio=None there\)"):
-        pretrain(PretrainingArguments.from_flags(**second, masked_word_ratio=0.5))
+        pretrain(PretrainingArguments.from_flags(**arguments, masked_word_ratio=0.5))
 
 
 def test_objective_is_that_of_preset_and_flags():
