@@ -92,6 +92,15 @@ def test_workers_have_the_steps_of_one(documents, tokenizer):
         assert part == [step[i::3] for step in whole]
 
 
+def test_masks_are_new_in_each_epoch_unless_one_validates(documents, tokenizer):
+    for remask in (True, False):
+        data = pretraining_dataset(
+            documents, tokenizer, SHORT, batch_size=45, shuffle=False, remask=remask
+        )
+        first, second = (as_lists(data.as_numpy_iterator()) for _ in range(2))
+        assert (first == second) is not remask
+
+
 def in_text_file(path):
     path.write_text("\n\n\n".join(TEXTS[:3]) + "\n", encoding="utf-8")
 

@@ -1,3 +1,6 @@
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -16,6 +19,38 @@ def select(text, seed=0, strategy="dynamic", **settings):
     settings = PretrainingSettings.from_preset("authors", strategy=strategy, **settings)
     found = GapSentenceSelector(settings)(split_as_authors(text), np.random.default_rng(seed))
     return found.indices
+
+
+GOLDENS = json.loads((Path(__file__).parents[1] / "goldens" / "gap-sentences.json").read_text())
+NAMES = {"standard": "orig", "deduplicate": "uniq", "log": "log"}
+
+
+def of_golden(case):
+    """Returns the settings of a case that the authors' code has computed."""
+    options = {"gap_sentence_ratio": case["ratio"]}
+    strategy = case["strategy"]
+    if strategy != "lead":
+        options |= {
+            "rouge_size": case["size"],
+            "rouge_metric": case["metric"],
+            "words": "ascii",
+            "stop_words": case["stop_words"],
+        }
+    if strategy == "continuous":
+        options["rouge_counting"] = case["counting"]
+    if strategy in ("ind", "seq"):
+        strategy = f"{strategy}-{NAMES[case['counting']]}"
+    # The number of candidates follows from the lengths.
+    lengths = {"max_source_length": 20 * case["candidates"], "max_target_length": 2}
+    return PretrainingSettings(strategy=strategy, **options, **lengths)
+
+
+def test_selections_are_those_of_the_authors_code():
+    assert len(GOLDENS) == 240
+    random = np.random.default_rng(0)
+    for case in GOLDENS:
+        selector = GapSentenceSelector(of_golden(case))
+        assert selector(case["sentences"], random).indices == case["selected"], case
 
 
 # The cases of the authors' `pretrain_parsing_ops_test.py` that say which sentences are selected.

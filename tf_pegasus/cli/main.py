@@ -23,6 +23,7 @@ COMMANDS = (
     "client",
     "beam-summarize",
     "pretrain-data",
+    "pretrain",
     "convert",
     "info",
     "corpus",

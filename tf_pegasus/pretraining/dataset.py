@@ -68,6 +68,7 @@ def pretraining_dataset(
     repeat: bool = False,
     num_shards: int = 1,
     shard_index: int = 0,
+    remask: bool = True,
     prefetch: int = 2,
     temporary_directory: str | Path | None = None,
 ) -> tf.data.Dataset:
@@ -89,6 +90,7 @@ def pretraining_dataset(
         text_column, text_layout, max_samples, on_error, split: see `Documents`.
         shuffle, bucket, seed, start_step, repeat, num_shards, shard_index, prefetch,
             temporary_directory: see `summarization_dataset`.
+        remask: bool, whether what is masked is drawn anew in each epoch; False to validate.
 
     Returns:
         `tf.data.Dataset` of dicts of int32 `(batch, length)`: `input_ids`, `attention_mask`,
@@ -127,7 +129,7 @@ def pretraining_dataset(
     }
     documents = as_rows(Documents, data, reading, temporary_directory)
     order = BatchOrder(documents.sizes, batch_size, seed, shuffle, bucket, num_shards, shard_index)
-    batches = _Batches(documents, tokenizer, settings, seed)
+    batches = _Batches(documents, tokenizer, settings, seed, remask)
     names = ["input_ids", "attention_mask", "labels"]
     names += ["mlm_labels"] if settings.masked_word_ratio else []
     dataset = ordered_dataset(
@@ -153,15 +155,16 @@ def pretraining_dataset(
 class _Batches:
     """Makes the batch of an epoch and of indices of documents."""
 
-    def __init__(self, documents, tokenizer, settings, seed):
+    def __init__(self, documents, tokenizer, settings, seed, remask):
         self._documents, self._settings, self._seed = documents, settings, seed
+        self._remask = remask
         self._pad_token_id = tokenizer.pad_token_id
         self._make = ExampleMaker(tokenizer, settings)
         self.sources, self.targets = Truncation(), Truncation()
         self.replacements = Replacements()
 
     def __call__(self, epoch, indices):
-        examples = self._examples(epoch, indices)
+        examples = self._examples(epoch if self._remask else 0, indices)
         for example in examples:
             self.sources.count(example.source_length, self._settings.max_source_length)
             self.targets.count(example.target_length, self._settings.max_target_length)

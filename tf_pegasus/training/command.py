@@ -9,11 +9,12 @@ from tf_pegasus.training.run_directory import CONFIG_FILE
 from tf_pegasus.version import __version__
 
 
-def repeating_command(output: Path) -> str:
+def repeating_command(output: Path, command: str = "train") -> str:
     """Returns a shell script that trains the same model again.
 
     Args:
         output: the run's directory.
+        command: of `tf-pegasus`.
     """
     config = output.absolute() / "training" / CONFIG_FILE
     versions = [f"tf-pegasus {__version__}", f"Python {platform.python_version()}"]
@@ -22,5 +23,5 @@ def repeating_command(output: Path) -> str:
         f"# The weights are the same to the bit with {', '.join(versions)}, on this kind of "
         "machine.\n"
         f"cd {shlex.quote(str(Path.cwd()))}\n"
-        f"tf-pegasus train {shlex.quote(str(config))} --output-dir ANOTHER_DIRECTORY\n"
+        f"tf-pegasus {command} {shlex.quote(str(config))} --output-dir ANOTHER_DIRECTORY\n"
     )

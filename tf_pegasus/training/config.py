@@ -2,7 +2,7 @@
 
 import dataclasses
 from dataclasses import MISSING, dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, Self, get_args
 
 from tf_pegasus.checkpoints.formats import FILE_DTYPES, FileDtype
 from tf_pegasus.data.records import ON_ERROR, OnError
@@ -62,8 +62,8 @@ class DataArguments:
     max_target_length: int = 64
 
     def __post_init__(self):
-        _check_positive(self, "max_source_length", "max_target_length", "max_samples")
-        _check_choice(self, "on_error", ON_ERROR)
+        check_positive(self, "max_source_length", "max_target_length", "max_samples")
+        check_choice(self, "on_error", ON_ERROR)
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class ModelArguments:
     freeze: str = ""
 
     def __post_init__(self):
-        _check_choice(self, "precision", PRECISIONS)
+        check_choice(self, "precision", PRECISIONS)
         unknown = [part for part in self.frozen_parts if part not in PARTS]
         if unknown:
             raise ValueError(f"freeze={self.freeze!r} must be some of {', '.join(PARTS)}")
@@ -137,7 +137,7 @@ class LoraArguments:
     targets: str = field(default="q_proj,v_proj", metadata={"flag": "lora_targets"})
 
     def __post_init__(self):
-        _check_positive(self, "rank", "alpha")
+        check_positive(self, "rank", "alpha")
         if self.rank is None and self.alpha is not None:
             raise ValueError("lora_alpha has no effect without lora_rank")
 
@@ -166,7 +166,7 @@ class OptimizerArguments:
     ema_momentum: float | None = None
 
     def __post_init__(self):
-        _check_positive(self, "max_grad_norm")
+        check_positive(self, "max_grad_norm")
         if self.ema_momentum is not None and not 0 < self.ema_momentum < 1:
             raise ValueError(f"ema_momentum={self.ema_momentum!r} must be between 0 and 1")
 
@@ -193,8 +193,8 @@ class ValidationArguments:
     average_last: int | None = None
 
     def __post_init__(self):
-        _check_positive(self, "eval_steps", "rouge_samples", "patience")
-        _check_choice(self, "metric", METRICS)
+        check_positive(self, "eval_steps", "rouge_samples", "patience")
+        check_choice(self, "metric", METRICS)
         if self.average_last is not None and self.average_last < 2:
             raise ValueError(f"average_last={self.average_last!r} must be at least 2")
         if self.metric != "val_loss" and self.rouge_samples is None:
@@ -244,9 +244,9 @@ class RunArguments:
     tensorboard: bool = False
 
     def __post_init__(self):
-        _check_positive(self, "epochs", "batch_size", "gradient_accumulation_steps")
-        _check_choice(self, "strategy", STRATEGIES)
-        _check_choice(self, "weights_dtype", FILE_DTYPES)
+        check_positive(self, "epochs", "batch_size", "gradient_accumulation_steps")
+        check_choice(self, "strategy", STRATEGIES)
+        check_choice(self, "weights_dtype", FILE_DTYPES)
 
 
 @dataclass(frozen=True)
@@ -278,6 +278,16 @@ class TrainingArguments:
     validation: ValidationArguments = field(default_factory=ValidationArguments)
     generation: GenerationArguments = field(default_factory=GenerationArguments)
 
+    sections: ClassVar[dict[str, Any]] = {
+        "data": DataArguments,
+        "model": ModelArguments,
+        "lora": LoraArguments,
+        "optimizer": OptimizerArguments,
+        "validation": ValidationArguments,
+        "generation": GenerationArguments,
+        "run": RunArguments,
+    }
+
     def __post_init__(self):
         if self.lora.rank is not None and self.model.frozen_parts:
             raise ValueError("freeze has no effect with lora_rank, which freezes everything else")
@@ -299,48 +309,47 @@ class TrainingArguments:
         _set(self, section, dataclasses.replace(found, **absent))
 
     @classmethod
-    def from_flags(cls, **values: Any) -> "TrainingArguments":
-        """Returns the settings with these values, by the names of the flags."""
-        return cls.from_sections(nested(values))
+    def flags(cls) -> dict[str, tuple[str, dataclasses.Field]]:
+        """Returns section and field by the names of the flags, which are unique."""
+        return {
+            each.metadata.get("flag", each.name): (section, each)
+            for section, fields in cls.sections.items()
+            for each in dataclasses.fields(fields)
+        }
 
     @classmethod
-    def from_sections(cls, sections: dict[str, dict[str, Any]]) -> "TrainingArguments":
+    def from_flags(cls, **values: Any) -> Self:
+        """Returns the settings with these values, by the names of the flags."""
+        return cls.from_sections(nested(values, cls))
+
+    @classmethod
+    def from_sections(cls, sections: dict[str, dict[str, Any]]) -> Self:
         """Returns the settings with these values, by sections and fields."""
-        return cls(**{name: SECTIONS[name](**values) for name, values in sections.items()})
+        return cls(**{name: cls.sections[name](**values) for name, values in sections.items()})
 
     def to_sections(self) -> dict[str, dict[str, Any]]:
         """Returns all values by sections and fields."""
-        return {name: dataclasses.asdict(getattr(self, name)) for name in SECTIONS}
+        return {name: dataclasses.asdict(getattr(self, name)) for name in self.sections}
 
 
-SECTIONS: dict[str, Any] = {
-    "data": DataArguments,
-    "model": ModelArguments,
-    "lora": LoraArguments,
-    "optimizer": OptimizerArguments,
-    "validation": ValidationArguments,
-    "generation": GenerationArguments,
-    "run": RunArguments,
-}
-# Section and field by the names of the flags, which are unique.
-FLAGS = {
-    each.metadata.get("flag", each.name): (section, each)
-    for section, fields in SECTIONS.items()
-    for each in dataclasses.fields(fields)
-}
+SECTIONS = TrainingArguments.sections
+FLAGS = TrainingArguments.flags()
 
 
-def nested(values: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Returns values by sections and fields, of values by the names of the flags.
+def nested(
+    values: dict[str, Any], kind: type[TrainingArguments] = TrainingArguments
+) -> dict[str, dict[str, Any]]:
+    """Returns values by sections and fields, of values by the names of the flags of a kind.
 
     Raises:
         TypeError: if there is no such flag.
     """
     sections: dict[str, dict[str, Any]] = {"data": {}, "run": {}}
+    flags = kind.flags()
     for name, value in values.items():
-        if name not in FLAGS:
+        if name not in flags:
             raise TypeError(f"{name} is no setting of a training")
-        section, each = FLAGS[name]
+        section, each = flags[name]
         sections.setdefault(section, {})[each.name] = value
     return sections
 
@@ -355,7 +364,7 @@ def _set(section, name, value):
     object.__setattr__(section, name, value)
 
 
-def _check_positive(section, *names):
+def check_positive(section, *names):
     flags = {
         each.name: each.metadata.get("flag", each.name) for each in dataclasses.fields(section)
     }
@@ -365,6 +374,6 @@ def _check_positive(section, *names):
             raise ValueError(f"{flags[name]}={value!r} must be positive")
 
 
-def _check_choice(section, name, choices):
+def check_choice(section, name, choices):
     if getattr(section, name) not in choices:
         raise ValueError(f"{name}={getattr(section, name)!r} must be one of {', '.join(choices)}")

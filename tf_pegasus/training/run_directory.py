@@ -8,7 +8,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from tf_pegasus.training.config import FLAGS
+from tf_pegasus.training.config import TrainingArguments
 from tf_pegasus.training.config_file import dump, load
 from tf_pegasus.utils.files import write_text_atomically
 from tf_pegasus.utils.leftovers import RANDOM, remove_matching
@@ -36,6 +36,7 @@ class RunDirectory(contextlib.ExitStack):
         command: str, the content of the file with the command that repeats the run.
         is_writer: bool, whether this process writes, rather than another one of the same run: then
             nothing is checked, locked or written here.
+        kind: class of the settings.
 
     Attributes:
         state: `Path` of the run's own files.
@@ -47,7 +48,7 @@ class RunDirectory(contextlib.ExitStack):
         LockedError: another training works in it.
     """
 
-    def __init__(self, path, settings, command="", is_writer=True):
+    def __init__(self, path, settings, command="", is_writer=True, kind=TrainingArguments):
         super().__init__()
         self.path = path
         self.state = path / "training"
@@ -56,6 +57,7 @@ class RunDirectory(contextlib.ExitStack):
         self._settings = settings
         self._command = command
         self._is_writer = is_writer
+        self._kind = kind
         self._is_locked = False
 
     def __enter__(self):
@@ -150,8 +152,8 @@ class RunDirectory(contextlib.ExitStack):
         """Raises unless it is new, empty, or holds a run with these arguments."""
         file = self.state / CONFIG_FILE
         if file.is_file():
-            found = load(file)
-            for name, (section, field) in FLAGS.items():
+            found = load(file, self._kind)
+            for name, (section, field) in self._kind.flags().items():
                 there = found.get(section, {}).get(field.name)
                 wanted = self._settings.get(section, {}).get(field.name)
                 if name != "output_dir" and there != wanted:

@@ -20,7 +20,7 @@ def starting_tokenizer(arguments, rows, directory):
 
     Args:
         arguments: `TrainingArguments`.
-        rows: `Rows` of the training examples.
+        rows: `Rows` of the training examples, or `Documents`.
         directory: `RunDirectory`.
     """
     length = {"model_max_length": arguments.data.max_source_length}
@@ -32,27 +32,30 @@ def starting_tokenizer(arguments, rows, directory):
     if arguments.model.vocab_file:
         return PegasusTokenizer(arguments.model.vocab_file, **length)
     sample = rows.sample(_VOCABULARY_BYTES, arguments.run.seed)
-    texts = (text for row in sample for text in row)
+    texts = (text for row in sample for text in ([row] if isinstance(row, str) else row))
     with tempfile.TemporaryDirectory() as temporary:
         vocab_file = Path(temporary) / VOCAB_FILE
         train_vocabulary(texts, vocab_file, arguments.model.vocab_size)
         return PegasusTokenizer(vocab_file, **length)
 
 
-def starting_model(arguments, tokenizer):
+def starting_model(arguments, tokenizer, model_class=TFPegasusForConditionalGeneration, **values):
     """Returns the model to fine-tune, or a new one for the tokenizer.
 
     Args:
         arguments: `TrainingArguments`.
         tokenizer: `PegasusTokenizer`.
+        model_class: `TFPegasusForConditionalGeneration`, or a class with the same weights.
+        **values: further values of the configuration.
     """
     longest = max(arguments.data.max_source_length, arguments.data.max_target_length)
     regularization = {
         "dropout": arguments.model.dropout,
         "label_smoothing": arguments.model.label_smoothing,
+        **values,
     }
     if arguments.model.name:
-        model = TFPegasusForConditionalGeneration.from_pretrained(
+        model = model_class.from_pretrained(
             model_location(arguments.model.name), dtype=arguments.model.precision, **regularization
         )
         if longest > model.config.max_position_embeddings:
@@ -73,4 +76,4 @@ def starting_model(arguments, tokenizer):
         scale_embedding=True,
         **regularization,
     )
-    return TFPegasusForConditionalGeneration(config, dtype=arguments.model.precision)
+    return model_class(config, dtype=arguments.model.precision)

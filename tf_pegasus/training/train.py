@@ -51,18 +51,32 @@ def train(arguments):
         WorkerLostError: if another worker ends.
         TrainingInterrupted: if SIGINT or SIGTERM came; the state is saved, at once.
     """
+    return run(Training, arguments)
+
+
+def run(training_class, arguments):
+    """Runs a training of a kind in its directory; see `train`.
+
+    Args:
+        training_class: `Training`, or a subclass.
+        arguments: settings of the kind that the class takes.
+    """
     # First of all: workers find each other before TensorFlow computes anything.
     workers = Workers(arguments.run.strategy)
     output = Path(arguments.run.output_dir)
+    command = repeating_command(output, training_class.command)
     directory = RunDirectory(
-        output, arguments.to_sections(), repeating_command(output), workers.is_chief
+        output, arguments.to_sections(), command, workers.is_chief, type(arguments)
     )
     with directory, Interruption() as interruption:
-        return _Training(arguments, workers, directory, interruption).run()
+        return training_class(arguments, workers, directory, interruption).run()
 
 
-class _Training:
+class Training:
     """A training in its directory.
+
+    Subclasses may read other rows (`read_rows`), make other batches of them (`make_dataset`), and
+    train another model (`starting_model`).
 
     Args:
         arguments: `TrainingArguments`.
@@ -70,6 +84,9 @@ class _Training:
         directory: `RunDirectory`, which is entered.
         interruption: `Interruption`, which is entered.
     """
+
+    # Of `tf-pegasus`.
+    command = "train"
 
     def __init__(self, arguments, workers, directory, interruption):
         self.arguments = arguments
@@ -81,8 +98,8 @@ class _Training:
         """Trains to the end; returns the history."""
         arguments, directory = self.arguments, self.directory
         rows = {
-            "training": _rows(arguments, arguments.data.train_file, arguments.data.max_samples),
-            "validation": _rows(arguments, arguments.data.validation_file),
+            "training": self.read_rows(arguments.data.train_file, arguments.data.max_samples),
+            "validation": self.read_rows(arguments.data.validation_file),
         }
         keras.utils.set_random_seed(arguments.run.seed)
         self.tokenizer = starting_tokenizer(arguments, rows["training"], directory)
@@ -250,7 +267,7 @@ class _Training:
         """Returns the model with its tokenizer, generation options, trained parts and optimizer."""
         arguments, settings = self.arguments, self.arguments.optimizer
         with self.workers.scope():
-            model = starting_model(arguments, self.tokenizer)
+            model = self.starting_model()
             choose_trained_parts(model, arguments)
             optimizer = create_optimizer(
                 settings.name,
@@ -280,7 +297,7 @@ class _Training:
 
         Those to train with begin with `start_step`, and have no end.
         """
-        data, is_alone = self.arguments.data, self.workers.count == 1
+        is_alone = self.workers.count == 1
         orders = {
             "training": {
                 "seed": self.arguments.run.seed,
@@ -292,15 +309,7 @@ class _Training:
         sizes = {"training": self.step_size, "validation": self.arguments.run.batch_size}
         found = {
             name: self.workers.distribute(
-                functools.partial(
-                    summarization_dataset,
-                    rows[name],
-                    self.tokenizer,
-                    max_source_length=data.max_source_length,
-                    max_target_length=data.max_target_length,
-                    cache=True,
-                    **order,
-                ),
+                functools.partial(self.make_dataset, rows[name], **order),
                 sizes[name],
             )
             for name, order in orders.items()
@@ -308,12 +317,29 @@ class _Training:
         datasets = {name: dataset for name, (dataset, _) in found.items()}
         return datasets, {name: statistics for name, (_, statistics) in found.items()}
 
+    def read_rows(self, file, max_samples=None):
+        """Returns the rows of a file."""
+        data = self.arguments.data
+        return Rows(
+            file,
+            document_column=data.document_column,
+            summary_column=data.summary_column,
+            max_samples=max_samples,
+            on_error=data.on_error,
+        )
 
-def _rows(arguments, file, max_samples=None):
-    return Rows(
-        file,
-        document_column=arguments.data.document_column,
-        summary_column=arguments.data.summary_column,
-        max_samples=max_samples,
-        on_error=arguments.data.on_error,
-    )
+    def make_dataset(self, rows, **order):
+        """Returns a dataset of batches of rows."""
+        data = self.arguments.data
+        return summarization_dataset(
+            rows,
+            self.tokenizer,
+            max_source_length=data.max_source_length,
+            max_target_length=data.max_target_length,
+            cache=True,
+            **order,
+        )
+
+    def starting_model(self):
+        """Returns the model to train, which is not compiled."""
+        return starting_model(self.arguments, self.tokenizer)
