@@ -26,6 +26,7 @@ COMMANDS = (
     "convert",
     "info",
     "corpus",
+    "train-vocab",
 )
 FAILURE = 1
 
