@@ -74,7 +74,8 @@ class Corpus:
         largest_held_out: int, size of the largest family that may be held out. Larger ones would
             fill a test split with one phrase or one author.
         near_duplicates: `"join"`: nearly equal documents belong to one family; `"drop"`: only the
-            first of them is kept, and families are those of the reader.
+            first of them is kept, summaries that more than four share are left out, and families
+            are those of the reader.
         evaluation_only: bool, whether all documents go to the test split.
 
     Raises:
