@@ -151,7 +151,7 @@ def test_options(tmp_path):
         SampleCorpus(max_words=9, max_per_family=3, exclude=(str(excluded),)), tmp_path / "second"
     )
     # Cut documents are nearly equal to whole ones: nine of fourteen words.
-    assert counts["left_out"]["near-duplicates of excluded documents"] == 4
+    assert counts["left_out"]["near-duplicates of excluded texts"] == 4
     assert counts["left_out"]["more than max_per_family"] == 7
     # By default a tenth is held out for testing.
     assert counts["test"] == 4

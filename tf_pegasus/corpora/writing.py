@@ -17,7 +17,7 @@ from tf_pegasus.corpora.families import (
 )
 from tf_pegasus.corpora.near_duplicates import NearDuplicateIndex
 from tf_pegasus.data.jsonl import write_jsonl
-from tf_pegasus.data.readers import read_records
+from tf_pegasus.data.text_sample import read_texts
 from tf_pegasus.utils.directories import new_directory_atomically
 from tf_pegasus.utils.files import write_json_atomically, write_text_atomically
 
@@ -133,14 +133,10 @@ class _Writer:
     def _without_excluded(self, pairs):
         if not self.corpus.exclude:
             return pairs
-        excluded = (
-            record["document"]
-            for path in self.corpus.exclude
-            for record in read_records(path, ["document"])
-        )
+        excluded = (text for path in self.corpus.exclude for text in read_texts(path))
         index = NearDuplicateIndex(map(_beginning, excluded))
         kept = [pair for pair in pairs if index.nearest(_beginning(pair.document)) is None]
-        self.left_out["near-duplicates of excluded documents"] += len(pairs) - len(kept)
+        self.left_out["near-duplicates of excluded texts"] += len(pairs) - len(kept)
         return kept
 
     def _splits(self, pairs):
