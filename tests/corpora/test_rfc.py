@@ -103,7 +103,16 @@ def test_any_text_has_a_body(text):
 
 
 def test_damaged_texts_take_linear_time():
-    for part in ("\n", " ", "[Page", ".", "\f\n", "-\n", "[Page 1]\n\f\nRFC 1\n"):
+    for part in (
+        "\n",
+        " ",
+        "[Page",
+        ".",
+        "\f\n",
+        "-\n",
+        "[Page 1]\n\f\nRFC 1\n",
+        f"{'1' * 60}x\n\n",
+    ):
         rfc_body(part * (200_000 // len(part)))
 
 

@@ -20,7 +20,9 @@ _PAGE_BREAK = re.compile(
     r"\n*^[^\n\[]*\[Page\s?\d+\]\n+\f?\n*(?:RFC[ \t]*\d+[^\n]*\n)?\n*",
     re.MULTILINE | re.IGNORECASE,
 )
-_NUMBER = re.compile(r"(?:appendix\s+)?(?:[\dIVX]+\.?|[A-Z]\.)(?:\d+\.?)*\s+", re.IGNORECASE)
+_NUMBER = re.compile(
+    r"(?:appendix\s+)?(?:\d+|[IVX]+(?=[.\s])|[A-Z](?=\.))(?:\.\d+)*\.?\s+", re.IGNORECASE
+)
 # Sections before the text, besides what precedes them: title and authors.
 _FRONT = re.compile(
     r"status of this (memo|document)|copyright.*|abstract|(table of )?contents|iesg note"
