@@ -36,6 +36,8 @@ class SampleCorpus(Corpus):
         for number in range(40, 50):
             yield Text(f"t{number}", "large", different(number), f"summary of {number}")
         yield Text("copy", "f1", different(2), "summary of 2")
+        for number in range(60, 65):
+            yield Text(f"t{number}", "large", different(number), "something in general")
         # The end of another document is no near-duplicate of it, the same with a new end is one.
         yield Text("nearly", "large", different(3) + " and more", "summary of it")
         yield Text("body only", "f2", body="A text without a summary.")
@@ -64,13 +66,14 @@ def test_what_is_written(tmp_path):
         "train.jsonl",
         "validation.jsonl",
     ]
-    assert counts["read"] == 54
-    assert counts["usable"] == 51
+    assert counts["read"] == 59
+    assert counts["usable"] == 56
     assert counts["families"] == 21
     assert (counts["train"], counts["validation"], counts["test"]) == (44, 2, 4)
     assert counts["left_out"]["damaged files"] == 2
     assert counts["left_out"]["exact copies"] == 1
     assert counts["left_out"]["near-duplicates"] == 1
+    assert counts["left_out"]["summaries that many share"] == 5
     assert counts["words"]["test"] == {"documents": 4 * len(WORDS), "summaries": 4 * 3}
     assert json.loads((directory / "counts.json").read_text()) == counts
     notice = (directory / "NOTICE").read_text()
@@ -123,8 +126,10 @@ def test_near_duplicates_across_splits_leave_the_earlier_one(tmp_path, monkeypat
     class Corpus(SampleCorpus):
         def texts(self, reading):
             for number in range(12):
-                yield Text(f"a{number}", f"a{number}", different(number), "some summary")
-                yield Text(f"b{number}", f"b{number}", different(number) + " too", "some summary")
+                yield Text(f"a{number}", f"a{number}", different(number), f"summary {number}")
+                yield Text(
+                    f"b{number}", f"b{number}", different(number) + " too", f"summary {number}"
+                )
 
     counts = write_corpus(Corpus(held_out=6), tmp_path / "corpus")
     report = read(tmp_path / "corpus", "near_duplicates")
@@ -146,7 +151,7 @@ def test_options(tmp_path):
         SampleCorpus(max_words=9, max_per_family=3, exclude=(str(excluded),)), tmp_path / "second"
     )
     # Cut documents are nearly equal to whole ones: nine of fourteen words.
-    assert counts["left_out"]["near-duplicates of excluded documents"] == 4
+    assert counts["left_out"]["near-duplicates of excluded texts"] == 4
     assert counts["left_out"]["more than max_per_family"] == 7
     # By default a tenth is held out for testing.
     assert counts["test"] == 4

@@ -27,6 +27,7 @@ COMMANDS = (
     "convert",
     "info",
     "corpus",
+    "train-vocab",
 )
 FAILURE = 1
 

@@ -65,7 +65,8 @@ class Corpus:
         max_per_family: int, largest number of training documents of one family; None for all.
         max_words: int, documents are cut after so many words; None for whole ones.
         bodies: bool, also write the whole texts of the training families.
-        exclude: paths of JSONL files; what nearly repeats a `document` in them is left out.
+        exclude: paths of files; what nearly repeats a `document`, `summary` or `text` in them is
+            left out.
 
     Attributes:
         name: str, how the corpus is called.
@@ -74,7 +75,8 @@ class Corpus:
         largest_held_out: int, size of the largest family that may be held out. Larger ones would
             fill a test split with one phrase or one author.
         near_duplicates: `"join"`: nearly equal documents belong to one family; `"drop"`: only the
-            first of them is kept, and families are those of the reader.
+            first of them is kept, summaries that more than four share are left out, and families
+            are those of the reader.
         evaluation_only: bool, whether all documents go to the test split.
 
     Raises:
@@ -88,7 +90,7 @@ class Corpus:
     max_words: int | None = option(None, "documents are cut after so many words")
     bodies: bool = option(False, "also write bodies.jsonl: whole texts of the training families")
     exclude: tuple[str, ...] = option(
-        (), "leave out what nearly repeats a document in these JSONL files", "FILE"
+        (), "leave out what nearly repeats a text in these files, such as other corpora", "FILE"
     )
 
     name: ClassVar[str]

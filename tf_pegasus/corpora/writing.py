@@ -17,11 +17,12 @@ from tf_pegasus.corpora.families import (
 )
 from tf_pegasus.corpora.near_duplicates import NearDuplicateIndex
 from tf_pegasus.data.jsonl import write_jsonl
-from tf_pegasus.data.readers import read_records
+from tf_pegasus.data.text_sample import read_texts
 from tf_pegasus.utils.directories import new_directory_atomically
 from tf_pegasus.utils.files import write_json_atomically, write_text_atomically
 
 _MOST_HELD_OUT = 2000
+_MOST_EQUAL_SUMMARIES = 4
 # Texts are compared by their beginnings: what follows the thousandth word changes no verdict.
 _COMPARED_WORDS = 1000
 
@@ -112,11 +113,19 @@ class _Writer:
 
     def _with_families(self, pairs):
         if self.corpus.near_duplicates == "drop":
+            pairs = self._without_common_summaries(pairs)
             kept = without_near_duplicates(pairs)
             self.left_out["near-duplicates"] += len(pairs) - len(kept)
             return kept
         self.joined = join_near_duplicates(pairs)
         return [self._in_joined_family(pair) for pair in pairs]
+
+    def _without_common_summaries(self, pairs):
+        """Returns the pairs whose summaries are about them alone, and not about a whole family."""
+        counts = Counter(pair.summary for pair in pairs)
+        kept = [pair for pair in pairs if counts[pair.summary] <= _MOST_EQUAL_SUMMARIES]
+        self.left_out["summaries that many share"] += len(pairs) - len(kept)
+        return kept
 
     def _in_joined_family(self, text):
         return text._replace(family=self.joined.get(text.family, text.family))
@@ -124,14 +133,10 @@ class _Writer:
     def _without_excluded(self, pairs):
         if not self.corpus.exclude:
             return pairs
-        excluded = (
-            record["document"]
-            for path in self.corpus.exclude
-            for record in read_records(path, ["document"])
-        )
+        excluded = (text for path in self.corpus.exclude for text in read_texts(path))
         index = NearDuplicateIndex(map(_beginning, excluded))
         kept = [pair for pair in pairs if index.nearest(_beginning(pair.document)) is None]
-        self.left_out["near-duplicates of excluded documents"] += len(pairs) - len(kept)
+        self.left_out["near-duplicates of excluded texts"] += len(pairs) - len(kept)
         return kept
 
     def _splits(self, pairs):

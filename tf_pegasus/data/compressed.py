@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 import lzma
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -33,3 +34,21 @@ def decompressed(file: BinaryIO, path: str | Path) -> BinaryIO:
 def open_text(path: str | Path) -> io.TextIOWrapper:
     """Opens a UTF-8 text file for reading; see `open_binary`."""
     return io.TextIOWrapper(open_binary(path), encoding="utf-8")
+
+
+def decompress(content: bytes, suffix: str, limit: int) -> bytes:
+    """Decompresses `.gz`, `.xz` and `.bz2`; returns anything else as it is.
+
+    Raises:
+        ValueError: if it is damaged, or has more than `limit` bytes.
+    """
+    if suffix not in (".gz", ".xz", ".bz2"):
+        return content
+    try:
+        with _OPENERS[suffix](io.BytesIO(content), "rb") as file:
+            content = file.read(limit + 1)
+    except (EOFError, OSError, lzma.LZMAError, zlib.error) as error:
+        raise ValueError(f"damaged: {error}") from error
+    if len(content) > limit:
+        raise ValueError(f"more than {limit} bytes")
+    return content
