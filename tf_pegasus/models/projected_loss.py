@@ -5,7 +5,7 @@ import tensorflow as tf
 from tf_pegasus.models.losses import error_of, targets_of
 
 # Of logits at once, by default.
-LOGITS_BYTES = 2**26
+LOGITS_BYTES = 2**27
 
 _NO_SECOND_DERIVATIVE = (
     "the loss has no second derivative: compile the model with run_eagerly=True or with a metric, "

@@ -32,33 +32,38 @@ class Adafactor(GlobalNormClippingMixin, keras.optimizers.Adafactor):
         ]
 
     def apply(self, grads, trainable_variables=None):
-        # Once for all variables.
+        # Once for all variables: every operation takes its time to trace.
         step = tf.cast(self.iterations + 1, tf.float32)
-        self._fresh = tf.pow(step, self.beta_2_decay)
-        self._highest_rate = tf.math.rsqrt(step)
+        rate = tf.cast(self.learning_rate, tf.float32)
+        self._scalars = {
+            "rate": tf.minimum(rate, tf.math.rsqrt(step)),
+            "fresh": tf.pow(step, self.beta_2_decay),
+            "epsilon_1": tf.constant(self.epsilon_1),
+            "epsilon_2": tf.constant(self.epsilon_2),
+            "threshold": tf.constant(self.clip_threshold),
+        }
         super().apply(grads, trainable_variables)
 
     def update_step(self, gradient, variable, learning_rate):
         dtype = variable.dtype
+        scalars = {name: tf.cast(value, dtype) for name, value in self._scalars.items()}
         gradient = tf.cast(tf.convert_to_tensor(gradient), dtype)
-        rate = tf.minimum(tf.cast(learning_rate, dtype), tf.cast(self._highest_rate, dtype))
-        fresh = tf.cast(self._fresh, dtype)
         moments = self._moments[self._get_variable_index(variable)]
-        squares = tf.square(gradient) + self.epsilon_1
+        squares = tf.square(gradient) + scalars["epsilon_1"]
         if len(moments) == 2:
             rows, columns = (
-                _moved(moment, tf.reduce_mean(squares, axis=axis), fresh)
+                _moved(moment, tf.reduce_mean(squares, axis=axis), scalars["fresh"])
                 for moment, axis in zip(moments, (-1, -2), strict=True)
             )
             rows /= tf.reduce_mean(rows, axis=-1, keepdims=True)
-            update = (
-                gradient * tf.math.rsqrt(rows)[..., None] * tf.math.rsqrt(columns)[..., None, :]
-            )
+            update = gradient * tf.expand_dims(tf.math.rsqrt(rows), -1)
+            update *= tf.expand_dims(tf.math.rsqrt(columns), -2)
         else:
-            update = gradient * tf.math.rsqrt(_moved(moments[0], squares, fresh))
-        rate *= tf.maximum(tf.cast(self.epsilon_2, dtype), _rms(variable))
-        rate /= tf.maximum(tf.ones((), dtype), _rms(update) / self.clip_threshold)
-        self.assign_sub(variable, rate * update)
+            update = gradient * tf.math.rsqrt(_moved(moments[0], squares, scalars["fresh"]))
+        # The rate grows with the weights, and shrinks where the update is large.
+        rate = scalars["rate"] * tf.maximum(scalars["epsilon_2"], _rms(variable))
+        rate *= scalars["threshold"] / tf.maximum(scalars["threshold"], _rms(update))
+        variable.assign_sub(rate * update, read_value=False)
 
 
 def _moment_shapes(shape):
@@ -70,13 +75,13 @@ def _moment_shapes(shape):
 
 def _moved(moment, new, fresh):
     """Moves a moment towards `new` by the share `fresh`, and returns it."""
-    moved = tf.convert_to_tensor(moment)
-    moved += fresh * (new - moved)
-    moment.assign(moved)
-    return moved
+    before = tf.convert_to_tensor(moment)
+    after = before + fresh * (new - before)
+    moment.value.assign(after, read_value=False)
+    return after
 
 
 def _rms(tensor):
     """Returns the root of the mean square."""
     tensor = tf.convert_to_tensor(tensor)
-    return tf.sqrt(2 * tf.nn.l2_loss(tensor) / tf.cast(tf.size(tensor), tensor.dtype))
+    return tf.sqrt(tf.nn.l2_loss(tensor) * (2 / tensor.shape.num_elements()))

@@ -25,9 +25,18 @@ class AdamW(GlobalNormClippingMixin, keras.optimizers.AdamW):
             super()._apply_weight_decay(variables)
 
     def apply(self, grads, trainable_variables=None):
-        # Once for all variables.
+        # Once for all variables: every operation takes its time to trace.
         step = tf.cast(self.iterations + 1, tf.float32)
-        self._powers = tf.pow(self.beta_1, step), tf.pow(self.beta_2, step)
+        rate = tf.cast(self.learning_rate, tf.float32)
+        self._scalars = {
+            "beta1_power": tf.pow(self.beta_1, step),
+            "beta2_power": tf.pow(self.beta_2, step),
+            "lr": rate,
+            "beta1": tf.constant(self.beta_1),
+            "beta2": tf.constant(self.beta_2),
+            "epsilon": tf.constant(self.epsilon),
+            "kept": 1 - self.weight_decay * rate,
+        }
         super().apply(grads, trainable_variables)
 
     def update_step(self, gradient, variable, learning_rate):
@@ -36,22 +45,18 @@ class AdamW(GlobalNormClippingMixin, keras.optimizers.AdamW):
             return
         dtype = variable.dtype
         gradient = tf.cast(tf.convert_to_tensor(gradient), dtype)
-        learning_rate = tf.cast(learning_rate, dtype)
+        scalars = {name: tf.cast(value, dtype) for name, value in self._scalars.items()}
+        kept = scalars.pop("kept")
         index = self._get_variable_index(variable)
         with tf.control_dependencies([gradient]):
             if self._use_weight_decay(variable):
-                variable.assign(variable * (1 - self.weight_decay * learning_rate))
+                variable.assign(variable * kept, read_value=False)
             tf.raw_ops.ResourceApplyAdam(
                 var=handle(variable),
                 m=handle(self._momentums[index]),
                 v=handle(self._velocities[index]),
-                beta1_power=tf.cast(self._powers[0], dtype),
-                beta2_power=tf.cast(self._powers[1], dtype),
-                lr=learning_rate,
-                beta1=tf.cast(self.beta_1, dtype),
-                beta2=tf.cast(self.beta_2, dtype),
-                epsilon=tf.cast(self.epsilon, dtype),
                 grad=gradient,
+                **scalars,
             )
 
 
