@@ -68,9 +68,13 @@ def _unused(proto):
     proto.pieces[40].type = 5
 
 
-def _control_character(proto):
-    proto.trainer_spec.model_type = 2
-    next(piece for piece in proto.pieces if piece.piece == "e").type = 3
+def _control(spelling):
+    def change(proto):
+        proto.trainer_spec.model_type = 2
+        next(piece for piece in proto.pieces if piece.piece == "e").type = 3
+        proto.pieces[1].piece = spelling
+
+    return change
 
 
 def _denormalizer(proto):
@@ -91,7 +95,8 @@ HOSTILE = {
         "0 of its pieces are of the type BYTE",
     ),
     "unused": (_unused, "pieces of the type UNUSED are none that tensorflow-text's BPE can read"),
-    "control character": (_control_character, "'e', is a character, of the type CONTROL, which"),
+    "control character": (_control("</s>"), "'e', is of the type CONTROL, but may be a part"),
+    "control word": (_control("▁of"), r"pieces\[1\], '▁of', is of the type CONTROL, but may be"),
     "no pieces": (lambda p: p.ClearField("pieces"), "0 of its pieces are of the type UNKNOWN"),
     "surface": (
         lambda p: setattr(p.trainer_spec, "unk_surface", "x" * 10**6),

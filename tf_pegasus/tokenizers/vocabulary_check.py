@@ -32,7 +32,9 @@ _MAX_SELF_TEST_BYTES = 100_000
 _Model = sentencepiece_model_pb2.ModelProto
 _Kind = _Model.SentencePiece
 _USER_DEFINED = _Kind.USER_DEFINED
+_UNIGRAM = sentencepiece_model_pb2.TrainerSpec.UNIGRAM
 _BPE = sentencepiece_model_pb2.TrainerSpec.BPE
+_SPACE = "▁"
 BYTE_PIECES = {f"<0x{byte:02X}>" for byte in range(256)}
 # Digests of models that have passed: the layer of a tokenizer has the tokenizer's.
 _passed: deque[bytes] = deque(maxlen=16)
@@ -126,8 +128,10 @@ def _check_pieces(model):
     if unknown != 1:
         raise ValueError(f"{unknown} of its pieces are of the type UNKNOWN, one must be")
     _check_bytes(texts, kinds, model.trainer_spec.byte_fallback)
-    if model.trainer_spec.model_type == _BPE:
-        _check_bpe(texts, kinds)
+    if _Kind.UNUSED in kinds and model.trainer_spec.model_type == _BPE:
+        raise ValueError("pieces of the type UNUSED are none that tensorflow-text's BPE can read")
+    if model.trainer_spec.model_type != _UNIGRAM:
+        _check_control(texts, kinds)
     _check_prefixes(text for text, kind in zip(texts, kinds, strict=True) if kind == _USER_DEFINED)
     is_reserved = [kind in _RESERVED for kind in kinds]
     for spelled in (
@@ -139,15 +143,17 @@ def _check_pieces(model):
             raise ValueError(f"two of its pieces are {twice!r:.80}")
 
 
-def _check_bpe(texts, kinds):
-    """Raises where tensorflow-text fails at texts, because its sentencepiece is an older one."""
-    if _Kind.UNUSED in kinds:
-        raise ValueError("pieces of the type UNUSED are none that tensorflow-text's BPE can read")
+def _check_control(texts, kinds):
+    """Raises where a text is split into a control piece, at which tensorflow-text fails.
+
+    Only unigram models leave these pieces out.
+    """
+    normal = {text for text, kind in zip(texts, kinds, strict=True) if kind == _Kind.NORMAL}
     for index, (text, kind) in enumerate(zip(texts, kinds, strict=True)):
-        if kind == _Kind.CONTROL and len(text) == 1:
+        if kind == _Kind.CONTROL and (len(text) == 1 or _SPACE in text or text in normal):
             raise ValueError(
-                f"pieces[{index}], {text!r}, is a character, of the type CONTROL, which "
-                "tensorflow-text's BPE cannot read in a text"
+                f"pieces[{index}], {text!r:.80}, is of the type CONTROL, but may be a part of a "
+                "text, which tensorflow-text's BPE cannot read"
             )
 
 
