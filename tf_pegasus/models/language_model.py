@@ -232,7 +232,7 @@ class LanguageModelMixin:
         `tf.distribute` sums. A mean for each replica would depend on how a batch is divided.
 
         Args:
-            inputs: dict of tensors, a `training_step.MicroBatch` if it is a part of a batch.
+            inputs: dict of tensors; of a `training_step.CountedBatch` the totals are known.
             name: str, one of the names of `counted_tokens`.
 
         Returns:
@@ -240,13 +240,13 @@ class LanguageModelMixin:
             factors is their mean.
         """
         counts = self.counted_tokens(inputs)[name]
-        if isinstance(inputs, training_step.MicroBatch):
+        if isinstance(inputs, training_step.CountedBatch):
             return counts / inputs.totals[name]
         return counts / tokens_of_all_replicas(counts)
 
     def _weight_of_means(self, inputs):
         """Returns the factor of a loss that is a mean over the tokens of the inputs."""
-        if not isinstance(inputs, training_step.MicroBatch):
+        if not getattr(inputs, "is_part", False):
             return 1.0
         # Keras divides it by the number of replicas.
         replicas = tf.distribute.get_strategy().num_replicas_in_sync

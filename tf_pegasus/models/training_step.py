@@ -13,18 +13,22 @@ from tf_pegasus.utils.compat import clipped_gradients, clips_gradients, loss_of,
 _NOT_DIVIDED = ("head_mask", "decoder_head_mask", "cross_attn_head_mask")
 
 
-class MicroBatch(dict):
-    """The inputs of a part of a batch, of which `compute_loss` returns the part's share.
+class CountedBatch(dict):
+    """The inputs of a batch or of a part of one, of which `compute_loss` returns the share.
 
     Args:
-        inputs: dict of tensors `(part, …)`.
+        inputs: dict of tensors.
         totals: dict from a name of labels to a float32 scalar, the tokens of the whole batch on
-            all devices that count. In the loop over the parts they cannot be asked for.
+            all devices that count. They are asked for once; in the loop over parts they cannot be.
+        is_part: bool, whether it is a part of a batch.
     """
 
-    def __init__(self, inputs: Mapping[str, Any], totals: Mapping[str, tf.Tensor]):
+    def __init__(
+        self, inputs: Mapping[str, Any], totals: Mapping[str, tf.Tensor], is_part: bool = False
+    ):
         super().__init__(inputs)
         self.totals = totals
+        self.is_part = is_part
 
 
 def train_step(model: Any, inputs: Mapping[str, Any], sample_weight: Any, parts: int) -> None:
@@ -39,30 +43,26 @@ def train_step(model: Any, inputs: Mapping[str, Any], sample_weight: Any, parts:
         sample_weight: `(batch,)`, `(batch, target_length)` or None.
         parts: int, see `train_in_parts`.
     """
+    batch = _counted(model, inputs)
     if parts > 1:
-        loss = train_in_parts(model, inputs, sample_weight, parts)
+        loss = train_in_parts(model, batch, sample_weight, parts)
     else:
-        with tf.GradientTape() as tape:
-            outputs = model(inputs, training=True)
-            loss = loss_of(model, inputs, outputs, sample_weight, training=True)
-            scaled = model.optimizer.scale_loss(loss)
-        variables = model.trainable_variables
-        _apply(model.optimizer, tape.gradient(scaled, variables), variables)
+        loss, outputs, gradients = _loss_and_gradients(model, batch, sample_weight)
+        _apply(model.optimizer, gradients, model.trainable_variables)
         model.compute_metrics(inputs, None, outputs, sample_weight)
-    _track(model, loss, inputs)
+    _track(model, loss, batch)
 
 
 def test_step(model: Any, inputs: Mapping[str, Any], sample_weight: Any) -> None:
     """Updates the metrics from a batch, as `keras.Model.test_step` does; see `train_step`."""
+    batch = _counted(model, inputs)
     outputs = model(inputs, training=False)
-    loss = loss_of(model, inputs, outputs, sample_weight, training=False)
+    loss = loss_of(model, batch, outputs, sample_weight, training=False)
     model.compute_metrics(inputs, None, outputs, sample_weight)
-    _track(model, loss, inputs)
+    _track(model, loss, batch)
 
 
-def train_in_parts(
-    model: Any, inputs: Mapping[str, Any], sample_weight: Any, parts: int
-) -> tf.Tensor:
+def train_in_parts(model: Any, batch: CountedBatch, sample_weight: Any, parts: int) -> tf.Tensor:
     """Computes the gradients of a batch part by part, and updates weights and metrics.
 
     There is one update, and the memory of the activations is that of one part. The loss is the mean
@@ -71,22 +71,19 @@ def train_in_parts(
     count more that are in a part with few of them.)
 
     Args:
-        model, inputs, sample_weight: see `train_step`.
+        model, sample_weight: see `train_step`.
+        batch: `CountedBatch`, the whole one.
         parts: int, number of parts; there are fewer if the batch has fewer examples.
 
     Returns:
         float32 scalar, this device's share of the loss.
     """
-    labels = inputs["labels"]
+    labels = batch["labels"]
     # A number if the shape is known, so that XLA compiles it.
     rows = tf.shape(labels)[0] if labels.shape[0] is None else labels.shape[0]
     size = -(-rows // parts)
     is_even = isinstance(rows, int) and rows % size == 0
     variables = model.trainable_variables
-    totals_of_labels = {
-        name: tokens_of_all_replicas(counted)
-        for name, counted in model.counted_tokens(inputs).items()
-    }
     has_gradient: list[bool] = []
 
     def take(value, start):
@@ -95,14 +92,10 @@ def train_in_parts(
         return tf.slice(value, [start] + [0] * (len(shape) - 1), [count, *shape[1:]])
 
     def train_part(start, loss, totals):
-        part = {n: v if n in _NOT_DIVIDED else take(v, start) for n, v in inputs.items()}
+        part = {n: v if n in _NOT_DIVIDED else take(v, start) for n, v in batch.items()}
         weights = None if sample_weight is None else take(sample_weight, start)
-        with tf.GradientTape() as tape:
-            outputs = model(part, training=True)
-            inputs_of_part = MicroBatch(part, totals_of_labels)
-            share = model.compute_loss(inputs_of_part, None, outputs, weights, training=True)
-            scaled = model.optimizer.scale_loss(share)
-        gradients = tape.gradient(scaled, variables)
+        counted_part = CountedBatch(part, batch.totals, is_part=True)
+        share, outputs, gradients = _loss_and_gradients(model, counted_part, weights)
         metrics = model.compute_metrics(part, None, outputs, weights)
         # TensorFlow does not wait for what the last round of a loop writes into variables.
         with tf.control_dependencies(tf.nest.flatten(metrics)):
@@ -127,6 +120,24 @@ def train_in_parts(
     return loss
 
 
+def _counted(model, inputs):
+    """Returns the `CountedBatch` of the inputs."""
+    counts = model.counted_tokens(inputs)
+    return CountedBatch(
+        inputs, {name: tokens_of_all_replicas(count) for name, count in counts.items()}
+    )
+
+
+def _loss_and_gradients(model, batch, sample_weight):
+    """Returns the share of a `CountedBatch` in the loss, the outputs, and the scaled gradients."""
+    with tf.GradientTape() as tape:
+        # To Keras, a subclass of dict is a leaf.
+        outputs = model(dict(batch), training=True)
+        loss = loss_of(model, batch, outputs, sample_weight, training=True)
+        scaled = model.optimizer.scale_loss(loss)
+    return loss, outputs, tape.gradient(scaled, model.trainable_variables)
+
+
 def _apply(optimizer, gradients, variables):
     """Updates the weights with the gradients, clipped after those of all devices are added up.
 
@@ -148,8 +159,7 @@ def _apply(optimizer, gradients, variables):
     optimizer.apply_gradients(zip(gradients, variables, strict=True))
 
 
-def _track(model, loss, inputs):
+def _track(model, loss, batch):
     """Updates the mean loss with this device's share of the loss of a batch."""
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
-    tokens = tokens_of_all_replicas(model.counted_tokens(inputs)["labels"])
-    track_loss(model, loss * replicas, tokens / replicas)
+    track_loss(model, loss * replicas, batch.totals["labels"] / replicas)
