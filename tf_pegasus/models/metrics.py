@@ -37,8 +37,13 @@ def _counted(labels, logits, sample_weight):
     return counts
 
 
-class _TokenMean(keras.metrics.Mean):
-    """A mean over all tokens that count, however they are divided into batches."""
+class TokenMean(keras.metrics.Mean):
+    """A mean over all tokens that count, however they are divided into batches.
+
+    Args:
+        name: str.
+        dtype: of the result.
+    """
 
     def __init__(self, name=None, dtype=None):
         super().__init__(name=name, dtype=dtype)
@@ -48,14 +53,17 @@ class _TokenMean(keras.metrics.Mean):
         raise NotImplementedError
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        values = self.token_values(y_true, y_pred)
         weights = _counted(y_true, y_pred, sample_weight)
+        self.add(self.token_values(y_true, y_pred), weights)
+
+    def add(self, values, weights):
+        """Adds the value of each token, with its weight; both `(batch, length)`."""
         # Keras would divide the sums of an example by its length, padding included.
         super().update_state(tf.reshape(values, [-1]), sample_weight=tf.reshape(weights, [-1]))
 
 
 @keras.saving.register_keras_serializable(package="tf_pegasus")
-class TokenAccuracy(_TokenMean):
+class TokenAccuracy(TokenMean):
     """Share of the tokens whose label has the largest logit; -100 and pad do not count.
 
     Args:
@@ -76,7 +84,7 @@ class TokenAccuracy(_TokenMean):
 
 
 @keras.saving.register_keras_serializable(package="tf_pegasus")
-class Perplexity(_TokenMean):
+class Perplexity(TokenMean):
     """Exponential of the mean cross-entropy of all tokens; -100 and pad do not count.
 
     Labels are not smoothed.

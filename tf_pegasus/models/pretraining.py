@@ -13,6 +13,7 @@ from tf_pegasus.models.losses import (
     token_cross_entropy,
     token_weights,
 )
+from tf_pegasus.models.metrics import TokenMean
 from tf_pegasus.models.projected_loss import projected_cross_entropy, projected_predictions
 from tf_pegasus.tokenizers.padding import IGNORED_LABEL
 
@@ -50,7 +51,7 @@ class TFPegasusForPreTraining(TFPegasusForConditionalGeneration):
     def __init__(self, config, parts=None, **kwargs):
         super().__init__(config, parts, **kwargs)
         self.gsg_perplexity = _ExponentialOfMean("gsg_perplexity")
-        self.mlm_accuracy = keras.metrics.Mean("mlm_accuracy")
+        self.mlm_accuracy = TokenMean("mlm_accuracy")
 
     @unpack_inputs
     @extends(TFPegasusForConditionalGeneration.call, mlm_labels=TensorLike | None)
@@ -143,13 +144,8 @@ class TFPegasusForPreTraining(TFPegasusForConditionalGeneration):
             labels = as_ids("mlm_labels", x["mlm_labels"])
             labels, states = self._compact(labels, y_pred[2].projected_states)
             found = projected_predictions(self.mlm_logits, states, self.logits_bytes)
-            self._update_accuracy(found == labels, labels != IGNORED_LABEL)
+            self.mlm_accuracy.add(found == labels, labels != IGNORED_LABEL)
         return super().compute_metrics(x, y, y_pred, sample_weight)
-
-    def _update_accuracy(self, is_right, is_counted):
-        # Keras would divide the sums of an example by its length, padding included.
-        flat = (tf.reshape(values, [-1]) for values in (is_right, is_counted))
-        self.mlm_accuracy.update_state(*flat)
 
     def _compact(self, labels, *values):
         """Returns labels and values of masked tokens only, `(1, masked, …)`; under XLA of all."""
