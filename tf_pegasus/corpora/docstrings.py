@@ -61,7 +61,8 @@ class DocstringsCorpus(Corpus):
     def texts(self, reading: Reading) -> Iterator[Text]:
         """Yields the docstrings of public names; files that cannot be parsed are skipped."""
         seen = set()
-        for root in self._roots():
+        roots = package_directories(self.paths, "purelib", "platlib", "stdlib")
+        for root in roots:
             owners = _owners(root)
             for path in _sources(root):
                 module = ".".join(path.relative_to(root).with_suffix("").parts)
@@ -77,16 +78,24 @@ class DocstringsCorpus(Corpus):
                     reading.sources.setdefault(family, about or "unknown licence")
                 yield from found
         if not seen:
-            raise FileNotFoundError(f"no Python sources in {', '.join(map(str, self._roots()))}")
+            raise FileNotFoundError(f"no Python sources in {', '.join(map(str, roots))}")
 
-    def _roots(self):
-        if self.paths:
-            for path in self.paths:
-                if not Path(path).is_dir():
-                    raise FileNotFoundError(f"{path!r} is not a directory")
-            return [Path(path).resolve() for path in self.paths]
-        found = [sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib")]
-        return list(dict.fromkeys(Path(path).resolve() for path in found))
+
+def package_directories(paths: tuple[str, ...], *defaults: str) -> list[Path]:
+    """Returns the directories to read: `paths`, or those of this Python with these names.
+
+    Args:
+        paths: tuple of str, which may be empty.
+        *defaults: names of `sysconfig`, such as `"purelib"`.
+
+    Raises:
+        FileNotFoundError: if one of `paths` is not a directory.
+    """
+    for path in paths:
+        if not Path(path).is_dir():
+            raise FileNotFoundError(f"{path!r} is not a directory")
+    found = paths or [sysconfig.get_path(name) for name in defaults]
+    return list(dict.fromkeys(Path(path).resolve() for path in found))
 
 
 def _owners(root):

@@ -80,22 +80,23 @@ class ManpagesCorpus(Corpus):
                 yield name, _family(file, name), page
 
     def _files(self, reading):
-        if self.archives is not None:
-            chosen = self._chosen(archive_files(self.archives, _is_page, Reading()))
-            files = archive_files(self.archives, _is_page, reading)
-        else:
-            chosen = self._chosen(installed_files(self.manuals, "man*/*", Reading()))
-            files = installed_files(self.manuals, "man*/*", reading)
+        # Twice: a page belongs to the chosen ones only if the names of all are known.
+        chosen = self._chosen(self._all_files(Reading()))
         if not chosen:
             where = self.archives or self.manuals
             raise FileNotFoundError(f"no manual pages in {where!r}")
-        for file in files:
+        for file in self._all_files(reading):
             name = _name(file)
             if name in chosen:
                 chosen.discard(name)
                 yield file, name
             else:
                 reading.skipped["pages of large families"] += 1
+
+    def _all_files(self, reading):
+        if self.archives is not None:
+            return archive_files(self.archives, _is_page, reading)
+        return installed_files(self.manuals, "man*/*", reading)
 
     def _chosen(self, files):
         """Returns the names of the pages that `max_per_family` leaves."""

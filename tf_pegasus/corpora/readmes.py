@@ -1,14 +1,16 @@
 """READMEs of installed Python packages, to test on: the description and its one-line summary."""
 
 import re
-import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
 
 from tf_pegasus.corpora.corpus import Corpus, Reading, Text, option
-from tf_pegasus.corpora.docstrings import distribution_owner, prose_paragraphs
+from tf_pegasus.corpora.docstrings import (
+    distribution_owner,
+    package_directories,
+    prose_paragraphs,
+)
 from tf_pegasus.corpora.markup import plain
 from tf_pegasus.corpora.prose import repeats
 
@@ -44,11 +46,7 @@ class ReadmesCorpus(Corpus):
 
     def texts(self, reading: Reading) -> Iterator[Text]:
         """Yields the READMEs, sorted by package."""
-        default = [sysconfig.get_path(name) for name in ("purelib", "platlib")]
-        roots = list(dict.fromkeys(self.paths or default))
-        for path in self.paths:
-            if not Path(path).is_dir():
-                raise FileNotFoundError(f"{path!r} is not a directory")
+        roots = list(map(str, package_directories(self.paths, "purelib", "platlib")))
         texts = {}
         for distribution in metadata.distributions(path=roots):
             about = distribution.metadata
