@@ -9,7 +9,16 @@ import pytest
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).parent.parent
-PYTHON_BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+
+
+def python_blocks(document):
+    """Returns the Python blocks of a document in Markdown."""
+    return re.findall(r"```python\n(.*?)```", (ROOT / document).read_text(), re.DOTALL)
+
+
+PYTHON_BLOCKS = python_blocks("README.md")
+GUIDE_BLOCKS = python_blocks("docs/fine-tuning.md")
+PRETRAINING_BLOCKS = python_blocks("docs/pre-training.md")
 
 
 @pytest.mark.slow
@@ -23,11 +32,6 @@ def test_readme_block_runs_by_itself(number, tmp_path, monkeypatch):
             assert (tmp_path / written).is_file()
 
 
-GUIDE_BLOCKS = re.findall(
-    r"```python\n(.*?)```", (ROOT / "docs" / "fine-tuning.md").read_text(), re.DOTALL
-)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(GUIDE_BLOCKS)))
 def test_block_of_the_guide_to_fine_tuning_runs_by_itself(number, tmp_path, monkeypatch):
@@ -38,11 +42,6 @@ def test_block_of_the_guide_to_fine_tuning_runs_by_itself(number, tmp_path, monk
     exec(compile(GUIDE_BLOCKS[number], "fine-tuning.md", "exec"), {})
     if number == 0:
         assert (tmp_path / "tuned" / "model.safetensors").is_file()
-
-
-PRETRAINING_BLOCKS = re.findall(
-    r"```python\n(.*?)```", (ROOT / "docs" / "pre-training.md").read_text(), re.DOTALL
-)
 
 
 @pytest.mark.slow

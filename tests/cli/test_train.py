@@ -11,7 +11,7 @@ from tf_pegasus.cli.main import main
 from tf_pegasus.cli.train import build_parser
 from tf_pegasus.data.jsonl import write_jsonl
 from tf_pegasus.training import train as train_module
-from tf_pegasus.training.config import FLAGS, SECTIONS, TrainingArguments
+from tf_pegasus.training.config import TrainingArguments
 
 FILES = {"train_file": "a", "validation_file": "b", "output_dir": "c"}
 REQUIRED = ["--train-file", "a", "--validation-file", "b", "--output-dir", "c"]
@@ -37,8 +37,8 @@ def test_flags_are_the_fields(trained):
 
 def test_every_field_is_described():
     text = " ".join(build_parser("tf-pegasus train").format_help().split())
-    for name, (section, field) in FLAGS.items():
-        documentation = SECTIONS[section].__doc__
+    for name, (section, field) in TrainingArguments.flags().items():
+        documentation = TrainingArguments.sections[section].__doc__
         description = re.search(rf"^        {field.name}: (\S+)", documentation, re.M)
         assert description, field.name
         flag = "--" + name.replace("_", "-")

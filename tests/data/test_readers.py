@@ -107,7 +107,7 @@ def test_invalid_records_of_tfrecord(tmp_path, content, message):
 
 def test_a_line_without_end_does_not_fill_the_memory(tmp_path, monkeypatch):
     monkeypatch.setattr("tf_pegasus.data.lines.MAX_ROW_BYTES", 50)
-    monkeypatch.setattr("tf_pegasus.data.jsonl.MAX_ROW_BYTES", 50)
+    monkeypatch.setattr("tf_pegasus.data.records.MAX_ROW_BYTES", 50)
     write_jsonl(tmp_path / "a.jsonl", [{"document": "x" * 100, "summary": "y"}])
     with pytest.raises(ValueError, match="line 1: longer than 50 bytes"):
         list(read_records(tmp_path / "a.jsonl"))

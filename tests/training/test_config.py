@@ -6,11 +6,9 @@ import pytest
 
 from tf_pegasus.checkpoints.formats import FILE_DTYPES
 from tf_pegasus.training.config import (
-    FLAGS,
     OPTIMIZERS,
     PRECISIONS,
     SCHEDULES,
-    SECTIONS,
     TrainingArguments,
 )
 
@@ -53,7 +51,7 @@ def test_choices_are_those_of_the_types():
     for name, choices in (("precision", PRECISIONS), ("weights_dtype", FILE_DTYPES)):
         for choice in choices:
             settings = TrainingArguments.from_flags(**FILES, **{name: choice})
-            section, field = FLAGS[name]
+            section, field = TrainingArguments.flags()[name]
             assert settings.to_sections()[section][field.name] == choice
 
 
@@ -83,6 +81,8 @@ def test_sections_and_flags_are_two_names_of_a_setting():
     settings = TrainingArguments.from_flags(**FILES, lora_rank=4, lora_targets="fc1", batch_size=3)
     assert TrainingArguments.from_sections(settings.to_sections()) == settings
     assert (settings.lora.rank, settings.lora.targets, settings.run.batch_size) == (4, "fc1", 3)
-    assert len(FLAGS) == sum(len(dataclasses.fields(section)) for section in SECTIONS.values())
+    assert len(TrainingArguments.flags()) == sum(
+        len(dataclasses.fields(section)) for section in TrainingArguments.sections.values()
+    )
     with pytest.raises(TypeError, match="batch is no setting of a training"):
         TrainingArguments.from_flags(**FILES, batch=3)

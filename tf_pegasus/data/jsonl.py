@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 from tf_pegasus.data.compressed import COMPRESSED, open_binary
 from tf_pegasus.data.lines import numbered_lines
-from tf_pegasus.data.records import MAX_ROW_BYTES, Scanned, Source, decoded
+from tf_pegasus.data.records import MAX_ROW_BYTES, Scanned, Source, decoded_row
 from tf_pegasus.utils.files import write_text_atomically
 
 
@@ -68,9 +68,7 @@ def scan_jsonl(file: BinaryIO) -> Iterator[Scanned]:
 
 
 def _record(line):
-    if len(line) > MAX_ROW_BYTES:
-        return ValueError(f"longer than {MAX_ROW_BYTES} bytes")
     try:
-        return _parsed(decoded(line))
+        return _parsed(decoded_row(line))
     except ValueError as error:
         return error

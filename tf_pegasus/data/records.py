@@ -77,6 +77,17 @@ def text_of(record: Any, column: str) -> str:
     return str(value)
 
 
+def decoded_row(content: bytes) -> str:
+    """Decodes a row of a file.
+
+    Raises:
+        ValueError: if it is not UTF-8, or longer than `MAX_ROW_BYTES`.
+    """
+    if len(content) > MAX_ROW_BYTES:
+        raise ValueError(f"longer than {MAX_ROW_BYTES} bytes")
+    return decoded(content)
+
+
 def decoded(content: bytes) -> str:
     """Decodes UTF-8.
 

@@ -6,7 +6,7 @@ from typing import Any, BinaryIO
 
 from tf_pegasus.data.compressed import COMPRESSED, open_binary
 from tf_pegasus.data.lines import numbered_lines
-from tf_pegasus.data.records import MAX_ROW_BYTES, TEXT_COLUMN, Scanned, Source, decoded
+from tf_pegasus.data.records import MAX_ROW_BYTES, TEXT_COLUMN, Scanned, Source, decoded_row
 
 BLOCKS, LINES, FILES = LAYOUTS = ("blocks", "lines", "files")
 
@@ -73,9 +73,7 @@ def _joined(lines):
 
 
 def _record(content):
-    if len(content) > MAX_ROW_BYTES:
-        return ValueError(f"longer than {MAX_ROW_BYTES} bytes")
     try:
-        return {TEXT_COLUMN: decoded(content).rstrip("\r\n")}
+        return {TEXT_COLUMN: decoded_row(content).rstrip("\r\n")}
     except ValueError as error:
         return error

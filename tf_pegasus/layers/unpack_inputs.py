@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 import keras
 import tensorflow as tf
 
+from tf_pegasus.tokenizers.padding import PADDING_VALUES
+
 # A tensor or a numpy array; the first argument may also be a dict, list or tuple of the inputs.
 TensorLike: TypeAlias = Any
 
@@ -122,7 +124,7 @@ def pad_ragged(inputs: dict[str, Any]) -> None:
     for name, value in list(inputs.items()):
         if not isinstance(value, tf.RaggedTensor):
             continue
-        fill = -100 if name in ("labels", "mlm_labels") else 0
+        fill = PADDING_VALUES.get(name, 0)
         inputs[name] = value.to_tensor(tf.cast(fill, value.dtype))
         mask = masks.get(name)
         if mask in inputs and inputs[mask] is None:

@@ -332,10 +332,6 @@ class TrainingArguments:
         return {name: dataclasses.asdict(getattr(self, name)) for name in self.sections}
 
 
-SECTIONS = TrainingArguments.sections
-FLAGS = TrainingArguments.flags()
-
-
 def nested(
     values: dict[str, Any], kind: type[TrainingArguments] = TrainingArguments
 ) -> dict[str, dict[str, Any]]:

@@ -5,6 +5,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import tensorflow as tf
+
 from tf_pegasus.config.model import PegasusConfig
 
 # Tensors that the gradient of a layer needs, counted in the layers' code: of the width of the
@@ -73,7 +75,7 @@ def estimate_memory(
             model.config,
             source_length,
             target_length,
-            2 if model.compute_dtype in ("float16", "bfloat16") else 4,
+            _size_of(model.compute_dtype),
             recomputes,
         ),
         program=_PROGRAM
@@ -107,10 +109,11 @@ def _activations(
 
 
 def _bytes(variables):
-    return sum(math.prod(v.shape) * _SIZES.get(str(v.dtype), 4) for v in variables)
+    return sum(math.prod(v.shape) * _size_of(v.dtype) for v in variables)
 
 
-_SIZES = {"float16": 2, "bfloat16": 2, "int8": 1, "int64": 8, "uint8": 1, "bool": 1}
+def _size_of(dtype):
+    return tf.as_dtype(dtype).size
 
 
 def _megabytes(count):
